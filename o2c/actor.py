@@ -1,0 +1,127 @@
+"""Who is acting, why, and in which request: known to Python and to the database.
+
+`acting` opens a transaction and says `SET LOCAL` to PostgreSQL, where the history triggers read it.
+`ambient` only remembers the identity for the transactions that begin inside it: the request, task
+and command edges use it. The database backend (`o2c.postgres`) applies it whenever a transaction
+begins, so a write that no edge and no service has claimed has no actor, and is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from django.db import connection, transaction
+from psycopg.pq import TransactionStatus
+
+from o2c.errors import NoActor
+
+if TYPE_CHECKING:
+    from o2c.access.models import User
+
+INSTALLER_ID = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """The human or service account that acts, and on whose behalf if on another's."""
+
+    user_id: int
+    label: str
+    on_behalf_of_id: int | None = None
+
+    @classmethod
+    def of(cls, user: User, on_behalf_of: User | None = None) -> Actor:
+        label = user.get_username()
+        if on_behalf_of is not None:
+            label = f"{label} for {on_behalf_of.get_username()}"
+        return cls(user.pk, label, on_behalf_of.pk if on_behalf_of else None)
+
+    @classmethod
+    def installer(cls) -> Actor:
+        """Whoever runs the migrations: the only actor who exists before any user does."""
+        return cls(INSTALLER_ID, "installer")
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What every history row of a transaction carries."""
+
+    actor: Actor
+    reason: str = ""
+    request_id: str = ""
+
+
+_trace: ContextVar[Trace | None] = ContextVar("o2c_trace", default=None)
+
+SET_TRACE = (
+    "SELECT set_config('o2c.actor_id', %s, true), set_config('o2c.actor', %s, true),"
+    " set_config('o2c.on_behalf_of_id', %s, true), set_config('o2c.reason', %s, true),"
+    " set_config('o2c.request_id', %s, true)"
+)
+
+
+def trace_parameters(trace: Trace | None) -> tuple[str, str, str, str, str]:
+    if trace is None:
+        return ("", "", "", "", "")
+    actor = trace.actor
+    behalf = "" if actor.on_behalf_of_id is None else str(actor.on_behalf_of_id)
+    return (str(actor.user_id), actor.label, behalf, trace.reason, trace.request_id)
+
+
+def current_trace() -> Trace | None:
+    return _trace.get()
+
+
+def current_actor() -> Actor:
+    """The actor of this context. Raises NoActor outside of any."""
+    trace = _trace.get()
+    if trace is None:
+        raise NoActor("Nobody is acting", remedy="Enter o2c.actor.acting(actor) before writing")
+    return trace.actor
+
+
+def _inherit(actor: Actor, reason: str, request_id: str) -> Trace:
+    outer = _trace.get()
+    trace = Trace(actor, reason, request_id)
+    if outer is None:
+        return trace
+    return replace(
+        trace, reason=reason or outer.reason, request_id=request_id or outer.request_id
+    )
+
+
+def _tell_database(trace: Trace | None) -> None:
+    raw: Any = connection.connection
+    if raw.info.transaction_status != TransactionStatus.INERROR:
+        raw.execute(SET_TRACE, trace_parameters(trace))
+
+
+@contextmanager
+def ambient(actor: Actor, *, reason: str = "", request_id: str = "") -> Iterator[Actor]:
+    """Remember the identity for every transaction that begins inside. Opens none itself."""
+    token = _trace.set(_inherit(actor, reason, request_id))
+    try:
+        yield actor
+    finally:
+        _trace.reset(token)
+
+
+@contextmanager
+def acting(actor: Actor, *, reason: str = "", request_id: str = "") -> Iterator[Actor]:
+    """One transaction (a savepoint, when one is open) in which `actor` acts for `reason`.
+
+    An empty reason or request id is inherited from the surrounding context.
+    """
+    outer = _trace.get()
+    with ambient(actor, reason=reason, request_id=request_id):
+        nested = connection.in_atomic_block
+        with transaction.atomic():
+            if nested:
+                _tell_database(_trace.get())
+            yield actor
+            if nested:
+                _tell_database(outer)
