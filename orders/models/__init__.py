@@ -1,0 +1,30 @@
+"""Columns, constraints and declared transitions of the orders app; one file per noun."""
+
+from orders.models.amendments import Amendment
+from orders.models.catalogue import Meter, Price, Product, Sku
+from orders.models.customers import Contact, Customer, TaxRegistration
+from orders.models.entitlements import Entitlement, ProvisioningAttempt
+from orders.models.intake import DealIntake
+from orders.models.orders import Order, OrderLine, Segment
+from orders.models.quotes import Quote, QuoteLine
+from orders.models.terms import BillingTerms
+
+__all__ = [
+    "Amendment",
+    "BillingTerms",
+    "Contact",
+    "Customer",
+    "DealIntake",
+    "Entitlement",
+    "Meter",
+    "Order",
+    "OrderLine",
+    "Price",
+    "Product",
+    "ProvisioningAttempt",
+    "Quote",
+    "QuoteLine",
+    "Segment",
+    "Sku",
+    "TaxRegistration",
+]
