@@ -14,9 +14,9 @@ from o2c.states import StateField, StateMachine, transition
 class Amendment(StateMachine, Record):
     """A change to an order from `effective_on` on.
 
-    `changes` is what was asked for (its shape per kind is in orders/domain/changes.py). `effect` is the computed
-    preview: segments before and after per line, and the contract value of both. Applying computes the effect
-    again and stops if it differs from what was previewed.
+    `changes` is what was asked for (its shape per kind is in orders/domain/changes.py). `effect` is the
+    computed preview: segments before and after per line, and the contract value of both. Applying computes
+    the effect again and stops if it differs from what was previewed.
     """
 
     class Kind(models.TextChoices):
@@ -67,15 +67,23 @@ class Amendment(StateMachine, Record):
         return f"{self.order.number}-A{self.number}"
 
     @transition(
-        state, source=State.DRAFT, target=State.APPLIED, duty="orders.amendment.apply",
-        service="orders.services.amendments.apply", label="Apply",
+        state,
+        source=State.DRAFT,
+        target=State.APPLIED,
+        duty="orders.amendment.apply",
+        service="orders.services.amendments.apply",
+        label="Apply",
     )
     def apply(self) -> None:
         """Close and open the segments as previewed."""
 
     @transition(
-        state, source=State.DRAFT, target=State.REJECTED, duty="orders.amendment.apply",
-        service="orders.services.amendments.reject", label="Reject",
+        state,
+        source=State.DRAFT,
+        target=State.REJECTED,
+        duty="orders.amendment.apply",
+        service="orders.services.amendments.reject",
+        label="Reject",
     )
     def reject(self) -> None:
         """Do not change the order."""

@@ -28,8 +28,12 @@ class Meter(Record):
     unit = models.CharField(max_length=40, help_text='"token", "request", "GB-hour"')
     aggregation = models.CharField(max_length=20, choices=Aggregation.choices, default=Aggregation.SUM)
     event_type = models.CharField(max_length=100, help_text="events of this type feed the meter")
-    value_property = models.CharField(max_length=100, blank=True, default="", help_text="not needed for count")
-    dimensions = models.JSONField(default=list, blank=True, help_text='event properties kept apart, ["model"]')
+    value_property = models.CharField(
+        max_length=100, blank=True, default="", help_text="not needed for count"
+    )
+    dimensions = models.JSONField(
+        default=list, blank=True, help_text='event properties kept apart, ["model"]'
+    )
 
     class Meta:
         ordering = ["code"]
@@ -61,7 +65,8 @@ class Product(Record):
 class Sku(Record):
     """A thing that can stand on an order line.
 
-    An order can't activate while a SKU on it lacks its meter (usage), its revenue treatment or its GL segment.
+    An order can't activate while a SKU on it lacks its meter (usage), its revenue treatment or its GL
+    segment.
     """
 
     class Kind(models.TextChoices):
@@ -85,7 +90,9 @@ class Sku(Record):
     revenue_treatment = models.CharField(max_length=30, choices=Treatment.choices, blank=True, default="")
     gl_segment = models.CharField(max_length=40, blank=True, default="", help_text="segment of the GL export")
     tax_category = models.CharField(max_length=40, default="saas")
-    provisioned = models.BooleanField(default=True, help_text="an entitlement follows an active line of this SKU")
+    provisioned = models.BooleanField(
+        default=True, help_text="an entitlement follows an active line of this SKU"
+    )
     active = models.BooleanField(default=True, help_text="may be put on new quotes and orders")
 
     class Meta:
@@ -111,9 +118,9 @@ class Price(StateMachine, Record):
     """A list price of a SKU in one currency, valid on [effective_from, effective_to).
 
     `spec` holds the price model (see orders/domain/price_spec.py); every number in it is a decimal string.
-    `period` says what a recurring amount pays for: 60.00 per "year" is 5.00 a month. Prices of other kinds are
-    per unit or per occurrence and ignore it. Once active, a price never changes except for its end; a new price
-    is a new version.
+    `period` says what a recurring amount pays for: 60.00 per "year" is 5.00 a month. Prices of other kinds
+    are per unit or per occurrence and ignore it. Once active, a price never changes except for its end; a new
+    price is a new version.
     """
 
     class State(models.TextChoices):
@@ -157,7 +164,11 @@ class Price(StateMachine, Record):
         ]
 
     class Guards:
-        frozen_when = {"field": "state", "values": ["active", "retired"], "except_": ["effective_to", "state"]}
+        frozen_when = {
+            "field": "state",
+            "values": ["active", "retired"],
+            "except_": ["effective_to", "state"],
+        }
         immutable = ["sku", "currency", "version"]
         no_delete = True
 
@@ -165,15 +176,23 @@ class Price(StateMachine, Record):
         return f"{self.sku.code} {self.currency} v{self.version}"
 
     @transition(
-        state, source=State.DRAFT, target=State.ACTIVE, duty="orders.price.activate",
-        service="orders.services.catalogue.activate_price", label="Activate",
+        state,
+        source=State.DRAFT,
+        target=State.ACTIVE,
+        duty="orders.price.activate",
+        service="orders.services.catalogue.activate_price",
+        label="Activate",
     )
     def activate(self) -> None:
         """Make the price usable; an open-ended predecessor ends where this one begins."""
 
     @transition(
-        state, source=[State.DRAFT, State.ACTIVE], target=State.RETIRED, duty="orders.price.retire",
-        service="orders.services.catalogue.retire_price", label="Retire",
+        state,
+        source=[State.DRAFT, State.ACTIVE],
+        target=State.RETIRED,
+        duty="orders.price.retire",
+        service="orders.services.catalogue.retire_price",
+        label="Retire",
     )
     def retire(self) -> None:
         """Withdraw the price: no new segment may point at it; existing ones keep it."""

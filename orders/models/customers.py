@@ -27,7 +27,9 @@ class Customer(StateMachine, Record):
     currency = CurrencyField()
     country = models.CharField(max_length=2, help_text="ISO 3166-1 alpha-2")
     region = models.CharField(max_length=50, blank=True, default="", help_text="state or province, for tax")
-    tax_id = models.CharField(max_length=40, blank=True, default="", help_text="shown on invoices, compact form")
+    tax_id = models.CharField(
+        max_length=40, blank=True, default="", help_text="shown on invoices, compact form"
+    )
     tax_exempt = models.BooleanField(default=False)
     payment_terms_days = models.PositiveSmallIntegerField(default=30)
     bill_to_name = models.CharField(max_length=200, blank=True, default="")
@@ -39,7 +41,9 @@ class Customer(StateMachine, Record):
     bill_to_country = models.CharField(max_length=2, blank=True, default="")
     billing_email = models.EmailField(blank=True, default="")
     time_zone = models.CharField(max_length=64, default="UTC", help_text="IANA name")
-    salesforce_id = models.CharField(max_length=18, unique=True, null=True, blank=True, help_text="18-character Id")
+    salesforce_id = models.CharField(
+        max_length=18, unique=True, null=True, blank=True, help_text="18-character Id"
+    )
     consolidate_invoices = models.BooleanField(default=False, help_text="one invoice for all orders of a run")
     state = StateField(choices=State.choices, default=State.ACTIVE)
 
@@ -48,7 +52,9 @@ class Customer(StateMachine, Record):
         constraints = [
             models.CheckConstraint(condition=~Q(name=""), name="orders_customer_named"),
             models.CheckConstraint(condition=Q(country__regex=r"^[A-Z]{2}$"), name="orders_customer_country"),
-            models.CheckConstraint(condition=Q(currency__regex=r"^[A-Z]{3}$"), name="orders_customer_currency"),
+            models.CheckConstraint(
+                condition=Q(currency__regex=r"^[A-Z]{3}$"), name="orders_customer_currency"
+            ),
         ]
 
     class Guards:
@@ -59,15 +65,23 @@ class Customer(StateMachine, Record):
         return f"{self.number} {self.name}"
 
     @transition(
-        state, source=State.ACTIVE, target=State.INACTIVE, duty="orders.customer.deactivate",
-        service="orders.services.customers.deactivate", label="Deactivate",
+        state,
+        source=State.ACTIVE,
+        target=State.INACTIVE,
+        duty="orders.customer.deactivate",
+        service="orders.services.customers.deactivate",
+        label="Deactivate",
     )
     def deactivate(self) -> None:
         """No new quotes or orders; running contracts are billed to their end."""
 
     @transition(
-        state, source=State.INACTIVE, target=State.ACTIVE, duty="orders.customer.reactivate",
-        service="orders.services.customers.reactivate", label="Reactivate",
+        state,
+        source=State.INACTIVE,
+        target=State.ACTIVE,
+        duty="orders.customer.reactivate",
+        service="orders.services.customers.reactivate",
+        label="Reactivate",
     )
     def reactivate(self) -> None:
         """Take the customer back into business."""
@@ -103,17 +117,22 @@ class Contact(Record):
 class TaxRegistration(Record):
     """A further tax number of the customer, for buyers registered in several countries.
 
-    The number printed on an invoice is `Customer.tax_id` unless a registration for the country of taxation exists.
+    The number printed on an invoice is `Customer.tax_id` unless a registration for the country of taxation
+    exists.
     """
 
     customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="tax_registrations")
     country = models.CharField(max_length=2, help_text="ISO 3166-1 alpha-2 of the authority")
-    number = models.CharField(max_length=40, help_text="compact form, check digits verified where the country has them")
+    number = models.CharField(
+        max_length=40, help_text="compact form, check digits verified where the country has them"
+    )
 
     class Meta:
         ordering = ["customer_id", "country"]
         constraints = [
-            models.UniqueConstraint(fields=["customer", "country"], name="orders_taxregistration_per_country"),
+            models.UniqueConstraint(
+                fields=["customer", "country"], name="orders_taxregistration_per_country"
+            ),
         ]
 
     class Guards:

@@ -24,15 +24,20 @@ class DealIntake(StateMachine, Record):
     payload_hash = models.CharField(max_length=64, help_text="sha256 of the canonical payload")
     mapper = models.CharField(max_length=40, help_text="name and version of the mapping that was used")
     errors = models.JSONField(default=list, blank=True, help_text='[{"field", "message", "code"}]')
-    order = models.ForeignKey("orders.Order", on_delete=models.PROTECT, null=True, blank=True, related_name="intakes")
+    order = models.ForeignKey(
+        "orders.Order", on_delete=models.PROTECT, null=True, blank=True, related_name="intakes"
+    )
     state = StateField(choices=State.choices, default=State.RECEIVED)
 
     class Meta:
         ordering = ["-id"]
         constraints = [
-            models.UniqueConstraint(fields=["source", "external_id", "payload_hash"], name="orders_dealintake_once"),
+            models.UniqueConstraint(
+                fields=["source", "external_id", "payload_hash"], name="orders_dealintake_once"
+            ),
             models.CheckConstraint(
-                condition=~Q(state="accepted") | Q(order__isnull=False), name="orders_dealintake_accepted_order"
+                condition=~Q(state="accepted") | Q(order__isnull=False),
+                name="orders_dealintake_accepted_order",
             ),
         ]
 
@@ -44,21 +49,34 @@ class DealIntake(StateMachine, Record):
         return f"{self.source} {self.external_id}"
 
     @transition(
-        state, source=[State.RECEIVED, State.PARKED], target=State.ACCEPTED, duty="orders.intake.process",
-        service="orders.services.intake.process", label="Process again",
+        state,
+        source=[State.RECEIVED, State.PARKED],
+        target=State.ACCEPTED,
+        duty="orders.intake.process",
+        service="orders.services.intake.process",
+        label="Process again",
     )
     def accept(self) -> None:
         """The deal became a draft order."""
 
     @transition(
-        state, source=State.RECEIVED, target=State.PARKED, duty="orders.intake.process", service="", label="Park",
+        state,
+        source=State.RECEIVED,
+        target=State.PARKED,
+        duty="orders.intake.process",
+        service="",
+        label="Park",
     )
     def park(self) -> None:
         """The deal can't become an order yet; the errors say why."""
 
     @transition(
-        state, source=State.PARKED, target=State.DISMISSED, duty="orders.intake.dismiss",
-        service="orders.services.intake.dismiss", label="Dismiss",
+        state,
+        source=State.PARKED,
+        target=State.DISMISSED,
+        duty="orders.intake.dismiss",
+        service="orders.services.intake.dismiss",
+        label="Dismiss",
     )
     def dismiss(self) -> None:
         """A person decided, with a reason, that nothing will come of it."""

@@ -16,8 +16,8 @@ from orders.models.terms import BillingTerms
 class Order(StateMachine, BillingTerms, Record):
     """A contract with a customer. Active means billable; what changes after that is an amendment.
 
-    An order that ended, by term or by cancellation, stays the reason for its charges: whoever computes charges
-    reads every order that was ever activated (`activated_on` is set), not only the active ones.
+    An order that ended, by term or by cancellation, stays the reason for its charges: whoever computes
+    charges reads every order that was ever activated (`activated_on` is set), not only the active ones.
     """
 
     class State(models.TextChoices):
@@ -30,7 +30,9 @@ class Order(StateMachine, BillingTerms, Record):
     number = models.CharField(max_length=20, unique=True, help_text='"O-000001"')
     customer = models.ForeignKey("orders.Customer", on_delete=models.PROTECT, related_name="orders")
     currency = CurrencyField()
-    quote = models.OneToOneField("orders.Quote", on_delete=models.PROTECT, null=True, blank=True, related_name="order")
+    quote = models.OneToOneField(
+        "orders.Quote", on_delete=models.PROTECT, null=True, blank=True, related_name="order"
+    )
     title = models.CharField(max_length=200, blank=True, default="")
     state = StateField(choices=State.choices, default=State.DRAFT)
     signed_on = models.DateField(null=True, blank=True)
@@ -49,7 +51,9 @@ class Order(StateMachine, BillingTerms, Record):
         indexes = [models.Index(fields=["state", "ends_on"], name="orders_order_state_ends")]
         constraints = [
             models.CheckConstraint(
-                condition=Q(ends_on__isnull=True) | Q(ends_on__gt=F("starts_on")) | Q(cancelled_on=F("starts_on")),
+                condition=Q(ends_on__isnull=True)
+                | Q(ends_on__gt=F("starts_on"))
+                | Q(cancelled_on=F("starts_on")),
                 name="orders_order_dates",
             ),
             models.CheckConstraint(condition=Q(currency__regex=r"^[A-Z]{3}$"), name="orders_order_currency"),
@@ -62,7 +66,8 @@ class Order(StateMachine, BillingTerms, Record):
                 name="orders_order_activated_when",
             ),
             models.CheckConstraint(
-                condition=~Q(state="cancelled") | Q(cancelled_on__isnull=False), name="orders_order_cancelled_when"
+                condition=~Q(state="cancelled") | Q(cancelled_on__isnull=False),
+                name="orders_order_cancelled_when",
             ),
         ]
 
@@ -72,8 +77,15 @@ class Order(StateMachine, BillingTerms, Record):
             "field": "state",
             "values": ["active", "completed", "cancelled"],
             "except_": [
-                "state", "ends_on", "cancelled_on", "po_number", "title", "consolidation_key",
-                "auto_renew", "renewal_term_months", "renewal_uplift_percent",
+                "state",
+                "ends_on",
+                "cancelled_on",
+                "po_number",
+                "title",
+                "consolidation_key",
+                "auto_renew",
+                "renewal_term_months",
+                "renewal_uplift_percent",
             ],
         }
         no_delete = True
@@ -82,36 +94,56 @@ class Order(StateMachine, BillingTerms, Record):
         return self.number
 
     @transition(
-        state, source=State.DRAFT, target=State.SIGNED, duty="orders.order.sign",
-        service="orders.services.orders.sign", label="Mark as signed",
+        state,
+        source=State.DRAFT,
+        target=State.SIGNED,
+        duty="orders.order.sign",
+        service="orders.services.orders.sign",
+        label="Mark as signed",
     )
     def sign(self) -> None:
         """The customer's signature is on file; lines and prices are closed."""
 
     @transition(
-        state, source=State.SIGNED, target=State.DRAFT, duty="orders.order.reopen",
-        service="orders.services.orders.reopen", label="Back to draft",
+        state,
+        source=State.SIGNED,
+        target=State.DRAFT,
+        duty="orders.order.reopen",
+        service="orders.services.orders.reopen",
+        label="Back to draft",
     )
     def reopen(self) -> None:
         """Something must be corrected before it may become billable."""
 
     @transition(
-        state, source=State.SIGNED, target=State.ACTIVE, duty="orders.order.activate",
-        service="orders.services.orders.activate", label="Activate",
+        state,
+        source=State.SIGNED,
+        target=State.ACTIVE,
+        duty="orders.order.activate",
+        service="orders.services.orders.activate",
+        label="Activate",
     )
     def activate(self) -> None:
         """Make the order billable: every gate is passed, entitlements follow."""
 
     @transition(
-        state, source=[State.DRAFT, State.SIGNED, State.ACTIVE], target=State.CANCELLED,
-        duty="orders.order.cancel", service="orders.services.orders.cancel", label="Cancel",
+        state,
+        source=[State.DRAFT, State.SIGNED, State.ACTIVE],
+        target=State.CANCELLED,
+        duty="orders.order.cancel",
+        service="orders.services.orders.cancel",
+        label="Cancel",
     )
     def cancel(self) -> None:
         """End the order early; an active one through a cancel amendment."""
 
     @transition(
-        state, source=State.ACTIVE, target=State.COMPLETED, duty="orders.order.complete",
-        service="orders.services.orders.complete", label="Complete",
+        state,
+        source=State.ACTIVE,
+        target=State.COMPLETED,
+        duty="orders.order.complete",
+        service="orders.services.orders.complete",
+        label="Complete",
     )
     def complete(self) -> None:
         """The term is over and was not renewed."""
@@ -124,9 +156,15 @@ class OrderLine(Record):
     position = models.PositiveIntegerField()
     sku = models.ForeignKey("orders.Sku", on_delete=models.PROTECT, related_name="order_lines")
     description = models.CharField(max_length=300, blank=True, default="")
-    timing = models.CharField(max_length=10, choices=BillingTerms.Timing.choices, default=BillingTerms.Timing.ADVANCE)
+    timing = models.CharField(
+        max_length=10, choices=BillingTerms.Timing.choices, default=BillingTerms.Timing.ADVANCE
+    )
     frequency = models.CharField(
-        max_length=10, choices=BillingTerms.Frequency.choices, blank=True, default="", help_text="empty: as the order"
+        max_length=10,
+        choices=BillingTerms.Frequency.choices,
+        blank=True,
+        default="",
+        help_text="empty: as the order",
     )
     usage_key = models.CharField(
         max_length=100, blank=True, default="", help_text="events that carry this key belong to this line"
@@ -138,7 +176,9 @@ class OrderLine(Record):
 
     class Meta:
         ordering = ["order_id", "position"]
-        constraints = [models.UniqueConstraint(fields=["order", "position"], name="orders_orderline_position")]
+        constraints = [
+            models.UniqueConstraint(fields=["order", "position"], name="orders_orderline_position")
+        ]
 
     class Guards:
         child_of = ("order", "state", ["draft", "active"])
@@ -159,7 +199,7 @@ class SegmentQuerySet(models.QuerySet["Segment"]):
 
 
 class Segment(Record):
-    """[starts_on, ends_on) × quantity × price of one line.
+    """[starts_on, ends_on) x quantity x price of one line.
 
     Never edited: an amendment closes it (sets `ends_on` and `closed_by`) and opens another. A segment that an
     amendment takes back altogether is closed at its own start and so covers no day.
@@ -171,7 +211,9 @@ class Segment(Record):
     ends_on = models.DateField(null=True, blank=True, help_text="exclusive; empty: open-ended")
     quantity = QuantityField()
     price = models.ForeignKey("orders.Price", on_delete=models.PROTECT, related_name="segments")
-    price_override = models.JSONField(null=True, blank=True, help_text="negotiated spec in place of the price's")
+    price_override = models.JSONField(
+        null=True, blank=True, help_text="negotiated spec in place of the price's"
+    )
     discount_percent = models.DecimalField(max_digits=7, decimal_places=4, default=0)
     opened_by = models.ForeignKey(
         "orders.Amendment", on_delete=models.PROTECT, null=True, blank=True, related_name="opened_segments"
@@ -194,7 +236,8 @@ class Segment(Record):
             ),
             models.CheckConstraint(condition=Q(quantity__gte=0), name="orders_segment_quantity"),
             models.CheckConstraint(
-                condition=Q(discount_percent__gte=0, discount_percent__lte=100), name="orders_segment_discount"
+                condition=Q(discount_percent__gte=0, discount_percent__lte=100),
+                name="orders_segment_discount",
             ),
             ExclusionConstraint(
                 name="orders_segment_no_overlap",
@@ -204,8 +247,15 @@ class Segment(Record):
 
     class Guards:
         immutable = [
-            "line", "sequence", "starts_on", "quantity", "price", "price_override", "discount_percent", "opened_by",
+            "line",
+            "sequence",
+            "starts_on",
+            "quantity",
+            "price",
+            "price_override",
+            "discount_percent",
+            "opened_by",
         ]
 
     def __str__(self) -> str:
-        return f"[{self.starts_on}, {self.ends_on or '…'}) × {self.quantity.normalize():f}"
+        return f"[{self.starts_on}, {self.ends_on or '…'}) x {self.quantity.normalize():f}"

@@ -74,7 +74,8 @@ class Quote(StateMachine, BillingTerms, Record):
                 name="orders_quote_approved_by_someone",
             ),
             models.CheckConstraint(
-                condition=~Q(state="accepted") | Q(accepted_on__isnull=False), name="orders_quote_accepted_when"
+                condition=~Q(state="accepted") | Q(accepted_on__isnull=False),
+                name="orders_quote_accepted_when",
             ),
         ]
 
@@ -86,43 +87,67 @@ class Quote(StateMachine, BillingTerms, Record):
         return f"{self.number} v{self.version}"
 
     @transition(
-        state, source=State.DRAFT, target=State.SUBMITTED, duty="orders.quote.submit",
-        service="orders.services.quotes.submit", label="Submit for approval",
+        state,
+        source=State.DRAFT,
+        target=State.SUBMITTED,
+        duty="orders.quote.submit",
+        service="orders.services.quotes.submit",
+        label="Submit for approval",
     )
     def submit(self) -> None:
         """Ask for approval; the lines are closed from now on."""
 
     @transition(
-        state, source=State.SUBMITTED, target=State.DRAFT, duty="orders.quote.submit",
-        service="orders.services.quotes.recall", label="Recall",
+        state,
+        source=State.SUBMITTED,
+        target=State.DRAFT,
+        duty="orders.quote.submit",
+        service="orders.services.quotes.recall",
+        label="Recall",
     )
     def recall(self) -> None:
         """Take the request back in order to change something."""
 
     @transition(
-        state, source=State.SUBMITTED, target=State.APPROVED, duty="orders.quote.approve",
-        service="orders.services.quotes.approve", label="Approve",
+        state,
+        source=State.SUBMITTED,
+        target=State.APPROVED,
+        duty="orders.quote.approve",
+        service="orders.services.quotes.approve",
+        label="Approve",
     )
     def approve(self) -> None:
         """Allow the offer to go out; by someone who neither submitted nor last edited it."""
 
     @transition(
-        state, source=State.SUBMITTED, target=State.REJECTED, duty="orders.quote.approve",
-        service="orders.services.quotes.reject", label="Reject",
+        state,
+        source=State.SUBMITTED,
+        target=State.REJECTED,
+        duty="orders.quote.approve",
+        service="orders.services.quotes.reject",
+        label="Reject",
     )
     def reject(self) -> None:
         """Refuse the offer, with a reason; it can be revised into a new version."""
 
     @transition(
-        state, source=State.APPROVED, target=State.ACCEPTED, duty="orders.quote.accept",
-        service="orders.services.quotes.accept", label="Accept",
+        state,
+        source=State.APPROVED,
+        target=State.ACCEPTED,
+        duty="orders.quote.accept",
+        service="orders.services.quotes.accept",
+        label="Accept",
     )
     def accept(self) -> None:
         """Record that the customer said yes, and make the draft order from it."""
 
     @transition(
-        state, source=[State.DRAFT, State.SUBMITTED, State.APPROVED], target=State.EXPIRED,
-        duty="orders.quote.expire", service="orders.services.quotes.expire", label="Expire",
+        state,
+        source=[State.DRAFT, State.SUBMITTED, State.APPROVED],
+        target=State.EXPIRED,
+        duty="orders.quote.expire",
+        service="orders.services.quotes.expire",
+        label="Expire",
     )
     def expire(self) -> None:
         """The offer is no longer valid; it can be revised into a new version."""
@@ -140,8 +165,12 @@ class QuoteLine(Record):
     override_spec = models.JSONField(null=True, blank=True)
     discount_percent = models.DecimalField(max_digits=7, decimal_places=4, default=0)
     override_reason = models.CharField(max_length=300, blank=True, default="")
-    timing = models.CharField(max_length=10, choices=BillingTerms.Timing.choices, default=BillingTerms.Timing.ADVANCE)
-    frequency = models.CharField(max_length=10, choices=BillingTerms.Frequency.choices, blank=True, default="")
+    timing = models.CharField(
+        max_length=10, choices=BillingTerms.Timing.choices, default=BillingTerms.Timing.ADVANCE
+    )
+    frequency = models.CharField(
+        max_length=10, choices=BillingTerms.Frequency.choices, blank=True, default=""
+    )
     starts_on = models.DateField(null=True, blank=True, help_text="empty: with the quote")
     ends_on = models.DateField(null=True, blank=True, help_text="exclusive; empty: with the quote")
 
@@ -151,7 +180,8 @@ class QuoteLine(Record):
             models.UniqueConstraint(fields=["quote", "position"], name="orders_quoteline_position"),
             models.CheckConstraint(condition=Q(quantity__gte=0), name="orders_quoteline_quantity"),
             models.CheckConstraint(
-                condition=Q(discount_percent__gte=0, discount_percent__lte=100), name="orders_quoteline_discount"
+                condition=Q(discount_percent__gte=0, discount_percent__lte=100),
+                name="orders_quoteline_discount",
             ),
             models.CheckConstraint(
                 condition=Q(override_spec__isnull=True, discount_percent=0) | ~Q(override_reason=""),

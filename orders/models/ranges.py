@@ -7,7 +7,12 @@ Two such ranges overlap exactly when the ids are equal.
 
 from __future__ import annotations
 
-from django.contrib.postgres.fields import BigIntegerRangeField, DateRangeField, IntegerRangeField, RangeOperators
+from django.contrib.postgres.fields import (
+    BigIntegerRangeField,
+    DateRangeField,
+    IntegerRangeField,
+    RangeOperators,
+)
 from django.db.models import Expression, F, Func, Value
 from django.db.models.functions import Ord, Substr
 
@@ -33,5 +38,7 @@ def same_letters(field: str, length: int) -> list[tuple[Expression, str]]:
 
 
 def dates(start: str, end: str) -> tuple[Expression, str]:
-    """Rows conflict when their half-open date ranges overlap; a null end is open, an empty range meets nothing."""
+    """Rows conflict when their half-open date ranges overlap; a null end is open, an empty range meets
+    nothing.
+    """
     return (Func(F(start), F(end), function="daterange", output_field=DateRangeField()), OVERLAPS)

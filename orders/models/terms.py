@@ -37,14 +37,18 @@ class BillingTerms(models.Model):
         ABSORB = "absorb", "Do not bill"
 
     entity = models.ForeignKey("ledger.LegalEntity", on_delete=models.PROTECT, related_name="+")
-    time_zone = models.CharField(max_length=64, default="UTC", help_text="IANA name; day boundaries of the contract")
+    time_zone = models.CharField(
+        max_length=64, default="UTC", help_text="IANA name; day boundaries of the contract"
+    )
     billing_frequency = models.CharField(max_length=10, choices=Frequency.choices, default=Frequency.MONTH)
     anchor = models.CharField(max_length=12, choices=Anchor.choices, default=Anchor.ANNIVERSARY)
     proration = models.CharField(max_length=12, choices=Proration.choices, default=Proration.ACTUAL_DAYS)
     po_number = models.CharField(max_length=60, blank=True, default="")
     payment_terms_days = models.PositiveSmallIntegerField(default=30)
     channel = models.CharField(max_length=10, choices=Channel.choices, default=Channel.DIRECT)
-    late_usage_policy = models.CharField(max_length=10, choices=LateUsage.choices, default=LateUsage.BILL_NEXT)
+    late_usage_policy = models.CharField(
+        max_length=10, choices=LateUsage.choices, default=LateUsage.BILL_NEXT
+    )
     auto_renew = models.BooleanField(default=False)
     renewal_term_months = models.PositiveSmallIntegerField(null=True, blank=True)
     renewal_uplift_percent = models.DecimalField(max_digits=7, decimal_places=4, default=0)
