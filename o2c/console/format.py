@@ -1,0 +1,281 @@
+"""How values look: money, numbers, dates, states, links. One place, so that every page says them the same way.
+
+All functions return escaped HTML (SafeString). Money is right-aligned by the class of its cell, in tabular figures,
+with its currency; a negative amount has a minus sign (U+2212), not only a colour. Dates are ISO 8601.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+from django.core.exceptions import FieldDoesNotExist
+from django.db import models
+from django.urls import NoReverseMatch, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+
+from o2c import money as o2c_money
+
+MINUS = "\u2212"
+DASH = mark_safe('<span class="o-none" aria-label="none">–</span>')  # noqa: S308
+
+# Tone of a state's badge by the words that states are made of; what isn't named here is neutral.
+_TONES = {
+    "good": "active posted closed paid approved accepted delivered applied done succeeded provisioned signed completed "
+    "settled ok matched sent accepted_by_service resolved released reconciled healthy pass",
+    "warn": "submitted open pending calculated waiting partial disputed expiring closing provisioning posting running "
+    "parked held due queued planned in_progress retrying unapplied suspended",
+    "bad": "failed rejected void overdue cancelled expired error dead revoked broken written_off duplicate fail",
+}
+_TONE_OF = {word: tone for tone, words in _TONES.items() for word in words.split()}
+
+
+def plain_money(amount: Decimal | None, currency: str) -> str:
+    """'1,234.50' with the minor units of the currency; more digits only where the amount has them (a unit price)."""
+    if amount is None:
+        return ""
+    digits = _minor_units(currency)
+    exact = amount.normalize()
+    exponent = exact.as_tuple().exponent
+    if isinstance(exponent, int):
+        digits = max(digits, -exponent)
+    text = f"{abs(amount):,.{digits}f}"
+    return MINUS + text if amount < 0 else text
+
+
+@lru_cache(maxsize=256)
+def _minor_units(currency: str) -> int:
+    try:
+        return o2c_money.minor_units(currency)
+    except Exception:  # noqa: BLE001 - a page must still render a row whose currency is unknown
+        return 2
+
+
+def money(amount: Decimal | None, currency: str = "", *, href: str = "", why: str = "") -> SafeString:
+    """An amount with its currency. `href` opens the record, `why` the explanation of the number."""
+    if amount is None:
+        return DASH
+    figure = format_html(
+        '<span class="o-money{}"><span class="o-figure">{}</span>{}</span>',
+        " o-neg" if amount < 0 else "",
+        plain_money(amount, currency),
+        format_html(' <span class="o-cur">{}</span>', currency) if currency else "",
+    )
+    if href:
+        figure = format_html('<a href="{}">{}</a>', href, figure)
+    if why:
+        figure = format_html('{} <a class="o-why" href="{}" title="Why this number?" aria-label="Why {} {}?">?</a>',
+                             figure, why, plain_money(amount, currency), currency)
+    return figure
+
+
+def number(value: Decimal | int | None, *, unit: str = "", digits: int | None = None) -> SafeString:
+    """A quantity or count, thousands separated, trailing zeros dropped."""
+    if value is None:
+        return DASH
+    return format_html('<span class="o-figure">{}</span>{}', plain_number(value, digits=digits),
+                       format_html(' <span class="o-cur">{}</span>', unit) if unit else "")
+
+
+def plain_number(value: Decimal | int, *, digits: int | None = None) -> str:
+    if digits is not None:
+        text = f"{abs(value):,.{digits}f}"
+    elif isinstance(value, Decimal):
+        text = f"{abs(value):,f}"
+        text = text.rstrip("0").rstrip(".") if "." in text else text
+    else:
+        text = f"{abs(value):,}"
+    return MINUS + text if value < 0 else text
+
+
+def percent(share: Decimal | None, *, digits: int = 1) -> str:
+    """share 0.125 -> '12.5 %'. For reading only; nothing is computed from it."""
+    return "–" if share is None else f"{plain_number(share * 100, digits=digits)} %"
+
+
+def day(value: date | None) -> SafeString:
+    if value is None:
+        return DASH
+    return format_html('<time class="o-figure o-nowrap" datetime="{0}">{0}</time>', value.isoformat())
+
+
+def moment(value: datetime | None) -> SafeString:
+    """An instant, in UTC, to the second in the tooltip and to the minute in the text."""
+    if value is None:
+        return DASH
+    utc = value.astimezone(UTC)
+    return format_html('<time class="o-figure o-nowrap" datetime="{}" title="{} UTC">{}</time>',
+                       utc.isoformat(), utc.strftime("%Y-%m-%d %H:%M:%S.%f"), utc.strftime("%Y-%m-%d %H:%M"))
+
+
+def plain_age(delta: timedelta) -> str:
+    """'3 d', '5 h', '12 min'; the largest unit only."""
+    minutes = max(int(delta.total_seconds() // 60), 0)
+    if minutes >= 48 * 60:
+        return f"{minutes // (24 * 60):,} d"
+    if minutes >= 120:
+        return f"{minutes // 60} h"
+    return f"{minutes} min"
+
+
+def age(since: datetime | date | None, now: datetime, sla_hours: int | None = None) -> SafeString:
+    """How long something waits, with a bar against the promise when there is one; late in words, not only in colour."""
+    if since is None:
+        return DASH
+    if not isinstance(since, datetime):
+        since = datetime(since.year, since.month, since.day, tzinfo=UTC)
+    waited = now - since
+    text = plain_age(waited)
+    if sla_hours is None:
+        return format_html('<span class="o-figure o-nowrap" title="since {}">{}</span>', since.isoformat(), text)
+    share = min(int(waited.total_seconds() / (sla_hours * 36)), 100)
+    late = waited > timedelta(hours=sla_hours)
+    return format_html(
+        '<span class="o-age{}" title="since {}, promise {} h"><span class="o-figure o-nowrap">{}{}</span>'
+        '<progress max="100" value="{}" aria-label="{} % of the promised time"></progress></span>',
+        " o-late" if late else "", since.isoformat(), sla_hours, text, " late" if late else "", share, share,
+    )
+
+
+def tone(state: str) -> str:
+    """good, warn, bad or plain."""
+    return _TONE_OF.get(str(state).lower(), "plain")
+
+
+def badge(state: str, label: str = "") -> SafeString:
+    """A state as a badge: the word is always there, the colour only helps."""
+    if state in (None, ""):
+        return DASH
+    return format_html('<span class="o-badge o-{}">{}</span>', tone(state), label or str(state).replace("_", " "))
+
+
+def state_badge(obj: models.Model, field: str = "state") -> SafeString:
+    value = getattr(obj, field)
+    display = getattr(obj, f"get_{field}_display", None)
+    return badge(value, display() if callable(display) else "")
+
+
+def chip(text: str, kind: str = "plain") -> SafeString:
+    return format_html('<span class="o-chip o-{}">{}</span>', kind, text)
+
+
+def boolean(value: bool | None) -> SafeString:
+    if value is None:
+        return DASH
+    return format_html('<span class="o-bool o-{}">{}</span>', "good" if value else "plain", "Yes" if value else "No")
+
+
+def admin_url(obj: models.Model | None) -> str:
+    """Address of the object page, '' when its model isn't in the console."""
+    if obj is None or obj.pk is None:
+        return ""
+    return model_url(type(obj), obj.pk)
+
+
+def model_url(model: type[models.Model], pk: Any) -> str:
+    opts = model._meta
+    try:
+        return reverse(f"admin:{opts.app_label}_{opts.model_name}_change", args=(pk,))
+    except NoReverseMatch:
+        return ""
+
+
+def list_url(model: type[models.Model], **filters: Any) -> str:
+    """Address of a change list, filtered: list_url(Invoice, customer__id__exact=5)."""
+    from urllib.parse import urlencode
+
+    opts = model._meta
+    try:
+        address = reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist")
+    except NoReverseMatch:
+        return ""
+    return f"{address}?{urlencode(filters)}" if filters else address
+
+
+def link(obj: models.Model | None, text: str = "") -> SafeString:
+    """The record's name, linked to its page when there is one."""
+    if obj is None:
+        return DASH
+    href = admin_url(obj)
+    name = text or str(obj)
+    return format_html('<a href="{}">{}</a>', href, name) if href else format_html("{}", name)
+
+
+def json_block(value: Any) -> SafeString:
+    """A JSON value, indented, for reading. Long ones scroll."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, default=str, sort_keys=False)
+    return format_html('<pre class="o-json" tabindex="0">{}</pre>', text)
+
+
+def currency_of(obj: models.Model) -> str:
+    """The currency of a record: its own, or that of the document, contract or entity that it belongs to."""
+    for path in ("currency", "invoice.currency", "order.currency", "receipt.currency", "line.order.currency",
+                 "journal.currency", "contract.currency", "price.currency", "entity.currency", "customer.currency"):
+        value: Any = obj
+        for name in path.split("."):
+            value = getattr(value, name, None) if _loaded(value, name) else None
+            if value is None:
+                break
+        if isinstance(value, str) and value:
+            return value
+    return ""
+
+
+def _loaded(obj: Any, name: str) -> bool:
+    """Whether reading this attribute costs no query. A list must not load a parent per row only to say a currency."""
+    if obj is None:
+        return False
+    try:
+        field = obj._meta.get_field(name)
+    except FieldDoesNotExist:
+        return hasattr(obj, name)
+    if field.is_relation:
+        return bool(field.many_to_one or field.one_to_one) and field.is_cached(obj)
+    return True
+
+
+def value_of(obj: models.Model, field: models.Field[Any, Any]) -> SafeString:
+    """A field of a record as a page shows it, by the kind of the field."""
+    value = getattr(obj, field.name) if not field.is_relation or field.is_cached(obj) else _related(obj, field)
+    return show(value, field=field, obj=obj)
+
+
+def _related(obj: models.Model, field: models.Field[Any, Any]) -> Any:
+    return None if getattr(obj, field.attname) is None else getattr(obj, field.name)
+
+
+def show(value: Any, *, field: models.Field[Any, Any] | None = None, obj: models.Model | None = None) -> SafeString:
+    """Any value, by its field where known and by its type otherwise."""
+    if value is None or value == "":
+        return DASH
+    if isinstance(value, SafeString):
+        return value
+    if field is not None:
+        if field.choices:
+            label = dict(field.flatchoices).get(value, value)
+            return badge(str(value), str(label)) if field.name in ("state", "status") else format_html("{}", label)
+        if isinstance(field, o2c_money.AmountField | o2c_money.RateField):
+            return money(value, currency_of(obj) if obj is not None else "")
+    return _show_by_type(value)
+
+
+def _show_by_type(value: Any) -> SafeString:
+    if isinstance(value, bool):
+        return boolean(value)
+    if isinstance(value, datetime):
+        return moment(value)
+    if isinstance(value, date):
+        return day(value)
+    if isinstance(value, Decimal | int):
+        return number(value)
+    if isinstance(value, models.Model):
+        return link(value)
+    if isinstance(value, dict | list):
+        return json_block(value) if value else DASH
+    if isinstance(value, o2c_money.Money):
+        return money(value.amount, value.currency)
+    return format_html("{}", value)

@@ -1,0 +1,55 @@
+"""What the signed-in person may see and do, asked once per request.
+
+Whether an act is allowed is decided by the service that does it (`o2c.access.require`). What is asked here only
+decides what a page shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from o2c.access import duties_of
+from o2c.access.authorise import in_force
+
+_DUTIES = "_console_duties"
+_ROLES = "_console_roles"
+
+
+def duties(user: Any) -> frozenset[str]:
+    """All duties of the user now. Kept on the user object, which lives as long as the request."""
+    held: frozenset[str] | None = getattr(user, _DUTIES, None)
+    if held is None:
+        held = duties_of(user)
+        if getattr(user, "pk", None):
+            setattr(user, _DUTIES, held)
+    return held
+
+
+def roles(user: Any) -> frozenset[str]:
+    """Codes of the roles that the user holds now."""
+    held: frozenset[str] | None = getattr(user, _ROLES, None)
+    if held is None:
+        if not getattr(user, "is_authenticated", False):
+            return frozenset()
+        held = frozenset(user.grants.filter(in_force()).values_list("role__code", flat=True))
+        setattr(user, _ROLES, held)
+    return held
+
+
+def holds(user: Any, duty: str) -> bool:
+    """Whether the user holds the duty. Being a superuser implies no duty."""
+    return duty in duties(user)
+
+
+def sees(user: Any, duty: str = "", roles_named: Iterable[str] = ()) -> bool:
+    """Whether an entry for holders of `duty` or of one of the roles is shown to the user. Neither named: to all."""
+    named = frozenset(roles_named)
+    if not duty and not named:
+        return True
+    return bool(duty and holds(user, duty)) or bool(roles(user) & named)
+
+
+def reading_duty(app_label: str) -> str:
+    """The duty that opens an app's pages."""
+    return f"{app_label}.read"
