@@ -1,0 +1,1 @@
+"""Running the product: embedded services, start-up, jobs, health, metrics, logs."""

@@ -1,0 +1,124 @@
+"""The test database: made by the owner, used as the app.
+
+Everything a test does to rows it does with the rights that the product has at runtime. Only what the
+product never does (creating the database, emptying tables between `transaction=True` tests, breaking in
+as the owner) goes through `owner()`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import connection
+from django.test import TransactionTestCase
+from psycopg.pq import TransactionStatus
+
+from o2c.runtime import roles
+
+SEED_SCHEMA = "o2c_test_seed"
+
+
+def step_down() -> None:
+    """From here on, every connection of this process has the app's rights."""
+    connection.settings_dict["OPTIONS"]["assume_role"] = roles.APP
+    connection.close()
+
+
+def step_up() -> None:
+    connection.settings_dict["OPTIONS"].pop("assume_role", None)
+    connection.close()
+
+
+@contextmanager
+def owner() -> Iterator[None]:
+    """Run SQL with the owner's rights, then step down again (unless the transaction is lost anyway)."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET ROLE NONE")
+    try:
+        yield
+    finally:
+        raw: Any = connection.connection
+        if raw is not None and raw.info.transaction_status != TransactionStatus.INERROR:
+            raw.execute(f"SET ROLE {roles.APP}")
+
+
+def prepare() -> None:
+    """Make the new test database fast and able to be emptied. Runs as the owner."""
+    with connection.cursor() as cursor:
+        name = connection.ops.quote_name(str(connection.settings_dict["NAME"]))
+        cursor.execute(f"ALTER DATABASE {name} SET synchronous_commit = off")
+        cursor.execute(
+            "SELECT tgrelid::regclass::text, tgname FROM pg_trigger"
+            " WHERE tgname = left(tgrelid::regclass::text, 52) || '_no_truncate' OR tgname LIKE '%%\\_no\\_truncate'"
+        )
+        for table, trigger in cursor.fetchall():
+            cursor.execute(f'ALTER TABLE {table} DISABLE TRIGGER "{trigger}"')
+        _keep_seed(cursor)
+
+
+def _tables(cursor: Any) -> list[str]:
+    cursor.execute(
+        "SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p') AND NOT c.relispartition"
+        " AND c.relname <> 'django_migrations' ORDER BY 1"
+    )
+    return [row[0] for row in cursor.fetchall()]
+
+
+def _keep_seed(cursor: Any) -> None:
+    """Remember the rows that migrations made: a flush puts them back, as a new installation has them."""
+    cursor.execute(f"DROP SCHEMA IF EXISTS {SEED_SCHEMA} CASCADE")
+    cursor.execute(f"CREATE SCHEMA {SEED_SCHEMA}")
+    for table in _tables(cursor):
+        cursor.execute(f"SELECT EXISTS (SELECT 1 FROM {table})")
+        if cursor.fetchone()[0]:
+            cursor.execute(f"CREATE TABLE {SEED_SCHEMA}.{table} AS TABLE public.{table}")
+
+
+def empty() -> None:
+    """Back to the state after migrations: every table emptied, the seeded rows put back."""
+    if connection.in_atomic_block:
+        raise RuntimeError("The database cannot be emptied inside a transaction")
+    connection.close()
+    with owner(), connection.cursor() as cursor:
+        cursor.execute("BEGIN")
+        cursor.execute(f"TRUNCATE {', '.join(_tables(cursor))} RESTART IDENTITY")
+        cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = %s", [SEED_SCHEMA])
+        for (table,) in cursor.fetchall():
+            _put_back(cursor, table)
+        cursor.execute("COMMIT")
+
+
+def _put_back(cursor: Any, table: str) -> None:
+    cursor.execute(f'ALTER TABLE public."{table}" DISABLE TRIGGER USER')
+    cursor.execute(
+        "SELECT string_agg(quote_ident(attname), ', ') FROM pg_attribute"
+        " WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''",
+        [f'public."{table}"'],
+    )
+    columns = cursor.fetchone()[0]
+    cursor.execute(
+        f'INSERT INTO public."{table}" ({columns}) OVERRIDING SYSTEM VALUE'
+        f' SELECT {columns} FROM {SEED_SCHEMA}."{table}"'
+    )
+    cursor.execute(
+        "SELECT pg_get_serial_sequence(%s, attname), attname FROM pg_attribute"
+        " WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped"
+        " AND pg_get_serial_sequence(%s, attname) IS NOT NULL",
+        [f'public."{table}"'] * 3,
+    )
+    for sequence, column in cursor.fetchall():
+        cursor.execute(f'SELECT setval(%s, (SELECT max("{column}") FROM public."{table}"))', [sequence])
+    # Deferred constraints must be settled before a table with pending events may be altered.
+    cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+
+
+def install_flush() -> None:
+    """Django's flush between `transaction=True` tests needs TRUNCATE, which the app does not have."""
+
+    def teardown(self: TransactionTestCase) -> None:
+        empty()
+
+    TransactionTestCase._fixture_teardown = teardown  # type: ignore[attr-defined]
