@@ -27,23 +27,34 @@ INSTALLER_ID = 0
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """The human or service account that acts, and on whose behalf if on another's."""
+    """The human or service account that acts, and on whose behalf if on another's.
+
+    `scopes` are the duties of the token that the account came in with; None where no token narrows it.
+    """
 
     user_id: int
     label: str
     on_behalf_of_id: int | None = None
+    scopes: frozenset[str] | None = None
 
     @classmethod
-    def of(cls, user: User, on_behalf_of: User | None = None) -> Actor:
+    def of(
+        cls, user: User, on_behalf_of: User | None = None, scopes: frozenset[str] | None = None
+    ) -> Actor:
         label = user.get_username()
         if on_behalf_of is not None:
             label = f"{label} for {on_behalf_of.get_username()}"
-        return cls(user.pk, label, on_behalf_of.pk if on_behalf_of else None)
+        return cls(user.pk, label, on_behalf_of.pk if on_behalf_of else None, scopes)
 
     @classmethod
     def installer(cls) -> Actor:
         """Whoever runs the migrations: the only actor who exists before any user does."""
         return cls(INSTALLER_ID, "installer")
+
+    @classmethod
+    def anonymous(cls) -> Actor:
+        """Somebody who has not signed in: the actor of a refused sign-in, and of nothing else."""
+        return cls(INSTALLER_ID, "anonymous")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from o2c.access import duties_of, registry
+from o2c.access.models import Role, RoleGrant, User
+from o2c.access.services import accounts, grants, roles
+from o2c.actor import Actor
+from o2c.errors import DomainError
+
+
+class Command(BaseCommand):
+    help = "Roles, duties and grants: sync, show, grant, revoke, own."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        sub = parser.add_subparsers(dest="act", required=True)
+        sub.add_parser("sync", help="make shipped roles and system accounts equal to the code")
+        sub.add_parser("roles", help="every role with its duties")
+        show = sub.add_parser("show", help="what a user may do, and through which grants")
+        show.add_argument("user")
+        give = sub.add_parser("grant", help="give a role")
+        give.add_argument("user")
+        give.add_argument("role")
+        take = sub.add_parser("revoke", help="end the grant of a role")
+        take.add_argument("user")
+        take.add_argument("role")
+        own = sub.add_parser("own", help="make a human the owner of a service account")
+        own.add_argument("account")
+        own.add_argument("owner")
+        for parser_with_actor in (give, take, own):
+            parser_with_actor.add_argument("--by", required=True, help="who does it")
+            parser_with_actor.add_argument("--reason", required=True)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            getattr(self, f"do_{options['act']}")(options)
+        except DomainError as error:
+            raise CommandError(str(error)) from error
+
+    def do_sync(self, options: dict[str, Any]) -> None:
+        installer = Actor.installer()
+        self.stdout.write(str(roles.sync_roles(actor=installer)))
+        made = accounts.ensure_system_accounts(actor=installer)
+        self.stdout.write(f"{len(made)} system accounts")
+
+    def do_roles(self, options: dict[str, Any]) -> None:
+        for role in Role.objects.prefetch_related("duties"):
+            self.stdout.write(f"{role.code}: {role.description}")
+            for row in role.duties.all():
+                self.stdout.write(f"    {row.duty:45} {registry.describe(row.duty)}")
+
+    def do_show(self, options: dict[str, Any]) -> None:
+        user = self._user(options["user"])
+        for held in RoleGrant.objects.filter(user=user).select_related("role", "granted_by"):
+            until = f"{held.valid_to:%Y-%m-%d %H:%M}" if held.valid_to else "revoked"
+            self.stdout.write(
+                f"{held.role.code} from {held.valid_from:%Y-%m-%d %H:%M} until {until}, by {held.granted_by}"
+            )
+        for duty in sorted(duties_of(user)):
+            self.stdout.write(f"    {duty:45} {registry.describe(duty)}")
+
+    def do_grant(self, options: dict[str, Any]) -> None:
+        held = grants.grant(
+            self._user(options["user"]), options["role"], actor=self._actor(options), reason=options["reason"]
+        )
+        self.stdout.write(f"{held.user} holds {held.role.code}")
+
+    def do_revoke(self, options: dict[str, Any]) -> None:
+        user = self._user(options["user"])
+        held = RoleGrant.objects.filter(user=user, role__code=options["role"], valid_to__isnull=True).first()
+        if held is None:
+            raise CommandError(f"{user} holds no open grant of {options['role']}")
+        grants.revoke(held.pk, actor=self._actor(options), reason=options["reason"])
+        self.stdout.write(f"{user} no longer holds {options['role']}")
+
+    def do_own(self, options: dict[str, Any]) -> None:
+        account = accounts.change_owner(
+            self._user(options["account"]).pk,
+            owner=self._user(options["owner"]),
+            actor=self._actor(options),
+            reason=options["reason"],
+        )
+        self.stdout.write(f"{account.username} answers to {account.owner}")
+
+    def _actor(self, options: dict[str, Any]) -> Actor:
+        return Actor.of(self._user(options["by"]))
+
+    def _user(self, username: str) -> User:
+        try:
+            return User.objects.get(username=username)
+        except User.DoesNotExist:
+            raise CommandError(f"There is no user '{username}'") from None

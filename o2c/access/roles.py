@@ -1,0 +1,78 @@
+"""The roles that ship: one per persona. Which acts belong to a role is said by each app's `duties.py`; here stands
+which apps the persona may look into."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+EVERYTHING = "*"
+
+
+@dataclass(frozen=True)
+class ShippedRole:
+    """`sees` holds app labels whose reading duty the role has, or EVERYTHING."""
+
+    code: str
+    name: str
+    description: str
+    sees: tuple[str, ...]
+
+
+SHIPPED: tuple[ShippedRole, ...] = (
+    ShippedRole("deal_desk", "Deal desk", "Prices and shapes deals.", ("orders",)),
+    ShippedRole(
+        "order_management",
+        "Order management",
+        "Turns signed deals into orders, provisions, amends and renews.",
+        ("orders", "billing", "documents"),
+    ),
+    ShippedRole(
+        "billing_ops",
+        "Billing operations",
+        "Usage, bill runs, findings, credits, delivery.",
+        ("orders", "billing", "ledger", "documents"),
+    ),
+    ShippedRole(
+        "collections",
+        "Collections and cash",
+        "Applies receipts, works overdue accounts and disputes.",
+        ("orders", "billing", "ledger", "documents"),
+    ),
+    ShippedRole(
+        "revenue_accounting",
+        "Revenue accounting",
+        "Contracts, allocation, schedules, close, export.",
+        ("orders", "billing", "revenue", "ledger", "documents"),
+    ),
+    ShippedRole(
+        "partner_ops",
+        "Partner operations",
+        "Marketplace metering, feeds, reconciliation, onboarding.",
+        ("orders", "billing", "partners", "documents"),
+    ),
+    ShippedRole(
+        "approver",
+        "Approver",
+        "Signs off with the effect in front of them.",
+        ("orders", "billing", "revenue", "partners", "ledger", "documents"),
+    ),
+    ShippedRole("auditor", "Auditor", "Sees everything, changes nothing.", (EVERYTHING,)),
+    ShippedRole(
+        "controller",
+        "Controller",
+        "Releases, closes and signs the books.",
+        (EVERYTHING,),
+    ),
+    ShippedRole(
+        "admin",
+        "Administrator",
+        "People, roles and tokens; the running of the system. No financial duty.",
+        ("access", "outbox", "invariants", "runtime", "console"),
+    ),
+    # Machines. The accounts that hold them: o2c/access/services/accounts.py.
+    ShippedRole("automation", "Automation", "The product's own tasks and event handlers.", (EVERYTHING,)),
+    ShippedRole("crm", "CRM integration", "Customers, signed deals, orders, invoices read.", ("orders", "billing")),
+    ShippedRole("metering", "Metering integration", "Sends usage events.", ("billing",)),
+    ShippedRole("provisioning", "Provisioning integration", "Reports what was provisioned.", ("orders",)),
+    ShippedRole("marketplace", "Marketplace integration", "Metering and settlement feeds.", ("partners",)),
+)

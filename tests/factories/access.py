@@ -1,0 +1,65 @@
+"""People, service accounts and tokens for tests; roles are the shipped ones."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+
+from o2c import clock
+from o2c.access.models import Role, RoleDuty, RoleGrant, User
+from o2c.access.services import tokens
+from o2c.access.services.accounts import PLACEHOLDER_OWNER
+from o2c.actor import Actor, acting
+
+PASSWORD = "correct horse battery"
+
+
+def make_user(username: str, *roles: str, superuser: bool = False, password: str = PASSWORD) -> User:
+    """A human with these shipped roles, granted by the placeholder owner."""
+    with acting(Actor.installer(), reason="test set-up"):
+        user = User(username=username, email=f"{username}@example.com", is_staff=True, is_superuser=superuser)
+        user.set_password(password)
+        user.save()
+        _grant(user, roles)
+    return user
+
+
+def make_account(username: str, *roles: str, owner: User | None = None) -> User:
+    """A service account with these shipped roles."""
+    with acting(Actor.installer(), reason="test set-up"):
+        account = User.objects.create(
+            username=username, kind="service", owner=owner or _placeholder(), password="!", purpose="test"
+        )
+        _grant(account, roles)
+    return account
+
+
+def make_role(code: str, duties: Iterable[str]) -> Role:
+    """A role of the company's own with exactly these duties."""
+    with acting(Actor.installer(), reason="test set-up"):
+        role = Role.objects.create(code=code, name=code)
+        RoleDuty.objects.bulk_create(RoleDuty(role=role, duty=duty) for duty in duties)
+    return role
+
+
+def make_token(account: User, scopes: Iterable[str], *, days: int = 30) -> str:
+    """The secret of a new token of `account`; the scopes must be duties that it holds."""
+    issuer = User.objects.filter(username="token-issuer").first() or make_user("token-issuer", "admin")
+    return tokens.issue(
+        account,
+        name="test",
+        scopes=scopes,
+        expires_at=clock.now() + dt.timedelta(days=days),
+        actor=Actor.of(issuer),
+    ).secret
+
+
+def _placeholder() -> User:
+    return User.objects.get(username=PLACEHOLDER_OWNER)
+
+
+def _grant(user: User, roles: Iterable[str]) -> None:
+    for code in roles:
+        RoleGrant.objects.create(
+            user=user, role=Role.objects.get(code=code), granted_by=_placeholder(), valid_from=clock.now()
+        )
