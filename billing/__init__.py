@@ -1,0 +1,1 @@
+"""Order to cash: what is billed, sent, paid and owed."""

@@ -1,0 +1,117 @@
+"""Every act of billing that needs a duty, and the personas that hold it.
+
+Maker and checker: billing operations calculates a run and drafts documents; approvers and
+controllers release and post what others made. Cash and credit are different people.
+"""
+
+RUNS = {
+    "billing.run.plan": "Plan a bill run: entity, currency, through date",
+    "billing.run.calculate": "Calculate a bill run: draft its invoices",
+    "billing.run.recalculate": "Discard the drafts of a bill run, to calculate it again",
+    "billing.run.acknowledge": "Acknowledge a finding of a bill run",
+    "billing.run.release": "Release a bill run that somebody else calculated",
+    "billing.run.post": "Post a released bill run: number its invoices, write its journals",
+    "billing.run.finish": "Close a bill run whose drafts are all posted",
+    "billing.run.cancel": "Cancel a bill run before anything is posted",
+}
+
+DOCUMENTS = {
+    "billing.invoice.draft": "Draft an invoice by hand",
+    "billing.invoice.post": "Post an invoice that somebody else drafted",
+    "billing.invoice.void": "Void a posted invoice in its open period",
+    "billing.invoice.render": "Make the PDF of a posted document",
+    "billing.credit.draft": "Draft a credit memo for a posted invoice",
+    "billing.credit.post": "Post a credit memo that somebody else drafted",
+    "billing.dispute.open": "Open a dispute of an invoice or a line",
+    "billing.dispute.accept": "Accept a dispute and draft its credit memo",
+    "billing.dispute.reject": "Reject a dispute: the invoice stands",
+    "billing.dispute.withdraw": "Record that the customer withdrew a dispute",
+    "billing.tax.maintain": "Load tax rates",
+}
+
+CASH = {
+    "billing.receipt.record": "Record money received",
+    "billing.receipt.identify": "Say whose an unidentified receipt is",
+    "billing.receipt.apply": "Apply receipts and credit memos to invoices",
+    "billing.receipt.unapply": "Undo an application",
+    "billing.receipt.reverse": "Reverse a receipt that the bank took back",
+    "billing.shortpay.accept": "Accept a short payment, with its reason",
+    "billing.writeoff.post": "Write off what will not be paid",
+}
+
+DELIVERY = {
+    "billing.delivery.queue": "Queue documents for delivery",
+    "billing.delivery.send": "Send a queued document",
+    "billing.delivery.record": "Record that a message left",
+    "billing.delivery.record_failure": "Record that a message was refused",
+    "billing.delivery.record_bounce": "Record that a message came back",
+    "billing.delivery.sweep": "Find deliveries whose worker died",
+    "billing.delivery.retry": "Send a document again after a failure",
+    "billing.delivery.abandon": "Give a delivery up",
+}
+
+COLLECTIONS = {
+    "billing.dunning.send": "Send reminders by the dunning plan",
+    "billing.dunning.maintain": "Change the levels of the dunning plan",
+}
+
+DUTIES = {**RUNS, **DOCUMENTS, **CASH, **DELIVERY, **COLLECTIONS}
+
+_SENDING = [
+    "billing.invoice.render",
+    "billing.delivery.queue",
+    "billing.delivery.send",
+    "billing.delivery.record",
+    "billing.delivery.record_failure",
+]
+
+ROLE_DUTIES = {
+    "billing_ops": [
+        "billing.run.plan",
+        "billing.run.calculate",
+        "billing.run.recalculate",
+        "billing.run.acknowledge",
+        "billing.run.post",
+        "billing.run.finish",
+        "billing.run.cancel",
+        "billing.invoice.draft",
+        "billing.credit.draft",
+        "billing.dispute.accept",
+        "billing.tax.maintain",
+        "billing.delivery.record_bounce",
+        "billing.delivery.retry",
+        "billing.delivery.abandon",
+        *_SENDING,
+    ],
+    "collections": [
+        "billing.receipt.record",
+        "billing.receipt.identify",
+        "billing.receipt.apply",
+        "billing.receipt.unapply",
+        "billing.receipt.reverse",
+        "billing.shortpay.accept",
+        "billing.dispute.open",
+        "billing.dispute.reject",
+        "billing.dispute.withdraw",
+        "billing.delivery.retry",
+        "billing.dunning.send",
+        "billing.dunning.maintain",
+    ],
+    "approver": ["billing.run.release", "billing.invoice.post", "billing.credit.post"],
+    "controller": [
+        "billing.run.release",
+        "billing.invoice.post",
+        "billing.invoice.void",
+        "billing.credit.post",
+        "billing.writeoff.post",
+    ],
+    "automation": [
+        "billing.run.post",
+        "billing.run.finish",
+        "billing.receipt.record",
+        "billing.receipt.apply",
+        "billing.delivery.sweep",
+        "billing.dunning.send",
+        *_SENDING,
+    ],
+}

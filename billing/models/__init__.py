@@ -1,0 +1,25 @@
+"""Columns, constraints and declared transitions of the billing app; one file per noun."""
+
+from billing.models.bill_run import BillRun, BillRunChunk, BillRunFinding
+from billing.models.delivery import DeliveryAttempt, InvoiceDelivery
+from billing.models.dispute import Dispute
+from billing.models.dunning import DunningLevel, DunningNotice
+from billing.models.invoice import Invoice, InvoiceLine
+from billing.models.receipt import Application, Receipt
+from billing.models.tax import TaxRate
+
+__all__ = [
+    "Application",
+    "BillRun",
+    "BillRunChunk",
+    "BillRunFinding",
+    "DeliveryAttempt",
+    "Dispute",
+    "DunningLevel",
+    "DunningNotice",
+    "Invoice",
+    "InvoiceDelivery",
+    "InvoiceLine",
+    "Receipt",
+    "TaxRate",
+]

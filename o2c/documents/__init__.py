@@ -1,0 +1,1 @@
+"""Files that the product made or received, kept by the SHA-256 of their bytes."""
