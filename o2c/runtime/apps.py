@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.db.models.signals import pre_migrate
 
 
@@ -21,5 +21,7 @@ class RuntimeConfig(AppConfig):
     verbose_name = "Runtime"
 
     def ready(self) -> None:
-        # Before the first table, so that every table is granted to the roles as it is made.
-        pre_migrate.connect(_grant, sender=self, dispatch_uid="o2c.runtime.grant")
+        # Before the first table, so that every table is granted to the roles as it is made. The signal has
+        # only apps with models as senders; the first of ours is as early as any.
+        first = apps.get_app_config("contenttypes")
+        pre_migrate.connect(_grant, sender=first, dispatch_uid="o2c.runtime.grant")
