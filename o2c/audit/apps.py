@@ -1,0 +1,13 @@
+from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+
+
+class AuditConfig(AppConfig):
+    name = "o2c.audit"
+    label = "audit"
+    verbose_name = "Audit"
+
+    def ready(self) -> None:
+        from o2c.audit.install import install_for_app
+
+        post_migrate.connect(install_for_app, dispatch_uid="o2c.audit.triggers")

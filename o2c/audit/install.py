@@ -1,0 +1,80 @@
+"""Keeps the database's triggers equal to what the models declare, after every migrate.
+
+An app whose guards are more than a declaration lists them in its `guards.py` as TRIGGERS.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+from django.apps import AppConfig, apps
+from django.db import connection
+
+from o2c.audit.declarations import Declaration, declarations
+from o2c.audit.triggers import ACTOR_FUNCTION, PREFIX, REFUSE_FUNCTION, Trigger, q, triggers
+from o2c.runtime.roles import APP
+
+EXISTING = """
+SELECT c.relname, t.tgname, t.tgenabled
+FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+WHERE NOT t.tgisinternal AND c.relnamespace = current_schema()::regnamespace
+  AND (t.tgname LIKE %s OR t.tgname = c.relname || '_no_truncate')
+"""
+
+
+def existing_triggers() -> dict[tuple[str, str], str]:
+    """(table, trigger) -> 'A' when it is enabled always, of the triggers that this module owns."""
+    with connection.cursor() as cursor:
+        cursor.execute(EXISTING, [f"{PREFIX}%"])
+        return {(table, name): enabled for table, name, enabled in cursor.fetchall()}
+
+
+def declared_triggers(config: AppConfig) -> list[Trigger]:
+    """All triggers of one app: those its models declare, then those of its guards.py."""
+    declared = [trigger for d in declarations(config.label) for trigger in triggers(d)]
+    if find_spec(f"{config.name}.guards"):
+        declared += import_module(f"{config.name}.guards").TRIGGERS
+    return declared
+
+
+def expected_triggers() -> set[tuple[str, str]]:
+    return {(t.table, t.name) for config in apps.get_app_configs() for t in declared_triggers(config)}
+
+
+def withheld_rights(declared: list[Declaration]) -> list[str]:
+    """What the runtime role may not do: write history itself, or change a fact."""
+    role = APP
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role])
+        if cursor.fetchone() is None:
+            return []
+    statements = []
+    for d in declared:
+        rights = "INSERT, UPDATE, DELETE" if d.is_history else "UPDATE, DELETE"
+        if d.append_only:
+            statements.append(f"REVOKE {rights}, TRUNCATE ON {q(d.table)} FROM {q(role)}")
+    return statements
+
+
+def install(config: AppConfig) -> None:
+    """Create or replace the triggers of the app's tables, and drop those no longer declared."""
+    declared = list(declarations(config.label))
+    wanted = declared_triggers(config)
+    names = {(t.table, t.name) for t in wanted}
+    tables = {t.table for t in wanted}
+    stale = [key for key in existing_triggers() if key[0] in tables and key not in names]
+    statements = [REFUSE_FUNCTION, ACTOR_FUNCTION]
+    statements += [f"DROP TRIGGER {q(name)} ON {q(table)}" for table, name in stale]
+    statements += [statement for trigger in wanted for statement in trigger.statements]
+    statements += withheld_rights(declared)
+    with connection.cursor() as cursor:
+        cursor.execute(";\n".join(statements))
+
+
+def install_for_app(sender: AppConfig, **kwargs: Any) -> None:
+    """post_migrate: by the role that owns the tables."""
+    tables = {d.table for d in declarations(sender.label)}
+    if tables and tables <= set(connection.introspection.table_names()):
+        install(sender)
