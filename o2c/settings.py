@@ -6,6 +6,7 @@ broker by itself; `production` has no default for anything that matters and refu
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,8 @@ DEBUG = env.bool("O2C_DEBUG", default=False)
 
 SECRET_KEY = env.str("SECRET_KEY", default=environ.Env.NOTSET if PRODUCTION else home.secret_key())
 ALLOWED_HOSTS = env.list(
-    "ALLOWED_HOSTS", default=environ.Env.NOTSET if PRODUCTION else ["localhost", "127.0.0.1", "[::1]", "testserver"]
+    "ALLOWED_HOSTS",
+    default=environ.Env.NOTSET if PRODUCTION else ["localhost", "127.0.0.1", "[::1]", "testserver"],
 )
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 PUBLIC_URL = env.str("O2C_PUBLIC_URL", default="http://localhost:8000")
@@ -36,8 +38,14 @@ PUBLIC_URL = env.str("O2C_PUBLIC_URL", default="http://localhost:8000")
 
 
 def _present(*packages: str) -> list[str]:
-    """Packages that exist in this tree."""
-    return [name for name in packages if (BASE_DIR / name.replace(".", "/") / "__init__.py").exists()]
+    """Packages that exist in this tree. O2C_ONLY=orders,billing leaves out the other business apps."""
+    only = env.list("O2C_ONLY", default=["orders", "billing", "revenue", "partners"])
+    return [
+        name
+        for name in packages
+        if (BASE_DIR / name.replace(".", "/") / "__init__.py").exists()
+        and (name.startswith("o2c.") or name in only)
+    ]
 
 
 INSTALLED_APPS = [
@@ -179,7 +187,8 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 SESSION_COOKIE_SAMESITE = "Lax"
 AXES_FAILURE_LIMIT = env.int("O2C_LOGIN_ATTEMPTS", default=8)
-AXES_COOLOFF_TIME = 0.25  # hours
+AXES_COOLOFF_TIME = dt.timedelta(minutes=15)
+AXES_LOCKOUT_CALLABLE = "o2c.access.lockout.locked_out"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_IPWARE_PROXY_COUNT = env.int("O2C_PROXY_COUNT", default=0)
