@@ -1,0 +1,1 @@
+"""Revenue: contracts, obligations, allocation, schedules, recognition, close, GL export."""
