@@ -13,7 +13,7 @@ from orders.models import ranges
 
 
 class Meter(Record):
-    """How metered events become a quantity: which event, which of its values, and how they are put together."""
+    """How metered events become a quantity: which events, which value of them, and how they add up."""
 
     class Aggregation(models.TextChoices):
         SUM = "sum", "Sum"

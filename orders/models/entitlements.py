@@ -1,4 +1,4 @@
-"""Entitlements: what a customer may use because of an active line, and the attempts to tell the product so."""
+"""Entitlements: what a customer may use because of a line, and the attempts to tell the product so."""
 
 from __future__ import annotations
 

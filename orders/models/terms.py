@@ -24,7 +24,9 @@ class BillingTerms(models.Model):
 
     class Proration(models.TextChoices):
         ACTUAL_DAYS = "actual_days", "Actual days of the period"
-        THIRTY_360 = "thirty_360", "30 days a month"
+        FIXED_30 = "fixed_30", "30 days in every month"
+        THIRTY_360 = "thirty_360", "30/360 bond basis"
+        WHOLE_MONTHS = "whole_months", "Whole months"
         NONE = "none", "Whole periods"
 
     class Channel(models.TextChoices):

@@ -1,0 +1,333 @@
+"""What an amendment asks for: the JSON of `Amendment.changes`, per kind, read strictly.
+
+    quantity  {"lines": [{"line": 12, "quantity": "15"} | {"line": 12, "delta": "-3"}], "until":
+    "2027-01-01"?} price     {"lines": [{"line": 12, "price": 34?, "override": {...} | null?,
+    "discount_percent": "10"?}],
+               "until": "2027-01-01"?}
+    add_line  {"lines": [{"sku": "SEATS", "quantity": "5", "price": 34?, "override": {...}?,
+               "discount_percent": "0"?, "ends_on": "2027-01-01"?, "timing": "advance"?, "frequency": ""?,
+               "description": ""?, "usage_key": ""?}]}
+    cancel    {"mode": "now" | "period_end" | "backdated", "lines": [12]?}           no lines: the whole order
+    renew     {"term_months": 12, "uplift_percent": "5"?, "lines": [12]?, "reprice": "keep" | "list"?}
+
+Lines are primary keys of order lines. `delta` is added to whatever the quantity is on each day, `quantity`
+replaces it; without `until` both hold to the end of the line. A line that moves to another list price loses
+its override unless it brings a new one.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from o2c.errors import InvalidInput
+from orders.domain import price_spec
+from orders.domain.price_spec import Findings, Spec
+
+CANCEL_MODES = ("now", "period_end", "backdated")
+REPRICE = ("keep", "list")
+TIMINGS = ("advance", "arrears")
+FREQUENCIES = ("", "month", "quarter", "half_year", "year")
+MAX_QUANTITY = Decimal(10) ** 19
+MAX_TERM_MONTHS = 120
+
+
+@dataclass(frozen=True, slots=True)
+class QuantityItem:
+    """Exactly one of `quantity` (the new one) and `delta` (what is added) is given."""
+
+    line: int
+    quantity: Decimal | None
+    delta: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class QuantityChange:
+    items: tuple[QuantityItem, ...]
+    until: dt.date | None
+
+
+@dataclass(frozen=True, slots=True)
+class PriceItem:
+    """What is None stays as it is; `drop_override` says that a negotiated price ends."""
+
+    line: int
+    price: int | None
+    override: Spec | None
+    drop_override: bool
+    discount_percent: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class PriceChange:
+    items: tuple[PriceItem, ...]
+    until: dt.date | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewLine:
+    sku: str
+    quantity: Decimal
+    price: int | None
+    override: Spec | None
+    discount_percent: Decimal
+    ends_on: dt.date | None
+    timing: str
+    frequency: str
+    description: str
+    usage_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class AddLines:
+    items: tuple[NewLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cancellation:
+    """`lines` empty: every line, and with it the order."""
+
+    mode: str
+    lines: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """`lines` empty: every recurring and usage line that runs to the end of the order."""
+
+    term_months: int
+    uplift_percent: Decimal
+    lines: tuple[int, ...]
+    reprice: str
+
+
+Change = QuantityChange | PriceChange | AddLines | Cancellation | Renewal
+
+
+def read(kind: str, changes: object, *, record: str = "") -> Change:
+    """The change that `changes` describes. Raises InvalidInput with every problem by its place."""
+    found = Findings()
+    reader = READERS.get(kind)
+    if reader is None:
+        raise InvalidInput(f"{kind!r} is not a kind of amendment", record=record)
+    if not isinstance(changes, Mapping):
+        raise InvalidInput("The changes must be an object", record=record)
+    result = reader(changes, found)
+    if found.by_path:
+        raise InvalidInput(
+            "The changes are not valid. " + "; ".join(found.lines()),
+            record=record,
+            remedy="Correct them and draft the amendment again",
+            code="amendment_invalid",
+            fields=found.by_path,
+        )
+    return result
+
+
+def _known(source: Mapping[str, Any], path: str, found: Findings, *names: str) -> None:
+    for name in sorted(set(map(str, source)) - set(names)):
+        found.add(f"{path}{name}", "is not known here")
+
+
+def _line_items(source: Mapping[str, Any], found: Findings) -> list[tuple[str, Mapping[str, Any]]]:
+    items = source.get("lines")
+    if not isinstance(items, list) or not items:
+        found.add("lines", "must be a list with at least one line")
+        return []
+    good = []
+    for position, item in enumerate(items, start=1):
+        if isinstance(item, Mapping):
+            good.append((f"lines[{position}].", item))
+        else:
+            found.add(f"lines[{position}]", "must be an object")
+    return good
+
+
+def _line(item: Mapping[str, Any], path: str, found: Findings, seen: set[int]) -> int:
+    value = item.get("line")
+    if not isinstance(value, int) or isinstance(value, bool):
+        found.add(f"{path}line", "must be the id of an order line")
+        return 0
+    if value in seen:
+        found.add(f"{path}line", f"line {value} is named twice")
+    seen.add(value)
+    return value
+
+
+def _number(
+    item: Mapping[str, Any],
+    name: str,
+    path: str,
+    found: Findings,
+    low: Decimal,
+    high: Decimal,
+    decimals: int = 9,
+) -> Decimal | None:
+    """The decimal string under `name`, when it is there; complains about anything else in its place."""
+    if name not in item:
+        return None
+    value = item[name]
+    if not isinstance(value, str):
+        found.add(f"{path}{name}", 'must be a decimal string such as "15"')
+        return None
+    try:
+        number = Decimal(value)
+    except InvalidOperation:
+        number = Decimal("NaN")
+    if not number.is_finite():
+        found.add(f"{path}{name}", f"{value!r} is not a decimal")
+        return None
+    if not low <= number <= high:
+        found.add(f"{path}{name}", f"{value} is not between {low} and {high}")
+        return None
+    if number != round(number, decimals):
+        found.add(f"{path}{name}", f"{value} has more than {decimals} decimals")
+        return None
+    return number
+
+
+def _date(item: Mapping[str, Any], name: str, path: str, found: Findings) -> dt.date | None:
+    value = item.get(name)
+    if value is None:
+        return None
+    try:
+        return dt.date.fromisoformat(value)
+    except (TypeError, ValueError):
+        found.add(f"{path}{name}", f"{value!r} is not a date such as 2027-01-31")
+        return None
+
+
+def _choice(
+    item: Mapping[str, Any], name: str, path: str, found: Findings, choices: Sequence[str], default: str
+) -> str:
+    value = item.get(name, default)
+    if value not in choices:
+        found.add(f"{path}{name}", f"{value!r} is not one of {', '.join(repr(c) for c in choices)}")
+        return default
+    return str(value)
+
+
+def _text(item: Mapping[str, Any], name: str, path: str, found: Findings, length: int) -> str:
+    value = item.get(name, "")
+    if not isinstance(value, str) or len(value) > length:
+        found.add(f"{path}{name}", f"must be a text of at most {length} characters")
+        return ""
+    return value
+
+
+def _override(item: Mapping[str, Any], path: str, found: Findings) -> Spec | None:
+    spec = item.get("override")
+    if spec is None:
+        return None
+    for problem in price_spec.problems(spec):
+        found.add(f"{path}override", problem)
+    return spec if isinstance(spec, Mapping) else None
+
+
+def _price_id(item: Mapping[str, Any], path: str, found: Findings) -> int | None:
+    value = item.get("price")
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
+        found.add(f"{path}price", "must be the id of a price")
+        return None
+    return value
+
+
+def _ids(source: Mapping[str, Any], found: Findings) -> tuple[int, ...]:
+    value = source.get("lines")
+    if value is None:
+        return ()
+    if not isinstance(value, list) or not all(isinstance(v, int) and not isinstance(v, bool) for v in value):
+        found.add("lines", "must be a list of ids of order lines")
+        return ()
+    return tuple(sorted(set(value)))
+
+
+def _quantity(source: Mapping[str, Any], found: Findings) -> QuantityChange:
+    _known(source, "", found, "lines", "until")
+    seen: set[int] = set()
+    items = []
+    for path, item in _line_items(source, found):
+        _known(item, path, found, "line", "quantity", "delta")
+        if ("quantity" in item) == ("delta" in item):
+            found.add(path.rstrip("."), "give either a quantity or a delta")
+        quantity = _number(item, "quantity", path, found, Decimal(0), MAX_QUANTITY)
+        delta = _number(item, "delta", path, found, -MAX_QUANTITY, MAX_QUANTITY)
+        items.append(QuantityItem(_line(item, path, found, seen), quantity, delta))
+    return QuantityChange(tuple(items), _date(source, "until", "", found))
+
+
+def _price(source: Mapping[str, Any], found: Findings) -> PriceChange:
+    _known(source, "", found, "lines", "until")
+    seen: set[int] = set()
+    items = []
+    for path, item in _line_items(source, found):
+        _known(item, path, found, "line", "price", "override", "discount_percent")
+        if not {"price", "override", "discount_percent"} & set(item):
+            found.add(path.rstrip("."), "give a price, an override or a discount")
+        override = _override(item, path, found)
+        items.append(
+            PriceItem(
+                line=_line(item, path, found, seen),
+                price=_price_id(item, path, found),
+                override=override,
+                drop_override=override is None and ("override" in item or item.get("price") is not None),
+                discount_percent=_number(item, "discount_percent", path, found, Decimal(0), Decimal(100), 4),
+            )
+        )
+    return PriceChange(tuple(items), _date(source, "until", "", found))
+
+
+def _add_line(source: Mapping[str, Any], found: Findings) -> AddLines:
+    _known(source, "", found, "lines")
+    items = []
+    names = list(NewLine.__dataclass_fields__)
+    for path, item in _line_items(source, found):
+        _known(item, path, found, *names)
+        sku = _text(item, "sku", path, found, 60)
+        if not sku:
+            found.add(f"{path}sku", "is missing")
+        quantity = _number(item, "quantity", path, found, Decimal(0), MAX_QUANTITY)
+        discount = _number(item, "discount_percent", path, found, Decimal(0), Decimal(100), 4)
+        items.append(
+            NewLine(
+                sku=sku,
+                quantity=Decimal(1) if quantity is None else quantity,
+                price=_price_id(item, path, found),
+                override=_override(item, path, found),
+                discount_percent=discount or Decimal(0),
+                ends_on=_date(item, "ends_on", path, found),
+                timing=_choice(item, "timing", path, found, TIMINGS, "advance"),
+                frequency=_choice(item, "frequency", path, found, FREQUENCIES, ""),
+                description=_text(item, "description", path, found, 300),
+                usage_key=_text(item, "usage_key", path, found, 100),
+            )
+        )
+    return AddLines(tuple(items))
+
+
+def _cancel(source: Mapping[str, Any], found: Findings) -> Cancellation:
+    _known(source, "", found, "mode", "lines")
+    return Cancellation(_choice(source, "mode", "", found, CANCEL_MODES, "now"), _ids(source, found))
+
+
+def _renew(source: Mapping[str, Any], found: Findings) -> Renewal:
+    _known(source, "", found, "term_months", "uplift_percent", "lines", "reprice")
+    months = source.get("term_months")
+    if not isinstance(months, int) or isinstance(months, bool) or not 1 <= months <= MAX_TERM_MONTHS:
+        found.add("term_months", f"must be a whole number of months between 1 and {MAX_TERM_MONTHS}")
+        months = 1
+    uplift = _number(source, "uplift_percent", "", found, Decimal(-100), Decimal(1000), 4)
+    reprice = _choice(source, "reprice", "", found, REPRICE, "keep")
+    return Renewal(months, uplift or Decimal(0), _ids(source, found), reprice)
+
+
+READERS: dict[str, Callable[[Mapping[str, Any], Findings], Change]] = {
+    "quantity": _quantity,
+    "price": _price,
+    "add_line": _add_line,
+    "cancel": _cancel,
+    "renew": _renew,
+}
