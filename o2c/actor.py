@@ -38,9 +38,7 @@ class Actor:
     scopes: frozenset[str] | None = None
 
     @classmethod
-    def of(
-        cls, user: User, on_behalf_of: User | None = None, scopes: frozenset[str] | None = None
-    ) -> Actor:
+    def of(cls, user: User, on_behalf_of: User | None = None, scopes: frozenset[str] | None = None) -> Actor:
         label = user.get_username()
         if on_behalf_of is not None:
             label = f"{label} for {on_behalf_of.get_username()}"
@@ -100,12 +98,11 @@ def _inherit(actor: Actor, reason: str, request_id: str) -> Trace:
     trace = Trace(actor, reason, request_id)
     if outer is None:
         return trace
-    return replace(
-        trace, reason=reason or outer.reason, request_id=request_id or outer.request_id
-    )
+    return replace(trace, reason=reason or outer.reason, request_id=request_id or outer.request_id)
 
 
-def _tell_database(trace: Trace | None) -> None:
+def tell_database(trace: Trace | None) -> None:
+    """Say in the open transaction who acts from here on; does nothing in one that has failed."""
     raw: Any = connection.connection
     if raw.info.transaction_status != TransactionStatus.INERROR:
         raw.execute(SET_TRACE, trace_parameters(trace))
@@ -132,7 +129,7 @@ def acting(actor: Actor, *, reason: str = "", request_id: str = "") -> Iterator[
         nested = connection.in_atomic_block
         with transaction.atomic():
             if nested:
-                _tell_database(_trace.get())
+                tell_database(_trace.get())
             yield actor
             if nested:
-                _tell_database(outer)
+                tell_database(outer)

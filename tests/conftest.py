@@ -39,13 +39,13 @@ def actor(request: pytest.FixtureRequest) -> Iterator[Any]:
     )
     request.getfixturevalue("transactional_db" if transactional else "db")
     from o2c.access.models import User
-    from o2c.actor import Actor, acting, ambient
+    from o2c.actor import Actor, acting, ambient, current_trace, tell_database
 
     with acting(Actor.installer(), reason="test set-up"):
         user = User.objects.create_user(username="tester")
-    # Inside the test's own transaction the database must be told now; otherwise at each BEGIN.
-    enter = ambient if transactional else acting
-    with enter(Actor.of(user), reason="test") as who:
+    with ambient(Actor.of(user), reason="test") as who:
+        if not transactional:  # the test's own transaction has begun; any other is told at its BEGIN
+            tell_database(current_trace())
         yield who
 
 

@@ -35,13 +35,18 @@ WHERE e.id = p.entity_id AND e.currency = p.currency AND p.functional IS NULL
 
 TRANSLATE_FOREIGN = """
 UPDATE o2c_posting p
-SET functional = round((p.debit - p.credit) * r.rate, d.digits), overridden = false
-FROM ledger_legalentity e JOIN unnest(%(currencies)s::text[], %(digits)s::int[]) d(currency, digits)
-     ON d.currency = e.currency,
-     LATERAL (SELECT x.rate FROM ledger_exchangerate x
-              WHERE x.from_currency = p.currency AND x.to_currency = e.currency
-                AND x.valid_on <= p.posting_date ORDER BY x.valid_on DESC LIMIT 1) r
-WHERE e.id = p.entity_id AND e.currency <> p.currency AND p.functional IS NULL
+SET functional = round((p.debit - p.credit) * r.rate, r.digits), overridden = false
+FROM (
+  SELECT e.id AS entity_id, x.currency, x.posting_date, d.digits,
+         (SELECT rate FROM ledger_exchangerate
+          WHERE from_currency = x.currency AND to_currency = e.currency AND valid_on <= x.posting_date
+          ORDER BY valid_on DESC LIMIT 1) AS rate
+  FROM (SELECT DISTINCT entity_id, currency, posting_date FROM o2c_posting WHERE functional IS NULL) x
+  JOIN ledger_legalentity e ON e.id = x.entity_id AND e.currency <> x.currency
+  JOIN unnest(%(currencies)s::text[], %(digits)s::int[]) d(currency, digits) ON d.currency = e.currency
+) r
+WHERE r.entity_id = p.entity_id AND r.currency = p.currency AND r.posting_date = p.posting_date
+  AND p.functional IS NULL AND r.rate IS NOT NULL
 """
 
 REST_TO_LARGEST = """

@@ -6,7 +6,7 @@ import datetime as dt
 
 import pytest
 
-from o2c.actor import Actor
+from o2c.actor import Actor, acting
 from o2c.ledger.models import ExchangeRate, LegalEntity
 from o2c.ledger.services import open_periods
 from o2c.periods import Period
@@ -14,16 +14,19 @@ from o2c.periods import Period
 
 @pytest.fixture
 def us(actor: Actor) -> LegalEntity:
-    entity = LegalEntity.objects.create(
-        code="US", name="Acme US", legal_name="Acme Inc.", currency="USD", country="US", line1="1 Main St",
-        city="Austin", postal_code="78701", email="ar@acme.example", bank_name="First", bank_account="1",
-    )  # fmt: skip
+    with acting(actor):
+        entity = LegalEntity.objects.create(
+            code="US", name="Acme US", legal_name="Acme Inc.", currency="USD", country="US",
+            line1="1 Main St", city="Austin", postal_code="78701", email="ar@acme.example",
+            bank_name="First", bank_account="1",
+        )  # fmt: skip
     open_periods(entity, Period(dt.date(2026, 8, 1), dt.date(2026, 11, 1)), actor=actor)
     return entity
 
 
 @pytest.fixture
 def eurusd(actor: Actor) -> ExchangeRate:
-    return ExchangeRate.objects.create(
-        from_currency="EUR", to_currency="USD", valid_on=dt.date(2026, 8, 1), rate="1.1", source="ECB"
-    )
+    with acting(actor):
+        return ExchangeRate.objects.create(
+            from_currency="EUR", to_currency="USD", valid_on=dt.date(2026, 8, 1), rate="1.1", source="ECB"
+        )
