@@ -1,0 +1,36 @@
+DUTIES = {
+    "revenue.contract.build": "Build revenue contracts from orders",
+    "revenue.ssp.propose": "Propose a stand-alone selling price",
+    "revenue.ssp.approve": "Approve a stand-alone selling price that somebody else proposed",
+    "revenue.recognition.run": "Recognise the revenue of a period",
+    "revenue.close.run": "Start a close and run its tie-outs",
+    "revenue.close.explain": "Explain a tie-out that differs",
+    "revenue.close.prepare": "Sign a close as its preparer",
+    "revenue.close.review": "Review a close that somebody else prepared, and lock the period",
+    "revenue.close.ask_reopen": "Ask for a closed period to be reopened",
+    "revenue.close.reopen": "Reopen a closed period that somebody else asked for",
+    "revenue.export.build": "Build export files for the general ledger",
+    "revenue.export.send": "Send an export file to the general ledger",
+    "revenue.export.acknowledge": "Record what the general ledger said about an export",
+}
+
+ROLE_DUTIES = {
+    "revenue_accounting": [
+        "revenue.contract.build",
+        "revenue.ssp.propose",
+        "revenue.recognition.run",
+        "revenue.close.run",
+        "revenue.close.explain",
+        "revenue.close.prepare",
+        "revenue.close.ask_reopen",
+        "revenue.export.build",
+        "revenue.export.send",
+        "revenue.export.acknowledge",
+    ],
+    "controller": [
+        "revenue.ssp.approve",
+        "revenue.close.review",
+        "revenue.close.reopen",
+    ],
+    "automation": ["revenue.contract.build", "revenue.recognition.run"],
+}
