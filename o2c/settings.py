@@ -7,12 +7,15 @@ broker by itself; `production` has no default for anything that matters and refu
 from __future__ import annotations
 
 import datetime as dt
+import sys
 from pathlib import Path
 from typing import Any
 
 import environ
 from csp.constants import NONCE, NONE, SELF
 
+from o2c.api.drf_settings import IDEMPOTENCY_DAYS, REST_FRAMEWORK, SPECTACULAR_SETTINGS  # noqa: F401
+from o2c.console.theme import UNFOLD  # noqa: F401
 from o2c.runtime import embedded, home
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -31,6 +34,7 @@ ALLOWED_HOSTS = env.list(
     "ALLOWED_HOSTS",
     default=environ.Env.NOTSET if PRODUCTION else ["localhost", "127.0.0.1", "[::1]", "testserver"],
 )
+CSRF_FAILURE_VIEW = "o2c.console.errors.csrf_failure"
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 PUBLIC_URL = env.str("O2C_PUBLIC_URL", default="http://localhost:8000")
 
@@ -38,22 +42,23 @@ PUBLIC_URL = env.str("O2C_PUBLIC_URL", default="http://localhost:8000")
 
 
 def _present(*packages: str) -> list[str]:
-    """Packages that exist in this tree. O2C_ONLY=orders,billing leaves out the other business apps."""
-    only = env.list("O2C_ONLY", default=["orders", "billing", "revenue", "partners"])
-    return [
-        name
-        for name in packages
-        if (BASE_DIR / name.replace(".", "/") / "__init__.py").exists()
-        and (name.startswith("o2c.") or name in only)
-    ]
+    """Packages that can be installed by now. O2C_ONLY=o2c.access,orders leaves out the others."""
+    only = env.list("O2C_ONLY", default=list(packages))
+    return [name for name in packages if name in only and _installable(BASE_DIR / name.replace(".", "/"))]
+
+
+def _installable(package: Path) -> bool:
+    has_models = (package / "models.py").exists() or (package / "models").exists()
+    ready = (package / "migrations" / "0001_initial.py").exists() or "makemigrations" in sys.argv
+    return (package / "__init__.py").exists() and (ready or not has_models)
 
 
 INSTALLED_APPS = [
-    "unfold",
+    "unfold.apps.BasicAppConfig",  # the site is o2c.console's
     "unfold.contrib.filters",
     "unfold.contrib.forms",
     "unfold.contrib.simple_history",
-    "django.contrib.admin",
+    "o2c.console.apps.ConsoleAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -96,6 +101,8 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "o2c.console.middleware.ConsolePolicy",
+    "o2c.api.middleware.ProblemMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -259,30 +266,35 @@ SERVER_EMAIL = DEFAULT_FROM_EMAIL
 
 # --- API ---------------------------------------------------------------------------------------------------
 
-REST_FRAMEWORK: dict[str, Any] = {
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "TEST_REQUEST_DEFAULT_FORMAT": "json",
-    "COERCE_DECIMAL_TO_STRING": True,
-}
-SPECTACULAR_SETTINGS: dict[str, Any] = {
-    "TITLE": "o2c",
-    "VERSION": "1",
-    "DESCRIPTION": "Order to cash: customers, orders, usage, invoices, cash, revenue.",
-    "SERVE_INCLUDE_SCHEMA": False,
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "REDOC_DIST": "SIDECAR",
-    "OAS_VERSION": "3.0.3",
-}
+API_CALLS_PER_MINUTE = env.int("O2C_API_CALLS_PER_MINUTE", default=12_000)  # per token
+API_BODY_LIMIT_BYTES = env.int("O2C_API_BODY_LIMIT_BYTES", default=10_000_000)
 
 # --- Tasks ---------------------------------------------------------------------------------------------------
 
-CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="pgq://")
-CELERY_TASK_LONGEST_SECONDS = env.int("O2C_TASK_LONGEST_SECONDS", default=1800)
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default=environ.Env.NOTSET if PRODUCTION else "pgq://")
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+if CELERY_BROKER_URL.startswith(("redis", "sentinel")):
+    # Redis gives a message to another worker after this time, whether or not the first still works on it.
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "visibility_timeout": 2 * env.int("O2C_TASK_LONGEST_SECONDS", default=1800),
+        "unacked_restore_throttle": 1,
+    }
+elif CELERY_BROKER_URL.startswith("pgq"):
+    CELERY_BROKER_TRANSPORT_OPTIONS = {"lease_seconds": env.int("O2C_BROKER_LEASE_SECONDS", default=60)}
+CELERY_TASK_DEFAULT_QUEUE = "o2c"
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_IGNORE_RESULT = True  # what a task did is in our tables
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULE: dict[str, Any] = {}
+CELERY_BEAT_SCHEDULER = "o2c.runtime.signals_of_life:Scheduler"
+CELERY_BEAT_MAX_LOOP_INTERVAL = 15
+CELERY_WORKER_PREFETCH_MULTIPLIER = 2
+CELERY_WORKER_MAX_TASKS_PER_CHILD = 500
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = not CELERY_BROKER_URL.startswith("pgq")
 
 # --- Figures for machines --------------------------------------------------------------------------------------
 

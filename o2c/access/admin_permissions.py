@@ -4,9 +4,9 @@
         add_duty = "orders.customer.maintain"
         change_duty = "orders.customer.maintain"
 
-Seeing needs the reading duty of the app. Adding and changing need the duty that the class names, and are impossible
-where it names none: then the only writes are the buttons of declared transitions. Nothing is deleted in the admin
-unless `delete_duty` is named. Being a superuser gives nothing.
+Seeing needs the reading duty of the app. Adding and changing need the duty that the class names, and are
+impossible where it names none: then the only writes are the buttons of declared transitions. Nothing is
+deleted in the admin unless `delete_duty` is named. Being a superuser gives nothing.
 """
 
 from __future__ import annotations

@@ -17,13 +17,18 @@ if TYPE_CHECKING:
 
 NOTHING: frozenset[str] = frozenset()
 
-# One request asks about the same person for every button on the page. The middleware opens a fresh dictionary per
-# request; outside a request nothing is kept, so that a revoked grant works at once in a long-running task.
-request_cache: ContextVar[dict[int, frozenset[str]] | None] = ContextVar("o2c_duties_of_request", default=None)
+# One request asks about the same person for every button on the page. The middleware opens a fresh
+# dictionary per request; outside a request nothing is kept, so that a revoked grant works at once in a
+# long-running task.
+request_cache: ContextVar[dict[int, frozenset[str]] | None] = ContextVar(
+    "o2c_duties_of_request", default=None
+)
 
 
 def duties_of(user: User | Any) -> frozenset[str]:
-    """The duties a user holds now, from grants in force. Nobody else's: no superuser shortcut, no anonymous right."""
+    """The duties a user holds now, from grants in force. Nobody else's: no superuser shortcut, no
+    anonymous right.
+    """
     if not getattr(user, "is_authenticated", False) or not user.is_active:
         return NOTHING
     return duties_of_id(user.pk)
@@ -49,9 +54,9 @@ def require(actor: Actor, duty: str, *, record: str = "") -> None:
 def why_not(who: User | Actor | Any, duty: str) -> str:
     """'' if `who` holds `duty`, else a sentence that says why not.
 
-    An actor on behalf of a person needs the duty twice: the account must hold it, because it is the account that
-    acts, and the person must hold it, because an account cannot lend a person more than the person has. A token's
-    scopes narrow its account.
+    An actor on behalf of a person needs the duty twice: the account must hold it, because it is the
+    account that acts, and the person must hold it, because an account cannot lend a person more than the
+    person has. A token's scopes narrow its account.
     """
     if duty not in registry.known():
         return f"'{duty}' is no duty of this product"
@@ -76,7 +81,9 @@ def in_force(prefix: str = "") -> Q:
 
 
 def duties_of_id(user_id: int) -> frozenset[str]:
-    """The duties in force of the active user with this id; one query, or none when the request asked before."""
+    """The duties in force of the active user with this id; one query, or none when the request asked
+    before.
+    """
     cache = request_cache.get()
     if cache is not None and user_id in cache:
         return cache[user_id]

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 
 def has_model_permission(user: User, permission: str) -> bool:
-    """'orders.view_order' → may the user see the app 'orders'? No other kind of model permission is ever held."""
+    """'orders.view_order' → may the user see the app 'orders'? No other kind of model permission is ever
+    held.
+    """
     app_label, _, name = permission.partition(".")
     if not name.startswith("view_"):
         return False

@@ -75,7 +75,11 @@ def check_duties(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
 def check_middleware(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
     """The actor is known only after authentication."""
     order = list(settings.MIDDLEWARE)
-    if MIDDLEWARE in order and AUTHENTICATION in order and order.index(MIDDLEWARE) > order.index(AUTHENTICATION):
+    if (
+        MIDDLEWARE in order
+        and AUTHENTICATION in order
+        and order.index(MIDDLEWARE) > order.index(AUTHENTICATION)
+    ):
         return []
     return [
         checks.Error(

@@ -11,8 +11,8 @@ from django.http import HttpRequest
 def address(request: HttpRequest) -> str | None:
     """The client's address: the peer's, or behind O2C_PROXY_COUNT proxies of ours what the outermost one saw.
 
-    Each proxy appends to X-Forwarded-For, so the entry to believe is counted from the right; what stands left of it
-    was written by the caller and may be anything.
+    Each proxy appends to X-Forwarded-For, so the entry to believe is counted from the right; what stands
+    left of it was written by the caller and may be anything.
     """
     proxies: int = settings.AXES_IPWARE_PROXY_COUNT or 0
     hops = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]

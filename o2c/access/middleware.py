@@ -17,11 +17,12 @@ REASON_LIMIT = 500
 
 
 class ActorMiddleware:
-    """Gives the request an id and makes the signed-in person the actor of every transaction that begins in it.
+    """Gives the request an id and makes the signed-in person the actor of every transaction that begins
+    in it.
 
-    The id comes from `X-Request-ID` if the caller sent a plausible one, and goes back in the same header; history
-    rows and log lines carry it. The reason comes from `X-Reason` or from the form field `reason`. API calls with a
-    token are claimed later, by the API view that has checked the token.
+    The id comes from `X-Request-ID` if the caller sent a plausible one, and goes back in the same
+    header; history rows and log lines carry it. The reason comes from `X-Reason` or from the form field
+    `reason`. API calls with a token are claimed later, by the API view that has checked the token.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:

@@ -1,5 +1,5 @@
-"""The roles that ship: one per persona. Which acts belong to a role is said by each app's `duties.py`; here stands
-which apps the persona may look into."""
+"""The roles that ship: one per persona. Which acts belong to a role is said by each app's `duties.py`;
+here stands which apps the persona may look into."""
 
 from __future__ import annotations
 
@@ -71,7 +71,9 @@ SHIPPED: tuple[ShippedRole, ...] = (
     ),
     # Machines. The accounts that hold them: o2c/access/services/accounts.py.
     ShippedRole("automation", "Automation", "The product's own tasks and event handlers.", (EVERYTHING,)),
-    ShippedRole("crm", "CRM integration", "Customers, signed deals, orders, invoices read.", ("orders", "billing")),
+    ShippedRole(
+        "crm", "CRM integration", "Customers, signed deals, orders, invoices read.", ("orders", "billing")
+    ),
     ShippedRole("metering", "Metering integration", "Sends usage events.", ("billing",)),
     ShippedRole("provisioning", "Provisioning integration", "Reports what was provisioned.", ("orders",)),
     ShippedRole("marketplace", "Marketplace integration", "Metering and settlement feeds.", ("partners",)),

@@ -43,7 +43,9 @@ def _signed_out(sender: Any, request: HttpRequest, user: Any, **kwargs: Any) -> 
         _record("signed_out", request, user.get_username(), user)
 
 
-def _refused(sender: Any, credentials: dict[str, Any], request: HttpRequest | None = None, **kwargs: Any) -> None:
+def _refused(
+    sender: Any, credentials: dict[str, Any], request: HttpRequest | None = None, **kwargs: Any
+) -> None:
     if request is not None:
         locked = bool(getattr(request, "axes_locked_out", False))
         _record("locked" if locked else "refused", request, str(credentials.get("username", "")), None)

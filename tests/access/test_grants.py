@@ -1,4 +1,6 @@
-"""Roles are held for a time, given by somebody else; a duty follows from a grant in force and from nothing else."""
+"""Roles are held for a time, given by somebody else; a duty follows from a grant in force and from
+nothing else.
+"""
 
 from __future__ import annotations
 
@@ -142,5 +144,9 @@ def test_a_role_of_the_company_gives_what_it_names(person: Person) -> None:
 def test_a_grant_keeps_who_got_what_from_whom(person: Person) -> None:
     admin, anna, bert = person("admin", "admin"), person("anna"), person("bert")
     held = grants.grant(anna, "admin", actor=Actor.of(admin))
-    with pytest.raises(Exception, match="keep their first value"), transaction.atomic(), acting(Actor.of(admin)):
+    with (
+        pytest.raises(Exception, match="keep their first value"),
+        transaction.atomic(),
+        acting(Actor.of(admin)),
+    ):
         RoleGrant.objects.filter(pk=held.pk).update(user=bert)

@@ -12,12 +12,16 @@ from o2c.records import Record
 
 
 class Role(Record):
-    """A named set of duties, such as 'billing_ops'. Roles that ship with the product are kept equal to the code."""
+    """A named set of duties, such as 'billing_ops'. Roles that ship with the product are kept equal to
+    the code.
+    """
 
     code = models.SlugField(max_length=50, unique=True)
     name = models.CharField(max_length=100)
     description = models.CharField(max_length=300, blank=True)
-    shipped = models.BooleanField(default=False, help_text="Defined in code; `manage.py access sync` keeps it so.")
+    shipped = models.BooleanField(
+        default=False, help_text="Defined in code; `manage.py access sync` keeps it so."
+    )
 
     class Meta:
         ordering = ["name"]

@@ -1,4 +1,6 @@
-"""Bearer tokens of service accounts: only a hash is stored, every token ends, scopes narrow what it can do."""
+"""Bearer tokens of service accounts: only a hash is stored, every token ends, scopes narrow what it can
+do.
+"""
 
 from __future__ import annotations
 
@@ -10,19 +12,27 @@ from o2c.records import Record
 
 
 class AuthToken(Record):
-    """A token of a service account. The secret is shown once, at issue; the prefix names it in logs and pages."""
+    """A token of a service account. The secret is shown once, at issue; the prefix names it in logs and
+    pages.
+    """
 
     account = models.ForeignKey(
         User, on_delete=models.PROTECT, related_name="tokens", limit_choices_to={"kind": User.Kind.SERVICE}
     )
-    name = models.CharField(max_length=100, help_text="Where the token is used, for example 'Salesforce production'.")
+    name = models.CharField(
+        max_length=100, help_text="Where the token is used, for example 'Salesforce production'."
+    )
     prefix = models.CharField(max_length=12, unique=True)
-    digest = models.CharField(max_length=64, unique=True, help_text="SHA-256 of the whole token, hexadecimal.")
+    digest = models.CharField(
+        max_length=64, unique=True, help_text="SHA-256 of the whole token, hexadecimal."
+    )
     scopes = models.JSONField(default=list, help_text="Duties the token may use, a subset of its account's.")
     created_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="tokens_issued")
     expires_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True, blank=True)
-    revoked_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="tokens_revoked")
+    revoked_by = models.ForeignKey(
+        User, null=True, blank=True, on_delete=models.PROTECT, related_name="tokens_revoked"
+    )
 
     class Guards:
         no_delete = True

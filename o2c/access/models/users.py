@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from django.contrib.auth.hashers import check_password, make_password
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX, check_password, make_password
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.db import models
 from django.db.models import Q
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 class User(AbstractUser):
     """A principal: a human who signs in, or a service account that holds tokens and answers to a human.
 
-    Permission comes from `RoleGrant` alone. Django's own groups and per-user permissions are removed so that there
-    is no second place where a right could be given, and `is_superuser` grants no duty.
+    Permission comes from `RoleGrant` alone. Django's own groups and per-user permissions are removed so
+    that there is no second place where a right could be given, and `is_superuser` grants no duty.
     """
 
     class Kind(models.TextChoices):
@@ -29,8 +29,8 @@ class User(AbstractUser):
 
     groups = None  # type: ignore[assignment]
     user_permissions = None  # type: ignore[assignment]
-    # A sign-in is not a change of the person: it is a row in SignIn. Without this column Django's own receiver,
-    # which would write the user without an actor, is not connected.
+    # A sign-in is not a change of the person: it is a row in SignIn. Without this column Django's own
+    # receiver, which would write the user without an actor, is not connected.
     last_login = None  # type: ignore[assignment]
 
     kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.HUMAN)
@@ -68,10 +68,16 @@ class User(AbstractUser):
             ),
             models.CheckConstraint(
                 name="access_user_service_no_login",
-                # Django's unusable passwords begin with '!': a service account can't get a password by any door.
+                # Django's unusable passwords begin with '!': a service account can't get a password by
+                # any door.
                 condition=Q(kind="human")
-                | Q(kind="service", password__startswith="!", is_staff=False, is_superuser=False),
-                violation_error_message="A service account has no password, no admin access and is no superuser.",
+                | Q(
+                    kind="service",
+                    password__startswith=UNUSABLE_PASSWORD_PREFIX,
+                    is_staff=False,
+                    is_superuser=False,
+                ),
+                violation_error_message="A service account has no password and no access to the admin.",
             ),
         ]
 
@@ -90,8 +96,8 @@ class User(AbstractUser):
     def check_password(self, raw_password: str | None) -> bool:
         """As Django's, but never rewrites the hash on sign-in.
 
-        Django upgrades an old hash by saving the user: a write that nobody asked for. An old hash is renewed when
-        the person changes the password.
+        Django upgrades an old hash by saving the user: a write that nobody asked for. An old hash is
+        renewed when the person changes the password.
         """
         return check_password(raw_password, self.password)
 

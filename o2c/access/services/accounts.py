@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.db import IntegrityError
 
 from o2c import clock, locks
@@ -30,7 +31,11 @@ def ensure_system_accounts(*, actor: Actor, reason: str = "system accounts") -> 
     with acting(actor, reason=reason):
         owner, _ = User.objects.get_or_create(
             username=PLACEHOLDER_OWNER,
-            defaults={"display_name": "Platform owner (placeholder)", "is_active": False, "password": "!"},
+            defaults={
+                "display_name": "Platform owner (placeholder)",
+                "is_active": False,
+                "password": UNUSABLE_PASSWORD_PREFIX,
+            },
         )
         accounts: dict[str, User] = {}
         for username, (purpose, _role) in SYSTEM_ACCOUNTS.items():
@@ -41,7 +46,7 @@ def ensure_system_accounts(*, actor: Actor, reason: str = "system accounts") -> 
                     "owner": owner,
                     "purpose": purpose,
                     "display_name": username.replace("_", " ").capitalize(),
-                    "password": "!",
+                    "password": UNUSABLE_PASSWORD_PREFIX,
                 },
             )
         _grant_machine_roles(accounts, owner)
@@ -85,7 +90,12 @@ def create_service_account(
     require(actor, "access.user.maintain", record=username)
     _check_owner(owner)
     account = User(
-        username=username, kind=User.Kind.SERVICE, owner=owner, purpose=purpose, display_name=username, password="!"
+        username=username,
+        kind=User.Kind.SERVICE,
+        owner=owner,
+        purpose=purpose,
+        display_name=username,
+        password=UNUSABLE_PASSWORD_PREFIX,
     )
     return _insert(account, actor=actor, reason=reason)
 
@@ -112,7 +122,9 @@ def disable(user_id: int, *, actor: Actor, reason: str = "") -> User:
     with acting(actor, reason=reason):
         user: User = locks.row(User, user_id)
         if user.pk == actor.user_id:
-            raise Conflict("Nobody disables themselves", record=str(user), remedy="Ask another administrator.")
+            raise Conflict(
+                "Nobody disables themselves", record=str(user), remedy="Ask another administrator."
+            )
         owned = user.owned_accounts.filter(is_active=True).order_by("username")
         if owned:
             raise Conflict(

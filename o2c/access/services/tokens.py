@@ -96,7 +96,9 @@ def find(secret: str) -> AuthToken | None:
 
 
 def note_use(token: AuthToken, address: str | None) -> None:
-    """Remember when the token was last used, to the minute: a busy caller writes once a minute, not once a call."""
+    """Remember when the token was last used, to the minute: a busy caller writes once a minute, not once
+    a call.
+    """
     now = clock.now()
     last: TokenUse | None = getattr(token, "use", None)
     if last is not None and now - last.last_used_at < USE_RESOLUTION and last.last_address == address:

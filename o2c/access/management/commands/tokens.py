@@ -21,8 +21,12 @@ class Command(BaseCommand):
         issue = sub.add_parser("issue", help="a new token")
         issue.add_argument("account", help="username of the service account")
         issue.add_argument("--name", required=True, help="where it is used, 'Salesforce production'")
-        issue.add_argument("--days", type=int, default=90, help="days until it ends, at most 366 (default 90)")
-        issue.add_argument("--scope", action="append", default=[], help="a duty; repeat it. Default: all it holds")
+        issue.add_argument(
+            "--days", type=int, default=90, help="days until it ends, at most 366 (default 90)"
+        )
+        issue.add_argument(
+            "--scope", action="append", default=[], help="a duty; repeat it. Default: all it holds"
+        )
         revoke = sub.add_parser("revoke", help="stop a token")
         revoke.add_argument("prefix")
         for parser_with_actor in (issue, revoke):

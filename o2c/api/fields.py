@@ -1,0 +1,63 @@
+"""Serializer fields for exact numbers: strings of decimals both ways, never JSON numbers with a point."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+
+class _ExactDecimal(serializers.DecimalField):
+    """A decimal in a string ("1250.00"); an integer is also understood, a JSON number with a point is
+    refused.
+    """
+
+    default_error_messages = {
+        "not_a_string": 'Send a decimal number as a string, "12.50": a JSON number may be rounded.'
+    }
+
+    def to_internal_value(self, data: Any) -> Decimal:
+        if isinstance(data, bool) or not isinstance(data, str | int):
+            self.fail("not_a_string")
+        return super().to_internal_value(data)
+
+
+@extend_schema_field({"type": "string", "pattern": r"^-?\d{1,17}(\.\d{1,3})?$", "example": "1250.00"})
+class Amount(_ExactDecimal):
+    """Money of a document: up to 17 digits before and 3 after the point. The currency stands beside it."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_digits=20, decimal_places=3, **kwargs)
+
+    def to_representation(self, value: Any) -> Any:
+        """Without padding beyond two places: 12.500 → "12.50", 12.345 → "12.345"."""
+        if value is None:
+            return None
+        amount = Decimal(value)
+        whole = amount.quantize(Decimal("0.01"))
+        return f"{whole:f}" if whole == amount else f"{amount:f}"
+
+
+@extend_schema_field({"type": "string", "pattern": r"^-?\d{1,16}(\.\d{1,12})?$", "example": "0.0000025"})
+class Rate(_ExactDecimal):
+    """A unit price or a rate: 12 places."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_digits=28, decimal_places=12, normalize_output=True, **kwargs)
+
+
+@extend_schema_field({"type": "string", "pattern": r"^-?\d{1,19}(\.\d{1,9})?$", "example": "25"})
+class Quantity(_ExactDecimal):
+    """A quantity: 9 places."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_digits=28, decimal_places=9, normalize_output=True, **kwargs)
+
+
+class Currency(serializers.CharField):
+    """An ISO 4217 code, 'EUR'."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(min_length=3, max_length=3, **kwargs)

@@ -1,0 +1,142 @@
+"""The OpenAPI document: operations named for Salesforce, with their errors, the idempotency header and
+the duty.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework import serializers
+
+from o2c.api.idempotency import HEADER
+from o2c.api.views import ON_BEHALF_OF, ApiView
+
+ERRORS = {
+    "400": "The request can't be read, or a required header is missing.",
+    "401": "No token, or one that is unknown, revoked or past its end.",
+    "403": "The caller does not hold the duty.",
+    "404": "There is no such record.",
+    "409": "The record's state, or another request, forbids it now.",
+    "412": "The version named in If-Match is no longer the current one.",
+    "413": "The body is larger than the call takes.",
+    "415": "The body is not application/json.",
+    "422": "The request is readable and can't be right; `errors` names every field.",
+    "429": "Too many calls; wait `retry_after_s` seconds.",
+    "500": "Our fault; nothing was changed. Quote `request_id`.",
+}
+READING = ("401", "403", "422", "429", "500")
+WRITING = ("400", "401", "403", "409", "413", "415", "422", "429", "500")
+
+
+class ProblemFieldSerializer(serializers.Serializer[Any]):
+    """One problem with one field."""
+
+    field = serializers.CharField(
+        help_text="Path of the field, 'lines[0].quantity'; empty for the whole body."
+    )
+    detail = serializers.CharField()
+    code = serializers.CharField()
+
+
+class ProblemSerializer(serializers.Serializer[Any]):
+    """A refusal (RFC 9457)."""
+
+    type = serializers.CharField(help_text="urn:o2c:problem:<code>")
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    code = serializers.CharField(help_text="Stable; decide on this one.")
+    detail = serializers.CharField(help_text="For people.")
+    instance = serializers.CharField(required=False)
+    record = serializers.CharField(required=False, help_text="The record it is about.")
+    remedy = serializers.CharField(required=False, help_text="What to do next.")
+    request_id = serializers.CharField(required=False)
+    retry_after_s = serializers.IntegerField(required=False)
+    errors = ProblemFieldSerializer(many=True)
+
+
+class MetaSerializer(serializers.Serializer[Any]):
+    """What other callers read from headers."""
+
+    request_id = serializers.CharField()
+    version = serializers.CharField(help_text="For If-Match; the same as the ETag header.")
+    idempotent_replay = serializers.BooleanField(
+        help_text="True: this is the stored answer to an earlier request."
+    )
+
+
+class Schema(AutoSchema):  # type: ignore[no-untyped-call]
+    """drf-spectacular's, plus what `ApiView` does for every call."""
+
+    @property
+    def is_ours(self) -> bool:
+        return isinstance(self.view, ApiView)
+
+    def get_override_parameters(self) -> list[OpenApiParameter]:
+        if not self.is_ours or self.method == "GET":
+            return []
+        found = [
+            OpenApiParameter(
+                ON_BEHALF_OF,
+                str,
+                OpenApiParameter.HEADER,
+                description="Username of the person who asked for it; they need the duty as well.",
+            ),
+            OpenApiParameter("X-Reason", str, OpenApiParameter.HEADER, description="Why; kept in history."),
+        ]
+        if self.view.needs_key(self.method):
+            about = "A random key of your own, at most 255 characters. Repeat it when you repeat the request."
+            found.insert(
+                0, OpenApiParameter(HEADER, str, OpenApiParameter.HEADER, required=True, description=about)
+            )
+        if self.method in ("PUT", "PATCH"):
+            about = "The version you read; refused with 412 if it is no longer the current one."
+            found.append(OpenApiParameter("If-Match", str, OpenApiParameter.HEADER, description=about))
+        return found
+
+    def get_operation(self, *args: Any, **kwargs: Any) -> Any:
+        operation = super().get_operation(*args, **kwargs)
+        if operation and self.is_ours:
+            duty = self.view.duties.get(self.method, "")
+            operation["x-duty"] = duty
+            operation["x-salesforce"] = self.view.for_salesforce
+            told = f"Needs the duty `{duty}`."
+            operation["description"] = f"{operation.get('description', '')}\n\n{told}".strip()
+        return operation
+
+    def _get_response_bodies(self, direction: str = "response") -> dict[str, Any]:
+        bodies: dict[str, Any] = super()._get_response_bodies(direction)
+        if not self.is_ours:
+            return bodies
+        problem = self.resolve_serializer(ProblemSerializer, "response").ref
+        self.resolve_serializer(MetaSerializer, "response")
+        for status in self._error_statuses():
+            content = {"application/problem+json": {"schema": problem}}
+            bodies.setdefault(status, {"content": content, "description": ERRORS[status]})
+        return bodies
+
+    def _error_statuses(self) -> list[str]:
+        found = set(READING if self.method == "GET" else WRITING)
+        if "{" in self.path:
+            found.add("404")
+        if self.method in ("PUT", "PATCH"):
+            found.add("412")
+        return sorted(found)
+
+
+def add_meta(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
+    """Post-processing: `meta` on every single record that a call of ours answers with."""
+    schemas = result.get("components", {}).get("schemas", {})
+    if "Meta" not in schemas:
+        return result
+    for path in result["paths"].values():
+        for operation in path.values():
+            if "x-duty" not in operation:
+                continue
+            for status, response in operation["responses"].items():
+                content = response.get("content", {}).get("application/json", {})
+                name = content.get("schema", {}).get("$ref", "").rpartition("/")[2]
+                if status < "300" and name in schemas and not name.startswith("Paginated"):
+                    schemas[name]["properties"]["meta"] = {"$ref": "#/components/schemas/Meta"}
+    return result
