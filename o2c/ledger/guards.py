@@ -1,29 +1,55 @@
 """What the database itself holds about the books: balance, closed periods, sealed journals.
 
-Balance is a deferred constraint on the journal, checked at commit with all its lines. The other two
-are statement-level, so that a run of thousands costs one check.
+A journal takes all its lines in one statement, in the transaction that posts it, and they balance
+there; a deferred constraint makes sure at commit that it took any. So a run of thousands costs a few
+set-based checks.
 """
 
 from o2c.audit.triggers import Trigger, always
 
+HAS_LINES_FUNCTION = """
+CREATE OR REPLACE FUNCTION o2c_journal_has_lines() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM 1 FROM ledger_journalline WHERE journal_id = NEW.id LIMIT 1;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'Journal % (% of %) has no lines', NEW.id, NEW.rule, NEW.event_key
+      USING ERRCODE = 'OC003';
+  END IF;
+  RETURN NULL;
+END $$
+"""
+
+HAS_LINES = """
+CREATE CONSTRAINT TRIGGER o2c_has_lines AFTER INSERT ON ledger_journal
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION o2c_journal_has_lines()
+"""
+
 BALANCED_FUNCTION = """
 CREATE OR REPLACE FUNCTION o2c_journal_balanced() RETURNS trigger LANGUAGE plpgsql AS $$
-DECLARE d numeric; c numeric; fd numeric; fc numeric; n int;
+DECLARE bad record;
 BEGIN
-  SELECT coalesce(sum(debit), 0), coalesce(sum(credit), 0), coalesce(sum(functional_debit), 0),
-         coalesce(sum(functional_credit), 0), count(*) INTO d, c, fd, fc, n
-  FROM ledger_journalline WHERE journal_id = NEW.id;
-  IF d <> c OR fd <> fc OR n < 2 THEN
-    RAISE EXCEPTION 'Journal % (% of %) does not balance: debit %, credit %, functional %, %',
-      NEW.id, NEW.rule, NEW.event_key, d, c, fd, fc USING ERRCODE = 'OC003';
+  IF EXISTS (SELECT 1 FROM new_rows l JOIN ledger_journal j ON j.id = l.journal_id
+             WHERE j.txid <> pg_current_xact_id()::text::bigint) THEN
+    RAISE EXCEPTION 'A journal takes its lines in the transaction that posts it' USING ERRCODE = 'OC001';
+  END IF;
+  SELECT n.journal_id, n.difference, n.functional_difference, n.lines INTO bad
+  FROM (SELECT journal_id, sum(debit) - sum(credit) AS difference,
+               sum(functional_debit) - sum(functional_credit) AS functional_difference, count(*) AS lines
+        FROM new_rows GROUP BY journal_id) n
+  WHERE n.difference <> 0 OR n.functional_difference <> 0 OR n.lines < 2
+     OR n.lines <> (SELECT count(*) FROM ledger_journalline l WHERE l.journal_id = n.journal_id)
+  LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION 'Journal % does not balance in one statement: % lines, off by %, functional %',
+      bad.journal_id, bad.lines, bad.difference, bad.functional_difference USING ERRCODE = 'OC003';
   END IF;
   RETURN NULL;
 END $$
 """
 
 BALANCED = """
-CREATE CONSTRAINT TRIGGER o2c_balanced AFTER INSERT ON ledger_journal
-  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION o2c_journal_balanced()
+CREATE OR REPLACE TRIGGER o2c_balanced AFTER INSERT ON ledger_journalline
+  REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION o2c_journal_balanced()
 """
 
 OPEN_PERIOD_FUNCTION = """
@@ -49,31 +75,15 @@ CREATE OR REPLACE TRIGGER o2c_open_period AFTER INSERT ON ledger_journal
   REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION o2c_journal_period()
 """
 
-NEW_JOURNAL_FUNCTION = """
-CREATE OR REPLACE FUNCTION o2c_line_of_new_journal() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-  IF EXISTS (SELECT 1 FROM new_rows l JOIN ledger_journal j ON j.id = l.journal_id
-             WHERE j.txid <> pg_current_xact_id()::text::bigint) THEN
-    RAISE EXCEPTION 'A journal takes its lines in the transaction that posts it' USING ERRCODE = 'OC001';
-  END IF;
-  RETURN NULL;
-END $$
-"""
-
-NEW_JOURNAL = """
-CREATE OR REPLACE TRIGGER o2c_new_journal AFTER INSERT ON ledger_journalline
-  REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION o2c_line_of_new_journal()
-"""
-
 TRIGGERS = [
     Trigger(
         "ledger_journal",
-        "o2c_balanced",
+        "o2c_has_lines",
         (
-            BALANCED_FUNCTION,
-            "DROP TRIGGER IF EXISTS o2c_balanced ON ledger_journal",  # these cannot be replaced
-            BALANCED,
-            always("ledger_journal", "o2c_balanced"),
+            HAS_LINES_FUNCTION,
+            "DROP TRIGGER IF EXISTS o2c_has_lines ON ledger_journal",  # these cannot be replaced
+            HAS_LINES,
+            always("ledger_journal", "o2c_has_lines"),
         ),
     ),
     Trigger(
@@ -83,7 +93,7 @@ TRIGGERS = [
     ),
     Trigger(
         "ledger_journalline",
-        "o2c_new_journal",
-        (NEW_JOURNAL_FUNCTION, NEW_JOURNAL, always("ledger_journalline", "o2c_new_journal")),
+        "o2c_balanced",
+        (BALANCED_FUNCTION, BALANCED, always("ledger_journalline", "o2c_balanced")),
     ),
 ]

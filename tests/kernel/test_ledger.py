@@ -72,16 +72,38 @@ def test_an_unbalanced_entry_is_refused_before_it_is_written(us: LegalEntity) ->
         entry(us, ledger.Line("1100", debit=D(120)), ledger.Line("2100", credit=D(119)))
 
 
-def test_an_unbalanced_journal_by_sql_is_refused_at_commit(us: LegalEntity) -> None:
+def bare_journal(us: LegalEntity) -> Journal:
     period = AccountingPeriod.objects.get(name="2026-08")
-    cash = Account.objects.get(code="1000")
+    return Journal.objects.create(
+        entity=us, period=period, currency="USD", posting_date=DAY, effective_date=DAY, event_key="x:1",
+        rule="manual", source="x:1",
+    )  # fmt: skip
 
+
+def line(journal: Journal, code: str, **amounts: int) -> JournalLine:
+    functional = {f"functional_{side}": amount for side, amount in amounts.items()}
+    return JournalLine(journal=journal, account=Account.objects.get(code=code), **amounts, **functional)
+
+
+def test_an_unbalanced_journal_is_refused_by_the_database(us: LegalEntity) -> None:
     with pytest.raises(DatabaseError, match="does not balance"), transaction.atomic():
-        journal = Journal.objects.create(
-            entity=us, period=period, currency="USD", posting_date=DAY, effective_date=DAY, event_key="x:1",
-            rule="manual", source="x:1",
-        )  # fmt: skip
-        JournalLine.objects.create(journal=journal, account=cash, debit=5, functional_debit=5)
+        journal = bare_journal(us)
+        JournalLine.objects.bulk_create([line(journal, "1000", debit=5), line(journal, "1100", credit=4)])
+
+
+def test_lines_come_in_one_statement_or_not_at_all(us: LegalEntity) -> None:
+    with pytest.raises(DatabaseError, match="does not balance in one statement"), transaction.atomic():
+        journal = bare_journal(us)
+        line(journal, "1000", debit=5).save()
+    with pytest.raises(DatabaseError, match="does not balance in one statement"), transaction.atomic():
+        journal = bare_journal(us)
+        for _ in range(2):
+            JournalLine.objects.bulk_create([line(journal, "1000", debit=5), line(journal, "1100", credit=5)])
+
+
+def test_a_journal_without_lines_is_refused_at_commit(us: LegalEntity) -> None:
+    with pytest.raises(DatabaseError, match="has no lines"), transaction.atomic():
+        bare_journal(us)
         settle()
 
 

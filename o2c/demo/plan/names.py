@@ -32,7 +32,8 @@ STREETS = {
 # country -> (city, region, postal code, time zone)
 PLACES = {
     "US": (
-        ("San Francisco", "CA", "94105", "America/Los_Angeles"), ("Seattle", "WA", "98101", "America/Los_Angeles"),
+        ("San Francisco", "CA", "94105", "America/Los_Angeles"),
+        ("Seattle", "WA", "98101", "America/Los_Angeles"),
         ("Austin", "TX", "78701", "America/Chicago"), ("New York", "NY", "10013", "America/New_York"),
         ("Boston", "MA", "02110", "America/New_York"), ("Chicago", "IL", "60606", "America/Chicago"),
         ("Denver", "CO", "80202", "America/Denver"), ("Portland", "OR", "97204", "America/Los_Angeles"),
@@ -40,7 +41,8 @@ PLACES = {
     "DE": (("Berlin", "", "10117", "Europe/Berlin"), ("München", "", "80331", "Europe/Berlin"),
            ("Hamburg", "", "20095", "Europe/Berlin")),
     "FR": (("Paris", "", "75002", "Europe/Paris"), ("Lyon", "", "69002", "Europe/Paris")),
-    "NL": (("Amsterdam", "", "1015 CJ", "Europe/Amsterdam"), ("Rotterdam", "", "3011 AA", "Europe/Amsterdam")),
+    "NL": (("Amsterdam", "", "1015 CJ", "Europe/Amsterdam"),
+           ("Rotterdam", "", "3011 AA", "Europe/Amsterdam")),
     "IE": (("Dublin", "", "D02 AF30", "Europe/Dublin"), ("Cork", "", "T12 XF62", "Europe/Dublin")),
     "GB": (("London", "", "EC2A 4NE", "Europe/London"), ("Manchester", "", "M1 4BT", "Europe/London"),
            ("Edinburgh", "", "EH2 4RG", "Europe/London")),
