@@ -30,3 +30,8 @@ urlpatterns = [
     path("api/v1/", include(_api())),
     path("admin/", admin.site.urls),
 ]
+
+handler400 = "o2c.console.errors.bad_request"
+handler403 = "o2c.console.errors.forbidden"
+handler404 = "o2c.console.errors.not_found"
+handler500 = "o2c.console.errors.server_error"

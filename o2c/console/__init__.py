@@ -1,6 +1,7 @@
 """The console: the admin site as the product's face.
 
-`RecordAdmin` and its companions are imported on first use, because this package is also a Django app and its modules
+`RecordAdmin` and its companions are imported on first use, because this package is also a Django app and
+its modules
 may not touch models before the apps are loaded.
 """
 

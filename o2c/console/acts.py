@@ -1,7 +1,9 @@
 """Acts: what a person can do to a record from the console, and the one way in which it is done.
 
-An act is a button that opens a dialog, and a service that the dialog's POST calls. Acts of a state machine are derived
-from its declared transitions; an app declares further ones as data (`RecordAdmin.acts`). Nothing else in the console
+An act is a button that opens a dialog, and a service that the dialog's POST calls. Acts of a state machine
+are derived
+from its declared transitions; an app declares further ones as data (`RecordAdmin.acts`). Nothing else in
+the console
 writes to a business record, apart from declared editable fields.
 """
 
@@ -32,7 +34,8 @@ class Act:
     """Something to do with one record.
 
     name         unique on the record's page; part of the address
-    service      dotted path of `service(pk, *, actor, reason="", **fields of the form)`; what it returns is ignored
+    service      dotted path of `service(pk, *, actor, reason="", **fields of the form)`; what it returns
+                 is ignored
     duty         the duty that the service demands, so that the button can say that it is missing
     form         form class for further fields, or function(obj) -> form class
     unavailable  function(obj, user) -> reasons why not, [] when it can be done now
@@ -41,7 +44,9 @@ class Act:
     reason       whether the dialog asks for one
     danger       it can't be undone: the button in the dialog is red
     transition   name of the state transition behind it, '' for an act that changes no state
-    bulk         offered on the change list for many rows at once
+    bulk         offered on the change list for many rows at once (acts without a form of their own)
+    bulk_service dotted path of `service(pks, *, actor, reason="")` that does all rows in one transaction,
+    or none
     """
 
     name: str
@@ -56,6 +61,7 @@ class Act:
     danger: bool = False
     transition: str = ""
     bulk: bool = False
+    bulk_service: str = ""
     icon: str = ""
     done: str = ""
 
@@ -91,7 +97,8 @@ class Act:
 class ListAct:
     """Something to do that begins on the list, not on a record: plan a run, record a receipt, draft an order.
 
-    service: dotted path of `service(*, actor, reason="", **fields)`; when it returns a record of the console, its page
+    service: dotted path of `service(*, actor, reason="", **fields)`; when it returns a record of the
+    console, its page
     opens next.
     """
 
@@ -119,7 +126,9 @@ class ListAct:
         return call(self.service, (), request, reason, values)
 
 
-def call(service: str, args: tuple[Any, ...], request: HttpRequest, reason: str, values: Mapping[str, Any]) -> Any:
+def call(
+    service: str, args: tuple[Any, ...], request: HttpRequest, reason: str, values: Mapping[str, Any]
+) -> Any:
     """The edge of every act: says who, why and in which request, and lets the service do the rest.
 
     The outer acting() makes act and service one transaction, with the request's id on every row of history.
@@ -146,7 +155,9 @@ def _with_reason(base: type[forms.Form], rule: ReasonRule) -> type[forms.Form]:
     if rule == "none" or "reason" in base.base_fields:
         return base
     field = forms.CharField(
-        label="Reason", required=rule == "required", max_length=MAX_REASON,
+        label="Reason",
+        required=rule == "required",
+        max_length=MAX_REASON,
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
         help_text="Kept with the change for ever; the auditor reads it.",
     )
@@ -154,14 +165,22 @@ def _with_reason(base: type[forms.Form], rule: ReasonRule) -> type[forms.Form]:
 
 
 def from_transitions(model: type[models.Model], options: Mapping[str, Mapping[str, Any]]) -> list[Act]:
-    """An act for every declared transition that names a service. Without a service a transition belongs to machines."""
+    """An act for every declared transition that names a service.
+
+    Without a service a transition belongs to machines.
+    """
     acts = []
     for declared in transitions_of(model):
-        if not declared.service:
+        if not declared.service_path:
             continue
         act = Act(
-            name=declared.name, label=declared.label or declared.name.replace("_", " ").capitalize(),
-            service=declared.service, duty=declared.duty, transition=declared.name, bulk=True,
+            name=declared.name,
+            label=declared.label or declared.name.replace("_", " ").capitalize(),
+            service=declared.service_path,
+            duty=declared.duty,
+            transition=declared.name,
+            bulk=True,
+            description=declared.description,
         )
         acts.append(replace(act, **options.get(declared.name, {})))
     return acts

@@ -17,7 +17,10 @@ Column = Callable[[Any], Any]
 
 
 def dressed(admin: Any, names: Sequence[Any]) -> list[Any]:
-    """list_display with every plain field name replaced by a column that formats it. Others are left as they are."""
+    """list_display with every plain field name replaced by a column that formats it.
+
+    Others are left as they are.
+    """
     return [_column(admin, name) for name in names]
 
 
@@ -51,8 +54,11 @@ def _show(admin: Any, field: models.Field[Any, Any]) -> Column:
             return fmt.state_badge(obj, field.name)
         shown = fmt.show(value, field=field, obj=obj)
         if field.name in admin.why_fields and value is not None:
-            return format_html('{} <a class="o-why" href="{}" title="Why this number?" aria-label="Why this number?">?</a>',
-                               shown, why_url(obj, field.name))
+            return format_html(
+                '{} <a class="o-why" href="{}" title="Why this number?" aria-label="Why this number?">?</a>',
+                shown,
+                why_url(obj, field.name),
+            )
         return shown
 
     names = list(admin.list_display)

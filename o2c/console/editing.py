@@ -39,7 +39,9 @@ class EditingMixin(Base):
         return list(self.editable_fields)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        """A form has the editable fields and the reason; `fieldsets` arranges the object page, not the form."""
+        """A form has the editable fields and the reason; `fieldsets` arranges the object page,
+        not the form.
+        """
         return [(None, {"fields": [*self.editable_fields, REASON]})]
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
@@ -47,7 +49,9 @@ class EditingMixin(Base):
         kwargs["fields"] = list(self.editable_fields)
         base = super().get_form(request, obj, change, **kwargs)
         reason = forms.CharField(
-            label="Reason", required=False, max_length=MAX_REASON,
+            label="Reason",
+            required=False,
+            max_length=MAX_REASON,
             widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
             help_text="Kept with the change for ever; the auditor reads it.",
         )
@@ -70,7 +74,9 @@ class EditingMixin(Base):
     def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
         messages.success(request, f"{obj} was saved.")
         opts = self.model._meta
-        return HttpResponseRedirect(reverse(f"admin:{opts.app_label}_{opts.model_name}_change", args=(obj.pk,)))
+        return HttpResponseRedirect(
+            reverse(f"admin:{opts.app_label}_{opts.model_name}_change", args=(obj.pk,))
+        )
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> None:
         """Nothing: the history triggers log, with values and reason; the admin's own log knows neither."""

@@ -1,6 +1,8 @@
-"""How values look: money, numbers, dates, states, links. One place, so that every page says them the same way.
+"""How values look: money, numbers, dates, states, links. One place, so that every page says them the same
+way.
 
-All functions return escaped HTML (SafeString). Money is right-aligned by the class of its cell, in tabular figures,
+All functions return escaped HTML (SafeString). Money is right-aligned by the class of its cell, in tabular
+figures,
 with its currency; a negative amount has a minus sign (U+2212), not only a colour. Dates are ISO 8601.
 """
 
@@ -21,21 +23,25 @@ from django.utils.safestring import SafeString, mark_safe
 from o2c import money as o2c_money
 
 MINUS = "\u2212"
-DASH = mark_safe('<span class="o-none" aria-label="none">–</span>')  # noqa: S308
+NONE = "\u2013"  # how nothing looks in text
+DASH = mark_safe(f'<span class="o-none" aria-label="none">{NONE}</span>')
 
 # Tone of a state's badge by the words that states are made of; what isn't named here is neutral.
 _TONES = {
-    "good": "active posted closed paid approved accepted delivered applied done succeeded provisioned signed completed "
-    "settled ok matched sent accepted_by_service resolved released reconciled healthy pass",
-    "warn": "submitted open pending calculated waiting partial disputed expiring closing provisioning posting running "
-    "parked held due queued planned in_progress retrying unapplied suspended",
-    "bad": "failed rejected void overdue cancelled expired error dead revoked broken written_off duplicate fail",
+    "good": """active posted closed paid approved accepted delivered applied done succeeded provisioned signed
+        completed settled ok matched sent resolved released reconciled healthy pass""",
+    "warn": """submitted open pending calculated waiting partial disputed expiring closing provisioning posting
+        running parked held due queued planned in_progress retrying unapplied suspended""",
+    "bad": """failed rejected void overdue cancelled expired error dead revoked broken written_off duplicate
+        stuck fail""",
 }
 _TONE_OF = {word: tone for tone, words in _TONES.items() for word in words.split()}
 
 
 def plain_money(amount: Decimal | None, currency: str) -> str:
-    """'1,234.50' with the minor units of the currency; more digits only where the amount has them (a unit price)."""
+    """'1,234.50' with the minor units of the currency;
+    more digits only where the amount has them (a unit price).
+    """
     if amount is None:
         return ""
     digits = _minor_units(currency)
@@ -51,7 +57,7 @@ def plain_money(amount: Decimal | None, currency: str) -> str:
 def _minor_units(currency: str) -> int:
     try:
         return o2c_money.minor_units(currency)
-    except Exception:  # noqa: BLE001 - a page must still render a row whose currency is unknown
+    except Exception:
         return 2
 
 
@@ -68,8 +74,13 @@ def money(amount: Decimal | None, currency: str = "", *, href: str = "", why: st
     if href:
         figure = format_html('<a href="{}">{}</a>', href, figure)
     if why:
-        figure = format_html('{} <a class="o-why" href="{}" title="Why this number?" aria-label="Why {} {}?">?</a>',
-                             figure, why, plain_money(amount, currency), currency)
+        figure = format_html(
+            '{} <a class="o-why" href="{}" title="Why this number?" aria-label="Why {} {}?">?</a>',
+            figure,
+            why,
+            plain_money(amount, currency),
+            currency,
+        )
     return figure
 
 
@@ -77,8 +88,11 @@ def number(value: Decimal | int | None, *, unit: str = "", digits: int | None = 
     """A quantity or count, thousands separated, trailing zeros dropped."""
     if value is None:
         return DASH
-    return format_html('<span class="o-figure">{}</span>{}', plain_number(value, digits=digits),
-                       format_html(' <span class="o-cur">{}</span>', unit) if unit else "")
+    return format_html(
+        '<span class="o-figure">{}</span>{}',
+        plain_number(value, digits=digits),
+        format_html(' <span class="o-cur">{}</span>', unit) if unit else "",
+    )
 
 
 def plain_number(value: Decimal | int, *, digits: int | None = None) -> str:
@@ -94,7 +108,7 @@ def plain_number(value: Decimal | int, *, digits: int | None = None) -> str:
 
 def percent(share: Decimal | None, *, digits: int = 1) -> str:
     """share 0.125 -> '12.5 %'. For reading only; nothing is computed from it."""
-    return "–" if share is None else f"{plain_number(share * 100, digits=digits)} %"
+    return NONE if share is None else f"{plain_number(share * 100, digits=digits)} %"
 
 
 def day(value: date | None) -> SafeString:
@@ -108,8 +122,12 @@ def moment(value: datetime | None) -> SafeString:
     if value is None:
         return DASH
     utc = value.astimezone(UTC)
-    return format_html('<time class="o-figure o-nowrap" datetime="{}" title="{} UTC">{}</time>',
-                       utc.isoformat(), utc.strftime("%Y-%m-%d %H:%M:%S.%f"), utc.strftime("%Y-%m-%d %H:%M"))
+    return format_html(
+        '<time class="o-figure o-nowrap" datetime="{}" title="{} UTC">{}</time>',
+        utc.isoformat(),
+        utc.strftime("%Y-%m-%d %H:%M:%S.%f"),
+        utc.strftime("%Y-%m-%d %H:%M"),
+    )
 
 
 def plain_age(delta: timedelta) -> str:
@@ -123,7 +141,9 @@ def plain_age(delta: timedelta) -> str:
 
 
 def age(since: datetime | date | None, now: datetime, sla_hours: int | None = None) -> SafeString:
-    """How long something waits, with a bar against the promise when there is one; late in words, not only in colour."""
+    """How long something waits, with a bar against the promise when there is one; late in words,
+    not only in colour.
+    """
     if since is None:
         return DASH
     if not isinstance(since, datetime):
@@ -131,13 +151,21 @@ def age(since: datetime | date | None, now: datetime, sla_hours: int | None = No
     waited = now - since
     text = plain_age(waited)
     if sla_hours is None:
-        return format_html('<span class="o-figure o-nowrap" title="since {}">{}</span>', since.isoformat(), text)
+        return format_html(
+            '<span class="o-figure o-nowrap" title="since {}">{}</span>', since.isoformat(), text
+        )
     share = min(int(waited.total_seconds() / (sla_hours * 36)), 100)
     late = waited > timedelta(hours=sla_hours)
     return format_html(
         '<span class="o-age{}" title="since {}, promise {} h"><span class="o-figure o-nowrap">{}{}</span>'
         '<progress max="100" value="{}" aria-label="{} % of the promised time"></progress></span>',
-        " o-late" if late else "", since.isoformat(), sla_hours, text, " late" if late else "", share, share,
+        " o-late" if late else "",
+        since.isoformat(),
+        sla_hours,
+        text,
+        " late" if late else "",
+        share,
+        share,
     )
 
 
@@ -150,7 +178,9 @@ def badge(state: str, label: str = "") -> SafeString:
     """A state as a badge: the word is always there, the colour only helps."""
     if state in (None, ""):
         return DASH
-    return format_html('<span class="o-badge o-{}">{}</span>', tone(state), label or str(state).replace("_", " "))
+    return format_html(
+        '<span class="o-badge o-{}">{}</span>', tone(state), label or str(state).replace("_", " ")
+    )
 
 
 def state_badge(obj: models.Model, field: str = "state") -> SafeString:
@@ -166,7 +196,9 @@ def chip(text: str, kind: str = "plain") -> SafeString:
 def boolean(value: bool | None) -> SafeString:
     if value is None:
         return DASH
-    return format_html('<span class="o-bool o-{}">{}</span>', "good" if value else "plain", "Yes" if value else "No")
+    return format_html(
+        '<span class="o-bool o-{}">{}</span>', "good" if value else "plain", "Yes" if value else "No"
+    )
 
 
 def admin_url(obj: models.Model | None) -> str:
@@ -213,8 +245,18 @@ def json_block(value: Any) -> SafeString:
 
 def currency_of(obj: models.Model) -> str:
     """The currency of a record: its own, or that of the document, contract or entity that it belongs to."""
-    for path in ("currency", "invoice.currency", "order.currency", "receipt.currency", "line.order.currency",
-                 "journal.currency", "contract.currency", "price.currency", "entity.currency", "customer.currency"):
+    for path in (
+        "currency",
+        "invoice.currency",
+        "order.currency",
+        "receipt.currency",
+        "line.order.currency",
+        "journal.currency",
+        "contract.currency",
+        "price.currency",
+        "entity.currency",
+        "customer.currency",
+    ):
         value: Any = obj
         for name in path.split("."):
             value = getattr(value, name, None) if _loaded(value, name) else None
@@ -226,7 +268,10 @@ def currency_of(obj: models.Model) -> str:
 
 
 def _loaded(obj: Any, name: str) -> bool:
-    """Whether reading this attribute costs no query. A list must not load a parent per row only to say a currency."""
+    """Whether reading this attribute costs no query.
+
+    A list must not load a parent per row only to say a currency.
+    """
     if obj is None:
         return False
     try:
@@ -240,7 +285,9 @@ def _loaded(obj: Any, name: str) -> bool:
 
 def value_of(obj: models.Model, field: models.Field[Any, Any]) -> SafeString:
     """A field of a record as a page shows it, by the kind of the field."""
-    value = getattr(obj, field.name) if not field.is_relation or field.is_cached(obj) else _related(obj, field)
+    value = (
+        getattr(obj, field.name) if not field.is_relation or field.is_cached(obj) else _related(obj, field)
+    )
     return show(value, field=field, obj=obj)
 
 
@@ -248,7 +295,9 @@ def _related(obj: models.Model, field: models.Field[Any, Any]) -> Any:
     return None if getattr(obj, field.attname) is None else getattr(obj, field.name)
 
 
-def show(value: Any, *, field: models.Field[Any, Any] | None = None, obj: models.Model | None = None) -> SafeString:
+def show(
+    value: Any, *, field: models.Field[Any, Any] | None = None, obj: models.Model | None = None
+) -> SafeString:
     """Any value, by its field where known and by its type otherwise."""
     if value is None or value == "":
         return DASH
@@ -257,7 +306,11 @@ def show(value: Any, *, field: models.Field[Any, Any] | None = None, obj: models
     if field is not None:
         if field.choices:
             label = dict(field.flatchoices).get(value, value)
-            return badge(str(value), str(label)) if field.name in ("state", "status") else format_html("{}", label)
+            return (
+                badge(str(value), str(label))
+                if field.name in ("state", "status")
+                else format_html("{}", label)
+            )
         if isinstance(field, o2c_money.AmountField | o2c_money.RateField):
             return money(value, currency_of(obj) if obj is not None else "")
     return _show_by_type(value)

@@ -138,7 +138,9 @@ class Panel:
         columns = [c if isinstance(c, Column) else self._column(c) for c in self.columns]
         if self.link_rows and columns and not any(c.link for c in columns):
             first = columns[0]
-            columns[0] = Column(first.source, first.title, first.money, True, first.numeric, first.total, first.why)
+            columns[0] = Column(
+                first.source, first.title, first.money, True, first.numeric, first.total, first.why
+            )
         return columns
 
     def _column(self, name: str) -> Column:

@@ -1,6 +1,7 @@
 """What the signed-in person may see and do, asked once per request.
 
-Whether an act is allowed is decided by the service that does it (`o2c.access.require`). What is asked here only
+Whether an act is allowed is decided by the service that does it (`o2c.access.require`). What is asked here
+only
 decides what a page shows.
 """
 
@@ -43,7 +44,9 @@ def holds(user: Any, duty: str) -> bool:
 
 
 def sees(user: Any, duty: str = "", roles_named: Iterable[str] = ()) -> bool:
-    """Whether an entry for holders of `duty` or of one of the roles is shown to the user. Neither named: to all."""
+    """Whether an entry for holders of `duty` or of one of the roles is shown to the user. Neither named:
+    to all.
+    """
     named = frozenset(roles_named)
     if not duty and not named:
         return True

@@ -1,7 +1,9 @@
 """RecordAdmin: the admin of every business model.
 
-A record is shown, not edited: its page has header, key facts, money strip, acts, fields, panels and timeline. What
-changes it are acts, each of which is a service (`o2c.console.acts`). Fields that a person may edit directly are
+A record is shown, not edited: its page has header, key facts, money strip, acts, fields, panels and
+timeline. What
+changes it are acts, each of which is a service (`o2c.console.acts`). Fields that a person may edit
+directly are
 declared, saved inside acting(), and leave history like everything else.
 
 What an app's admin declares:
@@ -11,7 +13,8 @@ What an app's admin declares:
         area = "Orders"                                    # sidebar group; icon, nav_position, in_sidebar
         list_display = ["number", "customer", "state", "total", "starts_on"]
         search_fields = ["number", "customer__name"]       # the list's search box
-        find_fields = ["number", "po_number"]              # global search: exact or by beginning
+        find_fields = ["number", "po_number", "*name"]     # global search: by beginning, *: any part, =:
+        exactly
         list_select_related = ["customer"]
         fieldsets = [("Terms", {"fields": ["billing_frequency", "payment_terms_days"]})]
         editable_fields = ["po_number"]                    # nothing else is ever in a form
@@ -27,7 +30,8 @@ What an app's admin declares:
         def timeline_related(self, obj): return [("Line", OrderLine.history.filter(order_id=obj.pk))]
         def timeline_sources(self, obj): return [TimelineEntry(...)]
 
-Columns and fields need no formatting code: amounts, dates, states, relations and JSON are shown by the kind of their
+Columns and fields need no formatting code: amounts, dates, states, relations and JSON are shown by the
+kind of their
 field (`o2c.console.format`).
 """
 
@@ -58,6 +62,7 @@ class RecordAdmin(editing.EditingMixin, SimpleHistoryAdmin, ModelAdmin):
     area: str = ""
     icon: str = "article"
     nav_position: int = 50
+    nav_title: str = ""
     in_sidebar: bool = True
 
     # --- who may look. "" stands for the app's reading duty, "<app>.read"
@@ -73,12 +78,14 @@ class RecordAdmin(editing.EditingMixin, SimpleHistoryAdmin, ModelAdmin):
     transition_options: Mapping[str, Mapping[str, Any]] = {}
     acts: Sequence[Act] = ()
     list_acts: Sequence[ListAct] = ()
+    bulk_amount: str = ""  # field whose money the preview of a bulk act adds up
 
     # --- numbers that explain themselves: field -> dotted path of fn(obj) -> Explanation
     why_fields: Mapping[str, str] = {}
 
     # --- global search
     find_fields: Sequence[str] = ()
+    find_amounts: Sequence[str] = ()
 
     # --- list
     list_per_page = 50
@@ -87,6 +94,7 @@ class RecordAdmin(editing.EditingMixin, SimpleHistoryAdmin, ModelAdmin):
     list_fullwidth = True
     list_max_show_all = 200
     exportable: bool = True
+    export_fields: Sequence[str] = ()  # names or lookup paths; default: the columns of the list
     empty_text: str = ""
     list_filter_sheet = True
 
@@ -127,7 +135,10 @@ class RecordAdmin(editing.EditingMixin, SimpleHistoryAdmin, ModelAdmin):
         return []
 
     def notices(self, obj: Any) -> list[tuple[str, str]]:
-        """Banners over the record: (tone good|warn|bad|plain, text). For what a person must know before acting."""
+        """Banners over the record: (tone good|warn|bad|plain, text).
+
+        For what a person must know before acting.
+        """
         return []
 
     def object_context(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
@@ -193,11 +204,14 @@ class RecordAdmin(editing.EditingMixin, SimpleHistoryAdmin, ModelAdmin):
             actions.pop("delete_selected", None)
         return {**actions, **bulk_actions(self, request)}
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
         context = {
             "list_acts": [(act, act.why_not(request.user)) for act in self.list_acts],
             "empty_text": self.empty_text,
             "exportable": self.exportable,
+            "has_export": holds(request.user, "console.list.export"),
             **(extra_context or {}),
         }
         return super().changelist_view(request, context)
@@ -237,6 +251,18 @@ class RecordAdmin(editing.EditingMixin, SimpleHistoryAdmin, ModelAdmin):
         if object_id is not None and request.method == "GET" and "edit" not in request.GET:
             return object_page(self, request, object_id)
         return super().changeform_view(request, object_id, form_url, extra_context)
+
+    def history_form_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        version_id: str,
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """A version is shown, never put back: the record as it was at that version's moment."""
+        from o2c.console.history_views import version
+
+        return version(request, object_id, version_id, admin=self)
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None

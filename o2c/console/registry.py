@@ -1,6 +1,7 @@
 """What the apps contribute to the console: work queues, figures, charts, money strip stages, pages, search.
 
-The console knows no business noun. Each app states what it has to show in `<app>/console.py`, which is imported once
+The console knows no business noun. Each app states what it has to show in `<app>/console.py`, which is
+imported once
 when the apps are ready, and registers values of the dataclasses below:
 
     from o2c.console.registry import Queue, register
@@ -25,7 +26,8 @@ from typing import Any
 from django.db.models import Model, QuerySet
 from django.utils.module_loading import autodiscover_modules
 
-# A function that takes the signed-in user and returns the rows that wait. Lazy: the queryset isn't evaluated on home.
+# A function that takes the signed-in user and returns the rows that wait. Lazy: the queryset isn't
+# evaluated on home.
 RowsFn = Callable[[Any], QuerySet[Any]]
 
 
@@ -34,11 +36,13 @@ class Queue:
     """Work that waits for somebody: shown on home with count, age and money, and as a list page of its own.
 
     code      "<app>.<what>", unique; part of the page's address
-    rows      rows(user) -> queryset of one model that has a RecordAdmin. Include select_related for what columns show
+    rows      rows(user) -> queryset of one model that has a RecordAdmin. Include select_related for what
+              columns show
     duty      the duty that works this queue: who holds it sees it on home
     roles     role codes that see it on home beside those who hold the duty (an overseer, an auditor)
     since     field (or lookup path) of type date or datetime that says since when the row waits
-    amount    field (or lookup path) of the money at stake, "" when there is none; currency is the lookup path beside it
+    amount    field (or lookup path) of the money at stake, "" when there is none; currency is the lookup
+              path beside it
     owner     field or lookup path of whoever holds the row, "" when nobody does
     columns   names as in list_display of a RecordAdmin; shown between the record and age
     why       why rows are here, one sentence: text, or function of the row
@@ -82,7 +86,9 @@ class KpiValue:
 
 @dataclass(frozen=True, slots=True)
 class Kpi:
-    """A card on home. `value(user)` runs real queries; its answer is kept for `seconds` (shared by all users)."""
+    """A card on home. `value(user)` runs real queries;
+    its answer is kept for `seconds` (shared by all users).
+    """
 
     code: str
     title: str
@@ -96,7 +102,9 @@ class Kpi:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One line or one set of bars. Values are figures for the eye, never for arithmetic, hence float is allowed."""
+    """One line or one set of bars. Values are figures for the eye, never for arithmetic,
+    hence float is allowed.
+    """
 
     label: str
     values: Sequence[float | Decimal | int | None]
@@ -104,7 +112,8 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class ChartData:
-    """labels along the x axis (each a short text), one value per label in each series. `finding` is the title's news.
+    """labels along the x axis (each a short text), one value per label in each series. `finding` is the
+    title's news.
 
     hrefs: one address per label, for the drill from the table view; may be empty.
     """
@@ -118,7 +127,9 @@ class ChartData:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A chart on home: kind "line" for a trend, "bar" for comparison, "stacked" for parts of a whole by label."""
+    """A chart on home: kind "line" for a trend, "bar" for comparison,
+    "stacked" for parts of a whole by label.
+    """
 
     code: str
     title: str
@@ -141,7 +152,9 @@ class Anchor:
 
 @dataclass(frozen=True, slots=True)
 class StripAmount:
-    """What one stage of the strip shows. One entry per currency; an empty list means that the stage is still to come."""
+    """What one stage of the strip shows. One entry per currency;
+    an empty list means that the stage is still to come.
+    """
 
     amount: Decimal
     currency: str
@@ -152,7 +165,8 @@ class StripAmount:
 
 @dataclass(frozen=True, slots=True)
 class StripStage:
-    """A stage on the way from quote to revenue. `amounts(anchor)` answers for kinds it knows, None for others.
+    """A stage on the way from quote to revenue. `amounts(anchor)` answers for kinds it knows, None for
+    others.
 
     At most two queries per stage.
     """
@@ -165,7 +179,10 @@ class StripStage:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of an app's own that belongs in the sidebar. `url` is a name for reverse() or a path that begins with /."""
+    """A page of an app's own that belongs in the sidebar.
+
+    `url` is a name for reverse() or a path that begins with /.
+    """
 
     code: str
     title: str
@@ -179,7 +196,9 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class QuickLink:
-    """A link on home for some roles: what this persona opens every day or begins with ("Record a receipt")."""
+    """A link on home for some roles:
+    what this persona opens every day or begins with ("Record a receipt").
+    """
 
     code: str
     title: str
@@ -212,7 +231,9 @@ class TimelineEntry:
 
 @dataclass(frozen=True, slots=True)
 class ExplainStep:
-    """One step of 'why this number': label, the formula with its values put in, its result, and what it rests on."""
+    """One step of 'why this number': label, the formula with its values put in, its result,
+    and what it rests on.
+    """
 
     label: str
     result: str = ""
@@ -226,7 +247,8 @@ class ExplainStep:
 class Explanation:
     """The page behind an amount. `recomputed` is the same number computed again from the facts right now.
 
-    `amount` and `recomputed` are compared by the page: equal is said in green, a difference in red with both figures.
+    `amount` and `recomputed` are compared by the page: equal is said in green, a difference in red with
+    both figures.
     """
 
     title: str
@@ -252,7 +274,9 @@ class Registry:
         for entry in entries:
             kind = self.entries.setdefault(type(entry), {})
             if entry.code in kind:
-                raise ValueError(f"{type(entry).__name__} {entry.code!r} is registered twice: choose another code.")
+                raise ValueError(
+                    f"{type(entry).__name__} {entry.code!r} is registered twice: choose another code."
+                )
             kind[entry.code] = entry
 
     def all(self, kind: type) -> list[Any]:
@@ -276,4 +300,8 @@ def autodiscover() -> None:
 def labels(model: type[Model]) -> Mapping[str, str]:
     """label, verbose name and plural of a model, for messages."""
     opts = model._meta
-    return {"label": opts.label_lower, "name": str(opts.verbose_name), "plural": str(opts.verbose_name_plural)}
+    return {
+        "label": opts.label_lower,
+        "name": str(opts.verbose_name),
+        "plural": str(opts.verbose_name_plural),
+    }

@@ -8,7 +8,8 @@ An app declares them in `<app>/invariants.py`:
     def no_double_charge() -> str:
         return "SELECT a.id AS charge, b.id AS other FROM billing_charge a JOIN billing_charge b ON …"
 
-Every row that the query returns is a violation; its columns should name the record and the figures that disagree.
+Every row that the query returns is a violation; its columns should name the record and the figures that
+disagree.
 """
 
 from o2c.invariants.registry import Invariant, all_invariants, autodiscover, invariant

@@ -2,4 +2,8 @@
 
 DUTIES = {"invariants.run.start": "Run the checks that must find nothing"}
 
-ROLE_DUTIES = {"controller": ["invariants.run.start"], "auditor": ["invariants.run.start"], "admin": ["invariants.run.start"]}
+ROLE_DUTIES = {
+    "controller": ["invariants.run.start"],
+    "auditor": ["invariants.run.start"],
+    "admin": ["invariants.run.start"],
+}

@@ -1,4 +1,6 @@
-"""What the invariants said, each time they were asked. Facts: a run is never corrected, only followed by another."""
+"""What the invariants said, each time they were asked. Facts: a run is never corrected,
+only followed by another.
+"""
 
 from __future__ import annotations
 

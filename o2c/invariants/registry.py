@@ -34,7 +34,10 @@ def invariant(code: str, description: str) -> Callable[[Callable[[], str]], Call
 
     def declare(query: Callable[[], str]) -> Callable[[], str]:
         known = _declared.get(code)
-        if known is not None and (known.query.__module__, known.query.__name__) != (query.__module__, query.__name__):
+        if known is not None and (known.query.__module__, known.query.__name__) != (
+            query.__module__,
+            query.__name__,
+        ):
             raise ValueError(f"The invariant {code!r} is declared twice: choose another code.")
         _declared[code] = Invariant(code, description, query)
         return query
@@ -48,14 +51,18 @@ def autodiscover() -> None:
 
 
 def all_invariants(codes: list[str] | None = None) -> list[Invariant]:
-    """The declared invariants by code; with `codes`, those whose code is one of them or begins with one of them.
+    """The declared invariants by code; with `codes`, those whose code is one of them or begins with one of
+    them.
 
-    Raises ValueError for a word that selects nothing, so that a typing error doesn't look like a clean result.
+    Raises ValueError for a word that selects nothing, so that a typing error doesn't look like a clean
+    result.
     """
     everything = [_declared[code] for code in sorted(_declared)]
     if not codes:
         return everything
     for word in codes:
         if not any(i.code == word or i.code.startswith(f"{word}.") for i in everything):
-            raise ValueError(f"No invariant is called {word!r} or begins with it. See `manage.py invariants list`.")
+            raise ValueError(
+                f"No invariant is called {word!r} or begins with it. See `manage.py invariants list`."
+            )
     return [i for i in everything if any(i.code == w or i.code.startswith(f"{w}.") for w in codes)]

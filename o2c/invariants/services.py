@@ -38,14 +38,18 @@ class Outcome:
 
 
 def check(codes: list[str] | None = None) -> list[Outcome]:
-    """Ask the invariants, write nothing. All see the same moment: one repeatable-read transaction when none is open."""
+    """Ask the invariants, write nothing. All see the same moment:
+    one repeatable-read transaction when none is open.
+    """
     chosen = all_invariants(codes)
     with transaction.atomic():
         _prepare()
         return [_ask(invariant) for invariant in chosen]
 
 
-def run(*, actor: Actor, reason: str = "", codes: list[str] | None = None, trigger: str = "person") -> InvariantRun:
+def run(
+    *, actor: Actor, reason: str = "", codes: list[str] | None = None, trigger: str = "person"
+) -> InvariantRun:
     """Ask the invariants and keep the answers. Raises NotAuthorised without the duty."""
     with acting(actor, reason=reason):
         require(actor, DUTY)
@@ -92,13 +96,21 @@ def _seconds(begin: float) -> Decimal:
 
 def _keep(outcomes: list[Outcome], started_at: datetime, seconds: Decimal, trigger: str) -> InvariantRun:
     kept = InvariantRun.objects.create(
-        started_at=started_at, trigger=trigger, checked=len(outcomes),
-        failing=sum(not o.passed for o in outcomes), seconds=seconds,
+        started_at=started_at,
+        trigger=trigger,
+        checked=len(outcomes),
+        failing=sum(not o.passed for o in outcomes),
+        seconds=seconds,
     )
     InvariantResult.objects.bulk_create(
         InvariantResult(
-            run=kept, code=o.invariant.code, description=o.invariant.description, violations=o.violations,
-            sample=o.sample, error=o.error, seconds=o.seconds,
+            run=kept,
+            code=o.invariant.code,
+            description=o.invariant.description,
+            violations=o.violations,
+            sample=o.sample,
+            error=o.error,
+            seconds=o.seconds,
         )
         for o in outcomes
     )

@@ -16,7 +16,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("act", choices=["run", "list"])
-        parser.add_argument("codes", nargs="*", help="codes, or beginnings such as 'billing'; all when left out")
+        parser.add_argument(
+            "codes", nargs="*", help="codes, or beginnings such as 'billing'; all when left out"
+        )
         parser.add_argument("--keep-as", metavar="USERNAME", help="store the results, as this user")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -38,17 +40,23 @@ class Command(BaseCommand):
             user = User.objects.filter(username=username).first()
             if user is None:
                 raise CommandError(f"There is no user {username!r}.")
-            kept = services.run(actor=Actor.of(user), codes=codes, trigger="command", reason="manage.py invariants run")
+            kept = services.run(
+                actor=Actor.of(user), codes=codes, trigger="command", reason="manage.py invariants run"
+            )
             rows = [(r.code, r.violations, r.error, r.seconds, r.sample) for r in kept.results.all()]
         else:
-            rows = [(o.invariant.code, o.violations, o.error, o.seconds, o.sample) for o in services.check(codes)]
+            rows = [
+                (o.invariant.code, o.violations, o.error, o.seconds, o.sample) for o in services.check(codes)
+            ]
         failing = 0
         for code, violations, error, seconds, sample in rows:
             if violations == 0:
                 self.stdout.write(f"  ok    {code:45} {seconds:>8} s")
                 continue
             failing += 1
-            self.stdout.write(self.style.ERROR(f"  FAILS {code:45} {seconds:>8} s  {error or f'{violations} rows'}"))
+            self.stdout.write(
+                self.style.ERROR(f"  FAILS {code:45} {seconds:>8} s  {error or f'{violations} rows'}")
+            )
             for row in sample[:5]:
                 self.stdout.write(f"        {row}")
         return failing
