@@ -1,11 +1,17 @@
 DUTIES = {
+    "ledger.entity.maintain": "Maintain legal entities and their remittance details",
+    "ledger.period.open": "Open accounting periods",
     "ledger.period.close": "Start the close of an accounting period and lock it",
     "ledger.period.reopen": "Reopen a closed accounting period",
-    "ledger.journal.post": "Post a manual journal",
     "ledger.rate.load": "Load exchange rates",
 }
 
 ROLE_DUTIES = {
-    "revenue_accounting": ["ledger.period.close", "ledger.journal.post", "ledger.rate.load"],
-    "controller": ["ledger.period.close", "ledger.period.reopen"],
+    "revenue_accounting": ["ledger.period.close", "ledger.rate.load"],
+    "controller": [
+        "ledger.entity.maintain",
+        "ledger.period.open",
+        "ledger.period.close",
+        "ledger.period.reopen",
+    ],
 }

@@ -1,12 +1,59 @@
-"""Opening accounting periods. Closing them belongs to the revenue close."""
+"""Legal entities, exchange rates, and the opening of accounting periods.
+
+Closing a period belongs to the revenue close.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
 
+from o2c.access import require
 from o2c.actor import Actor, acting
-from o2c.ledger.models import AccountingPeriod, LegalEntity
+from o2c.errors import InvalidInput
+from o2c.ledger.models import AccountingPeriod, ExchangeRate, LegalEntity
+from o2c.money import minor_units
 from o2c.periods import Period, month_periods
+
+Rate = tuple[str, str, dt.date, Decimal]
+"""From currency, to currency, valid from this day, units of `to` for one unit of `from`."""
+
+
+def save_entity(code: str, *, actor: Actor, reason: str = "", **columns: Any) -> LegalEntity:
+    """Make the legal entity, or bring the one with this code up to date.
+
+    Raises InvalidInput for an unknown currency; the database refuses to change one that has books.
+    """
+    with acting(actor, reason=reason):
+        require(actor, "ledger.entity.maintain", record=code)
+        entity = LegalEntity.objects.select_for_update().filter(code=code).first() or LegalEntity(code=code)
+        for name, value in columns.items():
+            setattr(entity, name, value)
+        minor_units(entity.currency)
+        entity.save()
+        return entity
+
+
+def load_rates(rates: Iterable[Rate], *, source: str, actor: Actor, reason: str = "") -> int:
+    """Store exchange rates; returns how many were new. A rate that is known already stays as it is.
+
+    Raises InvalidInput when a rate is not positive: journals may have used the known one, so a wrong
+    rate is corrected by a rate of a later day.
+    """
+    rows = [
+        ExchangeRate(from_currency=a, to_currency=b, valid_on=day, rate=rate, source=source)
+        for a, b, day, rate in rates
+    ]
+    wrong = next((row for row in rows if row.rate <= 0), None)
+    if wrong is not None:
+        raise InvalidInput(f"{wrong.rate} is not an exchange rate", record=str(wrong))
+    with acting(actor, reason=reason):
+        require(actor, "ledger.rate.load", record=source)
+        before = ExchangeRate.objects.count()
+        ExchangeRate.objects.bulk_create(rows, ignore_conflicts=True, batch_size=5000)
+        return ExchangeRate.objects.count() - before
 
 
 def open_periods(
@@ -15,6 +62,7 @@ def open_periods(
     """Open the monthly periods that `span` touches and that do not exist yet; returns them all."""
     months = list(month_periods(span))
     with acting(actor, reason=reason):
+        require(actor, "ledger.period.open", record=str(entity))
         AccountingPeriod.objects.bulk_create(
             [
                 AccountingPeriod(entity=entity, name=f"{m.start:%Y-%m}", starts_on=m.start, ends_on=m.end)

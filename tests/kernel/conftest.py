@@ -10,6 +10,7 @@ from o2c.actor import Actor, acting
 from o2c.ledger.models import ExchangeRate, LegalEntity
 from o2c.ledger.services import open_periods
 from o2c.periods import Period
+from tests.factories.access import make_user
 
 
 @pytest.fixture
@@ -20,7 +21,8 @@ def us(actor: Actor) -> LegalEntity:
             line1="1 Main St", city="Austin", postal_code="78701", email="ar@acme.example",
             bank_name="First", bank_account="1",
         )  # fmt: skip
-    open_periods(entity, Period(dt.date(2026, 8, 1), dt.date(2026, 11, 1)), actor=actor)
+    controller = Actor.of(make_user("carla", "controller"))
+    open_periods(entity, Period(dt.date(2026, 8, 1), dt.date(2026, 11, 1)), actor=controller)
     return entity
 
 
