@@ -16,7 +16,7 @@ from csp.constants import NONCE, NONE, SELF
 
 from o2c.api.drf_settings import IDEMPOTENCY_DAYS, REST_FRAMEWORK, SPECTACULAR_SETTINGS  # noqa: F401
 from o2c.console.theme import UNFOLD  # noqa: F401
-from o2c.runtime import embedded, home
+from o2c.runtime import embedded, home, logs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -305,3 +305,5 @@ PROMETHEUS_EXPORT_MIGRATIONS = False
 
 LOG_LEVEL = env.str("O2C_LOG_LEVEL", default="INFO")
 LOG_FORMAT = env.str("O2C_LOG_FORMAT", default="json" if PRODUCTION else "text")
+LOGGING = logs.configure(LOG_LEVEL, LOG_FORMAT)
+DJANGO_STRUCTLOG_CELERY_ENABLED = False  # o2c.runtime.tasking binds the task's id

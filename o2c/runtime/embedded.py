@@ -93,7 +93,8 @@ def postmaster(server: Server) -> processes.Identity | None:
     return processes.identify(pid) if ours else None
 
 
-def _free_port(preferred: int = 0) -> int:
+def free_port(preferred: int = 0) -> int:
+    """The preferred port when nobody listens on it, else one that the kernel picks. 127.0.0.1 only."""
     for port in (preferred, 0):
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -128,7 +129,7 @@ def _prepare() -> Server:
     server = _recorded()
     if server is None or not (server.binaries / "postgres").exists():
         place = serveruser.choose(home.make_home())
-        server = Server(server.port if server else _free_port(), place.root, place.binaries, place.user)
+        server = Server(server.port if server else free_port(), place.root, place.binaries, place.user)
         _save(server)
     if not (server.data / "PG_VERSION").exists():
         _initialise(server)
@@ -178,6 +179,12 @@ def _answers(server: Server) -> bool:
     return row is not None and Path(row[0]) == server.data
 
 
+def process_runs() -> bool:
+    """The server process of this checkout exists; says nothing about whether it answers."""
+    server = _recorded()
+    return server is not None and postmaster(server) is not None
+
+
 def _options(server: Server) -> str:
     memory = psutil.virtual_memory().total // 2**20
     settings = {
@@ -211,7 +218,7 @@ def _start(server: Server) -> Server:
             time.sleep(0.2)
             continue
         (server.data / "postmaster.pid").unlink(missing_ok=True)
-        port = _free_port(server.port)
+        port = free_port(server.port)
         if port != server.port:
             server = Server(port, server.root, server.binaries, server.user)
             _save(server)
@@ -221,12 +228,13 @@ def _start(server: Server) -> Server:
         )  # fmt: skip
         if done.returncode == 0 and _answers(server):
             return server
-        problem = done.stdout[-1000:] + _tail(server.log)
+        problem = done.stdout[-1000:] + tail(server.log)
         time.sleep(0.3)
     raise EmbeddedError(f"PostgreSQL does not start in {server.root}. Its last words:\n{problem}")
 
 
-def _tail(path: Path) -> str:
+def tail(path: Path) -> str:
+    """The last words of a log."""
     with contextlib.suppress(OSError):
         return path.read_text(errors="replace")[-2000:]
     return ""
@@ -238,7 +246,7 @@ def ensure() -> str:
     Raises EmbeddedError. Safe to call from any number of processes at once.
     """
     server = _recorded()
-    if server is not None and home.read_json(_state_file()).get("port") and _ready():
+    if server is not None and _ready():
         return "already"
     with home.lock("database"):
         server = _prepare()
