@@ -12,10 +12,8 @@ from django.views.generic import RedirectView
 
 def _api() -> list[URLPattern | URLResolver]:
     """Each app's api/urls.py, all under /api/v1/."""
-    modules = [f"{config.name}.api.urls" for config in apps.get_app_configs()]
-    kernel = ["o2c.api.urls"] if find_spec("o2c.api") and find_spec("o2c.api.urls") else []
-    own = [name for name in modules if _exists(name)]
-    return [path("", include(name)) for name in (*kernel, *own)]
+    modules = ["o2c.api.urls", *(f"{config.name}.api.urls" for config in apps.get_app_configs())]
+    return [path("", include(name)) for name in modules if _exists(name)]
 
 
 def _exists(name: str) -> bool:
@@ -27,6 +25,7 @@ def _exists(name: str) -> bool:
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("", include("o2c.runtime.urls")),
     path("api/v1/", include(_api())),
     path("admin/", admin.site.urls),
 ]
