@@ -24,6 +24,7 @@ def configure(level: str, style: str) -> dict[str, Any]:
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
+            _drop_noise,
             *SHARED,
             structlog.stdlib.PositionalArgumentsFormatter(),
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
@@ -57,3 +58,10 @@ def configure(level: str, style: str) -> dict[str, Any]:
         },
     }
 
+
+
+def _drop_noise(_logger: Any, _name: str, event: Any) -> Any:
+    """One line per request, when it is finished; none for the probes of a load balancer."""
+    if event.get("event") == "request_started" or "GET /health/live" in str(event.get("request", "")):
+        raise structlog.DropEvent
+    return event
