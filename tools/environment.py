@@ -37,7 +37,7 @@ def main(directory: Path, lock: Path) -> int:
     python = directory / "bin" / "python"
     # The lock names every package, so nothing is resolved; hashes are required for each file.
     command = [
-        str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps",
+        str(python), "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--no-deps",
         "--require-hashes", "--requirement", str(lock),
     ]  # fmt: skip
     if subprocess.run(command, check=False, stdin=subprocess.DEVNULL).returncode:
