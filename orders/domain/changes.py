@@ -138,7 +138,7 @@ def _line_items(source: Mapping[str, Any], found: Findings) -> list[tuple[str, M
         found.add("lines", "must be a list with at least one line")
         return []
     good = []
-    for position, item in enumerate(items, start=1):
+    for position, item in enumerate(items):
         if isinstance(item, Mapping):
             good.append((f"lines[{position}].", item))
         else:

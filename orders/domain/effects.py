@@ -13,9 +13,11 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 from o2c.errors import InvalidInput
+from o2c.money import quantize
 from o2c.periods import Period, add_months
 from orders.domain import timeline, valuation
 from orders.domain.changes import (
@@ -300,6 +302,18 @@ def value(line: LineFacts, order: OrderFacts, horizon: dt.date) -> Decimal:
         valuation.Priced(span, spec_of(span, order), order.prices[span.price].period) for span in line.spans
     ]
     return valuation.line_value(priced, clauses, order.currency)
+
+
+def yearly(line: LineFacts, order: OrderFacts, day: dt.date) -> Decimal:
+    """What a recurring line comes to in a year at what is in force on `day`; zero for every other line."""
+    span = timeline.on(line.spans, day)
+    if span is None or line.kind != "recurring":
+        return Decimal(0)
+    month = valuation.months_between(line.spans[0].starts_on, day)
+    per_period = valuation.amount(spec_of(span, order), span.quantity, month)
+    periods = Fraction(12, valuation.MONTHS[order.prices[span.price].period])
+    keep = 1 - Fraction(span.discount_percent) / 100
+    return quantize(per_period * periods * keep, order.currency)
 
 
 def horizon_of(order: OrderFacts, effect: Effect | None = None) -> dt.date:

@@ -226,8 +226,8 @@ def _items(spec: Spec, name: str, path: str, found: Findings, limit: int) -> Ite
     if len(items) > limit:
         found.add(where, f"has {len(items)} entries; at most {limit} are allowed")
         return
-    for position, item in enumerate(items, start=1):
-        place = f"{where}[{position}]"
+    for index, item in enumerate(items):
+        place = f"{where}[{index}]"
         if isinstance(item, Mapping):
             yield place, item
         else:

@@ -55,6 +55,7 @@ class Amendment(StateMachine, Record):
             models.CheckConstraint(
                 condition=~Q(state="applied") | Q(applied_by__isnull=False, applied_on__isnull=False),
                 name="orders_amendment_applied_by_someone",
+                violation_error_message="An applied amendment names who applied it, and when.",
             ),
         ]
 

@@ -103,6 +103,7 @@ class Sku(Record):
             models.CheckConstraint(
                 condition=~Q(kind="usage") | Q(revenue_treatment__in=["", "usage", "prepaid_drawdown"]),
                 name="orders_sku_usage_treatment",
+                violation_error_message="Usage is recognised as used, or as a prepayment is drawn down.",
             ),
         ]
 
@@ -146,14 +147,20 @@ class Price(StateMachine, Record):
     class Meta:
         ordering = ["sku_id", "currency", "effective_from"]
         constraints = [
-            models.UniqueConstraint(fields=["sku", "currency", "version"], name="orders_price_version"),
+            models.UniqueConstraint(
+                fields=["sku", "currency", "version"],
+                name="orders_price_version",
+                violation_error_message="This version of the price exists already.",
+            ),
             models.CheckConstraint(
                 condition=Q(effective_to__isnull=True) | Q(effective_to__gt=F("effective_from")),
                 name="orders_price_dates",
+                violation_error_message="A price ends after it begins.",
             ),
             models.CheckConstraint(condition=Q(currency__regex=r"^[A-Z]{3}$"), name="orders_price_currency"),
             ExclusionConstraint(
                 name="orders_price_no_overlap",
+                violation_error_message="Another active price is valid on some of these days.",
                 expressions=[
                     ranges.same("sku"),
                     *ranges.same_letters("currency", 3),

@@ -50,10 +50,20 @@ class Customer(StateMachine, Record):
     class Meta:
         ordering = ["number"]
         constraints = [
-            models.CheckConstraint(condition=~Q(name=""), name="orders_customer_named"),
-            models.CheckConstraint(condition=Q(country__regex=r"^[A-Z]{2}$"), name="orders_customer_country"),
             models.CheckConstraint(
-                condition=Q(currency__regex=r"^[A-Z]{3}$"), name="orders_customer_currency"
+                condition=~Q(name=""),
+                name="orders_customer_named",
+                violation_error_message="A customer has a name.",
+            ),
+            models.CheckConstraint(
+                condition=Q(country__regex=r"^[A-Z]{2}$"),
+                name="orders_customer_country",
+                violation_error_message="The country is a code of two letters, such as IE.",
+            ),
+            models.CheckConstraint(
+                condition=Q(currency__regex=r"^[A-Z]{3}$"),
+                name="orders_customer_currency",
+                violation_error_message="The currency is a code of three letters, such as EUR.",
             ),
         ]
 
@@ -104,7 +114,11 @@ class Contact(Record):
     class Meta:
         ordering = ["customer_id", "kind", "name"]
         constraints = [
-            models.UniqueConstraint(fields=["customer", "email", "kind"], name="orders_contact_once"),
+            models.UniqueConstraint(
+                fields=["customer", "email", "kind"],
+                name="orders_contact_once",
+                violation_error_message="This person is a contact of this kind already.",
+            ),
         ]
 
     class Guards:
@@ -131,7 +145,9 @@ class TaxRegistration(Record):
         ordering = ["customer_id", "country"]
         constraints = [
             models.UniqueConstraint(
-                fields=["customer", "country"], name="orders_taxregistration_per_country"
+                fields=["customer", "country"],
+                name="orders_taxregistration_per_country",
+                violation_error_message="The customer has a tax number of this country already.",
             ),
         ]
 

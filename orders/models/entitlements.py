@@ -69,6 +69,7 @@ class Entitlement(StateMachine, Record):
             models.CheckConstraint(
                 condition=~Q(state="provisioned") | ~Q(external_ref=""),
                 name="orders_entitlement_provisioned_ref",
+                violation_error_message="A provisioned entitlement has the id that the service gave it.",
             ),
         ]
 

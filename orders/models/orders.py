@@ -55,19 +55,23 @@ class Order(StateMachine, BillingTerms, Record):
                 | Q(ends_on__gt=F("starts_on"))
                 | Q(cancelled_on=F("starts_on")),
                 name="orders_order_dates",
+                violation_error_message="An order ends after it begins.",
             ),
             models.CheckConstraint(condition=Q(currency__regex=r"^[A-Z]{3}$"), name="orders_order_currency"),
             models.CheckConstraint(
                 condition=~Q(state__in=["signed", "active", "completed"]) | Q(signed_on__isnull=False),
                 name="orders_order_signed_when",
+                violation_error_message="A signed order says when it was signed.",
             ),
             models.CheckConstraint(
                 condition=~Q(state__in=["active", "completed"]) | Q(activated_on__isnull=False),
                 name="orders_order_activated_when",
+                violation_error_message="An active order says when it was activated.",
             ),
             models.CheckConstraint(
                 condition=~Q(state="cancelled") | Q(cancelled_on__isnull=False),
                 name="orders_order_cancelled_when",
+                violation_error_message="A cancelled order says from when on.",
             ),
         ]
 
@@ -233,14 +237,21 @@ class Segment(Record):
                 | Q(ends_on__gt=F("starts_on"))
                 | Q(ends_on=F("starts_on"), closed_by__isnull=False),
                 name="orders_segment_dates",
+                violation_error_message="A segment ends after it begins.",
             ),
-            models.CheckConstraint(condition=Q(quantity__gte=0), name="orders_segment_quantity"),
+            models.CheckConstraint(
+                condition=Q(quantity__gte=0),
+                name="orders_segment_quantity",
+                violation_error_message="A quantity is not negative.",
+            ),
             models.CheckConstraint(
                 condition=Q(discount_percent__gte=0, discount_percent__lte=100),
                 name="orders_segment_discount",
+                violation_error_message="A discount is between 0 and 100 %.",
             ),
             ExclusionConstraint(
                 name="orders_segment_no_overlap",
+                violation_error_message="Segments of one line never share a day.",
                 expressions=[ranges.same("line"), ranges.dates("starts_on", "ends_on")],
             ),
         ]

@@ -55,23 +55,32 @@ class Quote(StateMachine, BillingTerms, Record):
     class Meta:
         ordering = ["-number", "-version"]
         constraints = [
-            models.UniqueConstraint(fields=["number", "version"], name="orders_quote_version"),
+            models.UniqueConstraint(
+                fields=["number", "version"],
+                name="orders_quote_version",
+                violation_error_message="This version of the quote exists already.",
+            ),
             models.CheckConstraint(
-                condition=Q(ends_on__isnull=True) | Q(ends_on__gt=F("starts_on")), name="orders_quote_dates"
+                condition=Q(ends_on__isnull=True) | Q(ends_on__gt=F("starts_on")),
+                name="orders_quote_dates",
+                violation_error_message="A quote ends after it begins.",
             ),
             models.CheckConstraint(
                 condition=Q(approved_by__isnull=True)
                 | (~Q(approved_by=F("submitted_by")) & ~Q(approved_by=F("last_edited_by"))),
                 name="orders_quote_maker_is_not_checker",
+                violation_error_message="Who submitted or edited a quote does not approve it.",
             ),
             models.CheckConstraint(
                 condition=~Q(state__in=["submitted", "approved", "accepted"]) | Q(submitted_by__isnull=False),
                 name="orders_quote_submitted_by_someone",
+                violation_error_message="A submitted quote names who submitted it.",
             ),
             models.CheckConstraint(
                 condition=~Q(state__in=["approved", "accepted"])
                 | Q(approved_by__isnull=False, approved_at__isnull=False),
                 name="orders_quote_approved_by_someone",
+                violation_error_message="An approved quote names who approved it, and when.",
             ),
             models.CheckConstraint(
                 condition=~Q(state="accepted") | Q(accepted_on__isnull=False),
@@ -81,6 +90,19 @@ class Quote(StateMachine, BillingTerms, Record):
 
     class Guards:
         immutable = ["number", "version", "supersedes", "customer"]
+        frozen_when = {
+            "field": "state",
+            "values": ["submitted", "approved", "rejected", "accepted", "expired"],
+            "except_": [
+                "state",
+                "submitted_by",
+                "submitted_at",
+                "approved_by",
+                "approved_at",
+                "decision_note",
+                "accepted_on",
+            ],
+        }
         no_delete = True
 
     def __str__(self) -> str:
@@ -178,14 +200,20 @@ class QuoteLine(Record):
         ordering = ["quote_id", "position"]
         constraints = [
             models.UniqueConstraint(fields=["quote", "position"], name="orders_quoteline_position"),
-            models.CheckConstraint(condition=Q(quantity__gte=0), name="orders_quoteline_quantity"),
+            models.CheckConstraint(
+                condition=Q(quantity__gte=0),
+                name="orders_quoteline_quantity",
+                violation_error_message="A quantity is not negative.",
+            ),
             models.CheckConstraint(
                 condition=Q(discount_percent__gte=0, discount_percent__lte=100),
                 name="orders_quoteline_discount",
+                violation_error_message="A discount is between 0 and 100 %.",
             ),
             models.CheckConstraint(
                 condition=Q(override_spec__isnull=True, discount_percent=0) | ~Q(override_reason=""),
                 name="orders_quoteline_override_has_reason",
+                violation_error_message="A price override or a discount has a reason.",
             ),
         ]
 

@@ -1,0 +1,1 @@
+"""The conversation with the internal provisioning service: idempotent, retried, written down."""

@@ -1,0 +1,85 @@
+"""What keeps signed orders from becoming active."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+from o2c.periods import Period
+from orders.domain import price_spec
+from orders.domain.activation import Blocker, LineFacts, OrderFacts, SegmentFacts, blockers
+from orders.models import Order, OrderLine, Price, Segment
+from orders.selectors.value import order_values
+
+
+def blockers_of(pks: Iterable[int]) -> dict[int, list[Blocker]]:
+    """Every blocker by order; an order that can activate has an empty list. Eight queries at most."""
+    rows = Order.objects.filter(pk__in=list(pks)).select_related("customer__entity", "entity")
+    orders = {order.pk: order for order in rows}
+    priced = [pk for pk, order in orders.items() if order.signed_total is not None]
+    values = order_values(priced) if priced else {}
+    lines = _line_facts(orders)
+    found = {}
+    for pk, order in orders.items():
+        customer = order.customer
+        found[pk] = blockers(
+            OrderFacts(
+                currency=order.currency,
+                customer=str(customer),
+                customer_currency=customer.currency,
+                customer_state=customer.state,
+                entity=order.entity.code,
+                customer_entity=customer.entity.code,
+                starts_on=order.starts_on,
+                ends_on=order.ends_on,
+                signed_total=order.signed_total,
+                value=values.get(pk, order.signed_total or 0),
+                lines=tuple(lines[pk]),
+            )
+        )
+    return found
+
+
+def _line_facts(orders: Iterable[int]) -> dict[int, list[LineFacts]]:
+    pks = list(orders)
+    rows = list(OrderLine.objects.filter(order__in=pks).select_related("sku").order_by("position"))
+    kinds = {line.pk: line.sku.kind for line in rows}
+    segments = _segment_facts(pks, kinds)
+    lines: dict[int, list[LineFacts]] = defaultdict(list)
+    for line in rows:
+        sku = line.sku
+        lines[line.order_id].append(
+            LineFacts(
+                position=line.position,
+                sku=sku.code,
+                kind=sku.kind,
+                has_meter=sku.meter_id is not None,
+                revenue_treatment=sku.revenue_treatment,
+                gl_segment=sku.gl_segment,
+                segments=tuple(segments[line.pk]),
+            )
+        )
+    return lines
+
+
+def _segment_facts(pks: list[int], kinds: Mapping[int, str]) -> dict[int, list[SegmentFacts]]:
+    """Segments by line. A price is examined once, however many segments point at it."""
+    rows = list(Segment.objects.in_force().filter(line__order__in=pks).order_by("line_id", "starts_on"))
+    prices = Price.objects.select_related("sku").in_bulk({segment.price_id for segment in rows})
+    wrong = {pk: tuple(price_spec.problems(p.spec, kind=p.sku.kind)) for pk, p in prices.items()}
+    segments: dict[int, list[SegmentFacts]] = defaultdict(list)
+    for segment in rows:
+        price = prices[segment.price_id]
+        own = segment.price_override
+        found = tuple(price_spec.problems(own, kind=kinds[segment.line_id])) if own else wrong[price.pk]
+        segments[segment.line_id].append(
+            SegmentFacts(
+                days=Period(segment.starts_on, segment.ends_on),
+                price=str(price),
+                price_sku=price.sku.code,
+                price_currency=price.currency,
+                price_state=price.state,
+                price_problems=found,
+            )
+        )
+    return segments
