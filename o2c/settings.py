@@ -269,6 +269,12 @@ SERVER_EMAIL = DEFAULT_FROM_EMAIL
 API_CALLS_PER_MINUTE = env.int("O2C_API_CALLS_PER_MINUTE", default=12_000)  # per token
 API_BODY_LIMIT_BYTES = env.int("O2C_API_BODY_LIMIT_BYTES", default=10_000_000)
 
+# --- Provisioning: the internal service that grants what a customer bought ---------------------------------
+
+PROVISIONING_URL = env.str("PROVISIONING_URL", default="")  # empty: entitlements wait
+PROVISIONING_TOKEN = env.str("PROVISIONING_TOKEN", default="")
+PROVISIONING_TIMEOUT_SECONDS = env.int("PROVISIONING_TIMEOUT_SECONDS", default=5)
+
 # --- Tasks ---------------------------------------------------------------------------------------------------
 
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default=environ.Env.NOTSET if PRODUCTION else "pgq://")
