@@ -7,8 +7,10 @@ address is a page of its own.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError, models
@@ -18,7 +20,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from o2c.console import format as fmt
-from o2c.console.acts import REFUSALS, readable
+from o2c.console.acts import REFUSALS, Act, ListAct, readable
 from o2c.console.object_page import find
 from o2c.console.queues import next_in_queue
 
@@ -29,33 +31,20 @@ def act(request: HttpRequest, object_id: str, act_name: str, *, admin: Any) -> H
     found = admin.act(act_name)
     if found is None:
         raise Http404(f"{admin.model._meta.verbose_name} has no act {act_name!r}.")
-    reasons = found.why_not(obj, request.user)
-    form = found.form_class(obj)(request.POST or None, request.FILES or None)
-    problem = ""
-    if (
-        request.method == "POST"
-        and not reasons
-        and (problem := _moved_on(admin, obj, request)) == ""
-        and form.is_valid()
-    ):
-        problem = _attempt(lambda: found.perform(obj, request, form.cleaned_data))
-        if not problem:
-            messages.success(request, found.done or f"{obj}: {found.label} done.")
-            return _go(request, _after(request, obj))
-    context = {
-        "act": found,
+    asked = Asked(found, found.why_not(obj, request.user), found.form_class(obj), f"{found.label}: {obj}")
+    asked.context |= {
         "record": obj,
-        "form": form,
-        "reasons": reasons,
-        "problem": problem,
         "text": found.text(obj),
-        "panels": found.preview(obj, request.user) if found.preview and not reasons else [],
+        "panels": found.preview(obj, request.user) if found.preview and not asked.reasons else [],
         "seen_state": _state(admin, obj),
-        "heading": f"{found.label}: {obj}",
         "cancel": fmt.admin_url(obj),
         "queue": request.GET.get("queue", ""),
     }
-    return _dialog(admin, request, context, failed=bool(problem or reasons or form.errors))
+    asked.answer(request, lambda fields: found.perform(obj, request, fields), _moved_on(admin, obj, request))
+    if asked.finished and not asked.shown:
+        messages.success(request, found.done or f"{obj}: {found.label} done.")
+        return _go(request, _after(request, obj, asked.made))
+    return _dialog(admin, request, asked)
 
 
 @require_http_methods(["GET", "POST"])
@@ -65,39 +54,47 @@ def list_act(request: HttpRequest, act_name: str, *, admin: Any) -> HttpResponse
     found = next((a for a in admin.list_acts if a.name == act_name), None)
     if found is None:
         raise Http404(f"{admin.model._meta.verbose_name_plural} have no act {act_name!r}.")
-    reasons = found.why_not(request.user)
-    form = found.form_class()(request.POST or None, request.FILES or None)
-    problem, made = "", []
-    if request.method == "POST" and not reasons and form.is_valid():
-        problem = _attempt(lambda: made.append(found.perform(request, form.cleaned_data)))
-        if not problem:
-            messages.success(request, found.done or f"{found.label}: done.")
-            return _go(request, _made_url(made[0]) or fmt.list_url(admin.model))
-    context = {
-        "act": found,
-        "form": form,
-        "reasons": reasons,
-        "problem": problem,
-        "text": found.description,
-        "heading": found.label,
-        "cancel": fmt.list_url(admin.model),
-    }
-    return _dialog(admin, request, context, failed=bool(problem or reasons or form.errors))
+    asked = Asked(found, found.why_not(request.user), found.form_class(), found.label)
+    asked.context |= {"text": found.description, "cancel": fmt.list_url(admin.model)}
+    asked.answer(request, lambda fields: found.perform(request, fields))
+    if asked.finished and not asked.shown:
+        messages.success(request, found.done or f"{found.label}: done.")
+        return _go(request, _made_url(asked.made) or fmt.list_url(admin.model))
+    return _dialog(admin, request, asked)
+
+
+class Asked:
+    """One showing of a dialog: what it asks, and what came of the answer."""
+
+    def __init__(self, act: Act | ListAct, reasons: list[str], form: type[forms.Form], heading: str) -> None:
+        self.act, self.reasons, self.form_class, self.heading = act, reasons, form, heading
+        self.form: forms.Form | None = None
+        self.problem, self.finished, self.made = "", False, None
+        self.shown: list[tuple[str, str]] = []
+        self.context: dict[str, Any] = {}
+
+    def answer(self, request: HttpRequest, perform: Callable[[Any], Any], moved_on: str = "") -> None:
+        """On POST: do it, unless something speaks against it. On GET: nothing but the empty form."""
+        if request.method != "POST":
+            self.form = self.form_class()
+            return
+        self.form = self.form_class(request.POST, request.FILES)
+        self.problem = moved_on
+        if self.reasons or self.problem or not self.form.is_valid():
+            return
+        try:
+            self.made = perform(self.form.cleaned_data)
+        except REFUSALS as error:
+            self.problem = readable(error)
+        except DatabaseError as error:
+            self.problem = f"The database refused: {str(error).splitlines()[0]}"
+        else:
+            self.finished = True
+            self.shown = list(self.act.shown(self.made)) if self.act.shown else []
 
 
 def _made_url(made: Any) -> str:
     return fmt.admin_url(made) if isinstance(made, models.Model) else ""
-
-
-def _attempt(perform: Any) -> str:
-    """'' when it was done; otherwise what a person is told. Everything was rolled back then."""
-    try:
-        perform()
-    except REFUSALS as error:
-        return readable(error)
-    except DatabaseError as error:
-        return f"The database refused: {str(error).splitlines()[0]}"
-    return ""
 
 
 def _state(admin: Any, obj: Any) -> str:
@@ -108,20 +105,21 @@ def _moved_on(admin: Any, obj: Any, request: HttpRequest) -> str:
     """Whoever decides must decide about what they saw:
     refuse when the state changed since the dialog opened.
     """
+    if request.method != "POST":
+        return ""
     seen, now = request.POST.get("seen_state", ""), _state(admin, obj)
     if seen and seen != now:
         return f"Meanwhile somebody else moved it from {seen} to {now}. Close this dialog and look again."
     return ""
 
 
-def _after(request: HttpRequest, obj: Any) -> str:
-    """The next row of the queue that the person works on, or the record's page."""
+def _after(request: HttpRequest, obj: Any, made: Any) -> str:
+    """The next row of the queue that the person works on; else the record that was made; else the page."""
     queue = request.POST.get("queue") or request.GET.get("queue") or ""
-    if queue and (following := next_in_queue(queue, request.user, after=obj.pk)):
-        return following
     if queue:
-        return reverse("admin:queue", args=(queue,))
-    return fmt.admin_url(obj)
+        following = next_in_queue(queue, request.user, after=obj.pk)
+        return following or reverse("admin:queue", args=(queue,))
+    return _made_url(made) or fmt.admin_url(obj)
 
 
 def _go(request: HttpRequest, address: str) -> HttpResponse:
@@ -130,14 +128,21 @@ def _go(request: HttpRequest, address: str) -> HttpResponse:
     return HttpResponseRedirect(address)
 
 
-def _dialog(admin: Any, request: HttpRequest, context: dict[str, Any], *, failed: bool) -> HttpResponse:
-    """The dialog alone for htmx, the whole page otherwise.
-
-    A refused POST says so with 422 in the whole-page case.
-    """
-    context |= {"opts": admin.model._meta, "record_admin": admin, "post_to": request.get_full_path()}
+def _dialog(admin: Any, request: HttpRequest, asked: Asked) -> HttpResponse:
+    """The dialog alone for htmx, a whole page otherwise. A refused POST of a whole page answers 422."""
+    context = asked.context | {
+        "act": asked.act,
+        "form": asked.form,
+        "reasons": asked.reasons,
+        "problem": asked.problem,
+        "heading": asked.heading,
+        "shown": asked.shown,
+        "opts": admin.model._meta,
+        "record_admin": admin,
+        "post_to": request.get_full_path(),
+    }
     if request.headers.get("HX-Request"):
         return TemplateResponse(request, "console/dialog.html", context)
-    context |= {**admin.admin_site.each_context(request), "title": context["heading"]}
-    status = 422 if failed and request.method == "POST" else 200
-    return TemplateResponse(request, "console/dialog_page.html", context, status=status)
+    context |= {**admin.admin_site.each_context(request), "title": asked.heading}
+    refused = request.method == "POST" and not asked.finished
+    return TemplateResponse(request, "console/dialog_page.html", context, status=422 if refused else 200)

@@ -44,6 +44,9 @@ class Act:
     reason       whether the dialog asks for one
     danger       it can't be undone: the button in the dialog is red
     transition   name of the state transition behind it, '' for an act that changes no state
+    shown        function(result) -> [(label, text)] that the dialog shows once, instead of moving on: a
+                 secret
+                 that can't be read again
     bulk         offered on the change list for many rows at once (acts without a form of their own)
     bulk_service dotted path of `service(pks, *, actor, reason="")` that does all rows in one transaction,
     or none
@@ -64,6 +67,7 @@ class Act:
     bulk_service: str = ""
     icon: str = ""
     done: str = ""
+    shown: Callable[[Any], Sequence[tuple[str, str]]] | None = None
 
     def why_not(self, obj: Any, user: Any) -> list[str]:
         """Every reason why this can't be done now; [] when it can."""
@@ -112,6 +116,7 @@ class ListAct:
     reason: ReasonRule = "optional"
     icon: str = "add"
     done: str = ""
+    shown: Callable[[Any], Sequence[tuple[str, str]]] | None = None
 
     def why_not(self, user: Any) -> list[str]:
         reasons = [] if not self.duty or holds(user, self.duty) else [f"You don't hold the duty {self.duty}."]

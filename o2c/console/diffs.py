@@ -75,7 +75,7 @@ def _changes(row: Any, previous: Any | None, names: Names) -> list[FieldChange]:
 
 def _compare(row: Any, previous: Any | None, names: Names) -> Iterator[FieldChange]:
     for field in row.instance_type._meta.concrete_fields:
-        if field.primary_key or field.name in _SILENT:
+        if field.primary_key or field.name in _SILENT or fmt.hidden(field):
             continue
         after = getattr(row, field.attname)
         before = getattr(previous, field.attname) if previous is not None else None

@@ -1,6 +1,9 @@
 """Duties of the console itself. What is behind the pages is guarded by the apps' own duties."""
 
-DUTIES = {"console.list.export": "Export lists to Excel"}
+DUTIES = {
+    "console.list.export": "Export lists to Excel",
+    "console.job.manage": "Cancel jobs that wait, and ask for failed ones again",
+}
 
 _EXPORTERS = (
     "deal_desk",
@@ -14,4 +17,4 @@ _EXPORTERS = (
     "controller",
 )
 
-ROLE_DUTIES = {role: ["console.list.export"] for role in _EXPORTERS}
+ROLE_DUTIES = {role: ["console.list.export"] for role in _EXPORTERS} | {"admin": ["console.job.manage"]}

@@ -17,7 +17,7 @@ from typing import Any
 
 import xlsxwriter
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.db import models
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -126,6 +126,8 @@ def _column(admin: Any, name: str) -> ExportColumn:
     if name == "__str__":
         return ExportColumn(str(admin.model._meta.verbose_name).capitalize(), "text", str)
     field = _field(admin.model, name)
+    if field is not None and fmt.hidden(field):
+        raise ImproperlyConfigured(f"{admin.model._meta.label}.{name} must not leave the system.")
     return ExportColumn(title, _kind(field), lambda obj: _read(obj, name))
 
 

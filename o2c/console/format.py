@@ -24,14 +24,17 @@ from o2c import money as o2c_money
 
 MINUS = "\u2212"
 NONE = "\u2013"  # how nothing looks in text
-DASH = mark_safe(f'<span class="o-none" aria-label="none">{NONE}</span>')
+DASH = mark_safe(f'<span class="o-none" aria-label="none">{NONE}</span>')  # noqa: S308
+
+# Never shown, compared or exported, whatever an admin declares.
+SECRET_FIELDS = frozenset({"password", "digest"})
 
 # Tone of a state's badge by the words that states are made of; what isn't named here is neutral.
 _TONES = {
     "good": """active posted closed paid approved accepted delivered applied done succeeded provisioned signed
         completed settled ok matched sent resolved released reconciled healthy pass""",
-    "warn": """submitted open pending calculated waiting partial disputed expiring closing provisioning posting
-        running parked held due queued planned in_progress retrying unapplied suspended""",
+    "warn": """submitted open pending calculated waiting partial disputed expiring closing provisioning
+        posting running parked held due queued planned in_progress retrying unapplied suspended""",
     "bad": """failed rejected void overdue cancelled expired error dead revoked broken written_off duplicate
         stuck fail""",
 }
@@ -138,6 +141,13 @@ def plain_age(delta: timedelta) -> str:
     if minutes >= 120:
         return f"{minutes // 60} h"
     return f"{minutes} min"
+
+
+def plain_seconds(seconds: float) -> str:
+    """'40 s', '12 min', '3 h'; for what is left of a job."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def age(since: datetime | date | None, now: datetime, sla_hours: int | None = None) -> SafeString:
@@ -281,6 +291,11 @@ def _loaded(obj: Any, name: str) -> bool:
     if field.is_relation:
         return bool(field.many_to_one or field.one_to_one) and field.is_cached(obj)
     return True
+
+
+def hidden(field: models.Field[Any, Any]) -> bool:
+    """Secrets and raw bytes are on no page."""
+    return field.name in SECRET_FIELDS or isinstance(field, models.BinaryField)
 
 
 def value_of(obj: models.Model, field: models.Field[Any, Any]) -> SafeString:

@@ -97,7 +97,7 @@ def _beside(obj: Any, row: Any) -> list[tuple[str, Any, Any, bool]]:
     names = Names([row])
     compared = []
     for field in obj._meta.concrete_fields:
-        if field.primary_key:
+        if field.primary_key or fmt.hidden(field):
             continue
         then, now = getattr(row, field.attname), getattr(obj, field.attname)
         label = str(field.verbose_name)

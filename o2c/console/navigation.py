@@ -22,6 +22,7 @@ AREAS = (
     "Partners",
     "Ledger",
     "Controls & audit",
+    "People and access",
     "System",
 )
 

@@ -98,7 +98,7 @@ def field_groups(admin: Any, request: HttpRequest, obj: Any) -> list[tuple[str, 
     if any(options.get("classes") == ["only"] for _, options in admin.fieldsets or []):
         return groups
     hidden = set(admin.exclude or ())
-    rest = [f.name for f in obj._meta.concrete_fields if f.name not in seen | hidden]
+    rest = [f.name for f in obj._meta.concrete_fields if f.name not in seen | hidden and not fmt.hidden(f)]
     if rest:
         groups.append(
             ("Details" if not groups else "Other fields", [_fact(admin, obj, name) for name in rest])

@@ -11,6 +11,7 @@ from django.urls import URLPattern, path
 from unfold.dataclasses import SearchResult
 from unfold.sites import UnfoldAdminSite
 
+from o2c.actor import Actor, acting
 from o2c.console import find, home, invariant_pages, queues
 from o2c.console.permissions import roles
 
@@ -40,6 +41,13 @@ class ConsoleSite(UnfoldAdminSite):
         context = {**self.each_context(request), **home.context_for(request), **(extra_context or {})}
         request.current_app = self.name  # type: ignore[attr-defined]
         return TemplateResponse(request, self.index_template, context)
+
+    def password_change(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """As oneself: a person is a controlled row, and its change needs an actor."""
+        with acting(Actor.of(request.user), reason="own password"):
+            return super().password_change(request, extra_context)
 
     def search(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """The command palette and the sidebar's search box: records first, then pages of the sidebar.

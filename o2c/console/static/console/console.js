@@ -58,6 +58,7 @@
       if (!live) return;
       const answer = await fetch(live.dataset.oRefresh, { headers: { "HX-Request": "true" } });
       if (answer.ok) live.outerHTML = await answer.text();
+      if (!document.querySelector("[data-o-refresh]")) { location.reload(); return; }
       wait = Math.min(wait * 1.3, 15000);
       setTimeout(poll, wait);
     };

@@ -1,0 +1,46 @@
+"""What left the console, and the numbers that were given."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+
+from o2c.console import RecordAdmin
+from o2c.console.models import ExportEvent
+from o2c.invariants.models import InvariantRun
+from o2c.numbering.models import NumberSeries
+
+AREA = "Controls & audit"
+
+
+@admin.register(ExportEvent)
+class ExportEventAdmin(RecordAdmin):
+    """Who downloaded which list. The hash tells whether a file in hand is that file."""
+
+    area, icon, nav_position, nav_title = AREA, "file_download", 80, "Exports"
+    list_display = ["recorded_at", "user", "title", "rows", "filters", "file_name"]
+    list_select_related = ["user"]
+    search_fields = ["title", "file_name", "sha256"]
+    find_fields = ["sha256", "file_name"]
+    list_filter = ["model"]
+    empty_text = (
+        "Every 'Excel' button leaves a row here: who, which filter, how many rows, and the file's hash."
+    )
+
+
+@admin.register(NumberSeries)
+class NumberSeriesAdmin(RecordAdmin):
+    """The last number of every series, gapless per entity and year."""
+
+    area, icon, nav_position = AREA, "pin", 90
+    list_display = ["entity", "series", "year", "last"]
+    list_select_related = ["entity"]
+    list_filter = ["entity", "series", "year"]
+    empty_text = "A series begins with the first document that is posted."
+
+
+@admin.register(InvariantRun)
+class InvariantRunAdmin(RecordAdmin):
+    """Each time the checks were asked."""
+
+    area, icon, nav_position, in_sidebar = AREA, "rule", 100, False
+    list_display = ["started_at", "trigger", "checked", "failing", "seconds"]
