@@ -3,7 +3,7 @@
 The admin, its templates and some libraries ask `user.has_perm("orders.view_order")`. The answer is derived:
 `view` from the reading duty of the app, everything else from nothing, because writes go through services that
 ask for their own duty. A `RecordAdmin` that lets a person edit names the duty itself
-(`o2c.access.admin_permissions`).
+(`o2c.console.RecordAdmin`, `edit_duty`).
 """
 
 from __future__ import annotations

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError
 
 from o2c import clock, locks
-from o2c.access.authorise import require
+from o2c.access.authorise import in_force, require
 from o2c.access.models import Role, RoleGrant, User
 from o2c.actor import Actor, acting
 from o2c.errors import Conflict, InvalidInput
@@ -74,13 +76,72 @@ def _grant_machine_roles(accounts: dict[str, User], owner: User) -> None:
 def create_person(
     username: str, *, email: str, display_name: str, password: str | None, actor: Actor, reason: str = ""
 ) -> User:
-    """A human who may sign in to the back office; what they may do there comes from grants."""
+    """A human who may sign in to the back office; what they may do there comes from grants.
+
+    Without a password they can't sign in until one is set, or until single sign-on knows them.
+    """
     require(actor, "access.user.maintain", record=username)
     person = User(
         username=username, email=email, display_name=display_name, kind=User.Kind.HUMAN, is_staff=True
     )
+    if password is not None:
+        check_password_rules(password, person)
     person.set_password(password)
     return _insert(person, actor=actor, reason=reason)
+
+
+def bootstrap_admin(username: str, *, email: str, display_name: str, password: str) -> User:
+    """The first administrator, by whoever can run commands on the server. Refused while there is one.
+
+    There must be a second administrator soon, because nobody grants a role to themselves.
+    """
+    holders = RoleGrant.objects.filter(
+        in_force(), user__is_active=True, user__kind=User.Kind.HUMAN, role__duties__duty="access.role.grant"
+    )
+    if holders.exists():
+        raise Conflict(
+            "There is an administrator already",
+            record=str(holders.select_related("user")[0].user),
+            remedy="They create people and grant roles: manage.py access person, manage.py access grant.",
+        )
+    installer = Actor.installer()
+    person = User(username=username, email=email, display_name=display_name, is_staff=True)
+    check_password_rules(password, person)
+    person.set_password(password)
+    with acting(installer, reason="first administrator"):
+        _insert(person, actor=installer, reason="first administrator")
+        RoleGrant.objects.create(
+            user=person,
+            role=Role.objects.get(code="admin"),
+            granted_by=User.objects.get(username=PLACEHOLDER_OWNER),
+            reason="First administrator",
+            valid_from=clock.now(),
+        )
+    return person
+
+
+def set_password(user_id: int, *, password: str, actor: Actor, reason: str = "") -> User:
+    """A new password for a human: their own, or by who maintains users."""
+    if actor.user_id != user_id:
+        require(actor, "access.user.maintain", record=f"user {user_id}")
+    with acting(actor, reason=reason):
+        person: User = locks.row(User, user_id)
+        if person.is_service:
+            raise InvalidInput(
+                "A service account has no password", record=str(person), remedy="Issue a token."
+            )
+        check_password_rules(password, person)
+        person.set_password(password)
+        person.save(update_fields=["password", "password_changed_at"])
+    return person
+
+
+def check_password_rules(password: str, person: User) -> None:
+    """Refuse a weak password, with everything that is wrong with it."""
+    try:
+        validate_password(password, person)
+    except ValidationError as error:
+        raise InvalidInput(" ".join(error.messages), record=str(person), code="weak_password") from error
 
 
 def create_service_account(
@@ -133,6 +194,16 @@ def disable(user_id: int, *, actor: Actor, reason: str = "") -> User:
                 remedy="Give these service accounts another owner first.",
             )
         user.is_active = False
+        user.save(update_fields=["is_active"])
+    return user
+
+
+def enable(user_id: int, *, actor: Actor, reason: str = "") -> User:
+    """Undo `disable`. Grants that were not revoked are in force again."""
+    require(actor, "access.user.maintain", record=f"user {user_id}")
+    with acting(actor, reason=reason):
+        user: User = locks.row(User, user_id)
+        user.is_active = True
         user.save(update_fields=["is_active"])
     return user
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sys
+from getpass import getpass
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -12,7 +14,7 @@ from o2c.errors import DomainError
 
 
 class Command(BaseCommand):
-    help = "Roles, duties and grants: sync, show, grant, revoke, own."
+    help = "People, service accounts, roles and grants. A password is asked for, or read from standard input."
 
     def add_arguments(self, parser: CommandParser) -> None:
         sub = parser.add_subparsers(dest="act", required=True)
@@ -20,6 +22,18 @@ class Command(BaseCommand):
         sub.add_parser("roles", help="every role with its duties")
         show = sub.add_parser("show", help="what a user may do, and through which grants")
         show.add_argument("user")
+        first = sub.add_parser("bootstrap", help="the first administrator; refused while there is one")
+        person = sub.add_parser("person", help="a new human")
+        account = sub.add_parser("account", help="a new service account")
+        account.add_argument("username")
+        account.add_argument("--owner", required=True, help="the human who answers for it")
+        account.add_argument("--purpose", required=True)
+        password = sub.add_parser("password", help="set the password of a human")
+        password.add_argument("user")
+        for human in (first, person):
+            human.add_argument("username")
+            human.add_argument("--email", required=True)
+            human.add_argument("--name", required=True)
         give = sub.add_parser("grant", help="give a role")
         give.add_argument("user")
         give.add_argument("role")
@@ -29,7 +43,7 @@ class Command(BaseCommand):
         own = sub.add_parser("own", help="make a human the owner of a service account")
         own.add_argument("account")
         own.add_argument("owner")
-        for parser_with_actor in (give, take, own):
+        for parser_with_actor in (give, take, own, person, account, password):
             parser_with_actor.add_argument("--by", required=True, help="who does it")
             parser_with_actor.add_argument("--reason", required=True)
 
@@ -61,6 +75,43 @@ class Command(BaseCommand):
         for duty in sorted(duties_of(user)):
             self.stdout.write(f"    {duty:45} {registry.describe(duty)}")
 
+    def do_bootstrap(self, options: dict[str, Any]) -> None:
+        admin = accounts.bootstrap_admin(
+            options["username"],
+            email=options["email"],
+            display_name=options["name"],
+            password=self._password(),
+        )
+        self.stdout.write(f"{admin.username} is the first administrator. Make a second one.")
+
+    def do_person(self, options: dict[str, Any]) -> None:
+        made = accounts.create_person(
+            options["username"],
+            email=options["email"],
+            display_name=options["name"],
+            password=self._password(),
+            actor=self._actor(options),
+            reason=options["reason"],
+        )
+        self.stdout.write(f"{made.username} can sign in and holds no role yet")
+
+    def do_account(self, options: dict[str, Any]) -> None:
+        made = accounts.create_service_account(
+            options["username"],
+            owner=self._user(options["owner"]),
+            purpose=options["purpose"],
+            actor=self._actor(options),
+            reason=options["reason"],
+        )
+        self.stdout.write(f"{made.username} answers to {made.owner} and holds no role yet")
+
+    def do_password(self, options: dict[str, Any]) -> None:
+        person = self._user(options["user"])
+        accounts.set_password(
+            person.pk, password=self._password(), actor=self._actor(options), reason=options["reason"]
+        )
+        self.stdout.write(f"{person.username} has a new password")
+
     def do_grant(self, options: dict[str, Any]) -> None:
         held = grants.grant(
             self._user(options["user"]), options["role"], actor=self._actor(options), reason=options["reason"]
@@ -83,6 +134,14 @@ class Command(BaseCommand):
             reason=options["reason"],
         )
         self.stdout.write(f"{account.username} answers to {account.owner}")
+
+    def _password(self) -> str:
+        if not sys.stdin.isatty():
+            return sys.stdin.readline().rstrip("\n")
+        password = getpass("Password: ")
+        if getpass("Again: ") != password:
+            raise CommandError("The two are not the same")
+        return password
 
     def _actor(self, options: dict[str, Any]) -> Actor:
         return Actor.of(self._user(options["by"]))
