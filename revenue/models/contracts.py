@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.constraints import ExclusionConstraint
 from django.db import models
 from django.db.models import F, Q
 
 from o2c.ledger.models import LegalEntity
-from o2c.money import AmountField, CurrencyField
+from o2c.money import AmountField, CurrencyField, RateField
 from o2c.records import AppendOnly, Record
-from orders.models import Customer, Order, OrderLine
+from orders.models import Customer, Order, OrderLine, ranges
 
 
 class RevenueContract(Record):
-    """One order as a revenue contract. `current` is the version that the schedules follow.
+    """One order as a revenue contract. `version` numbers the version that the schedules follow.
 
     `transaction_price` is the fixed consideration of that version; usage and service without a fixed
     term are variable and belong to their own obligation (606-10-32-40). `reallocates` says that some
@@ -23,9 +24,6 @@ class RevenueContract(Record):
     entity = models.ForeignKey(LegalEntity, models.PROTECT, related_name="+")
     customer = models.ForeignKey(Customer, models.PROTECT, related_name="revenue_contracts")
     currency = CurrencyField()
-    current = models.ForeignKey(
-        "revenue.ContractVersion", models.PROTECT, null=True, related_name="+", db_index=False
-    )
     version = models.PositiveIntegerField(default=0, help_text="Number of the current version")
     starts_on = models.DateField()
     ends_on = models.DateField(null=True, blank=True, help_text="Exclusive; empty: without fixed term")
@@ -79,8 +77,9 @@ class ContractVersion(AppendOnly):
 class Obligation(Record):
     """A promise to a customer: one order line.
 
-    `basis` fixed: the allocated price is earned along a schedule. `basis` charged: revenue is what is
-    charged for the service given (usage, and service without a fixed term), invoiced or not.
+    `basis` fixed: the allocated price is earned along a schedule; drawdown: as the prepayment is used
+    up; charged: revenue is what is charged for the service given (usage, and service without a fixed
+    term), invoiced or not.
     `balance_account` is where it stands against invoices: contract liability when billed in advance,
     unbilled receivable when billed in arrears.
     """
@@ -93,6 +92,7 @@ class Obligation(Record):
 
     class Basis(models.TextChoices):
         FIXED = "fixed", "Allocated price, by schedule"
+        DRAWDOWN = "drawdown", "Allocated price, as it is drawn down"
         CHARGED = "charged", "As charged"
 
     contract = models.ForeignKey(RevenueContract, models.PROTECT, related_name="obligations")
@@ -197,7 +197,7 @@ class SspEntry(Record):
 
     sku = models.ForeignKey("orders.Sku", models.PROTECT, related_name="ssp_entries")
     currency = CurrencyField()
-    unit_amount = AmountField()
+    unit_amount = RateField()
     per = models.CharField(max_length=5, choices=Per.choices, default=Per.MONTH)
     low = AmountField(null=True, blank=True)
     high = AmountField(null=True, blank=True)
@@ -222,6 +222,16 @@ class SspEntry(Record):
                 name="ssp_dates",
             ),
             models.CheckConstraint(condition=Q(unit_amount__gte=0), name="ssp_not_negative"),
+            ExclusionConstraint(
+                name="ssp_no_overlap",
+                expressions=[
+                    ranges.same("sku"),
+                    *ranges.same_letters("currency", 3),
+                    ranges.dates("effective_from", "effective_to"),
+                ],
+                condition=Q(approved_by__isnull=False),
+                violation_error_message="Another approved price of the SKU covers some of these days.",
+            ),
         ]
 
     class Guards:
