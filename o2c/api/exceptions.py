@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import structlog
-from rest_framework.exceptions import APIException
 from rest_framework.response import Response
 
 from o2c.api.problems import INTERNAL, MEDIA_TYPE, Problem, problem_of
@@ -20,8 +19,9 @@ def handle(error: Exception, context: dict[str, Any]) -> Response:
     if problem is INTERNAL:
         log.exception("api.internal_error", path=request.path, method=request.method, exc_info=error)
     response = as_response(problem, request._request)
-    if isinstance(error, APIException) and getattr(error, "auth_header", None):
-        response["WWW-Authenticate"] = error.auth_header
+    header = getattr(error, "auth_header", None)  # set by DRF on whatever means 401
+    if header:
+        response["WWW-Authenticate"] = header
     return response
 
 

@@ -33,7 +33,7 @@ class MeView(ApiView):
 
     @extend_schema(operation_id="whoAmI", tags=["me"], summary="Who the API takes you for")
     def get(self, request: Request) -> Response:
-        user = request.user
+        user = self.caller
         held = duties_of_id(user.pk)
         if self.actor.scopes is not None:
             held &= self.actor.scopes
@@ -45,7 +45,7 @@ class MeView(ApiView):
                 "kind": user.kind,
                 "owner": user.owner.username if user.owner else None,
                 "on_behalf_of": self.person.username if self.person else None,
-                "token_expires_at": request.auth.expires_at if request.auth else None,
+                "token_expires_at": self.token.expires_at if self.token else None,
                 "duties": sorted(held),
             }
         )

@@ -12,7 +12,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ValidationError as FieldError
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Model, Q
 from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
@@ -33,9 +33,7 @@ class KeysetPagination(BasePagination):
     the end so that the order is total. Ordered columns must not be null.
     """
 
-    def paginate_queryset(
-        self, queryset: QuerySet[Any], request: Request, view: APIView | None = None
-    ) -> list[Any]:
+    def paginate_queryset(self, queryset: Any, request: Request, view: APIView | None = None) -> list[Any]:
         self.request = request
         self.order = total_order(getattr(view, "order", ("pk",)))
         limit = self._limit(request)
@@ -67,7 +65,7 @@ class KeysetPagination(BasePagination):
                 "next_cursor": {
                     "type": "string",
                     "nullable": True,
-                    "description": "The cursor of the next page, for callers that build addresses themselves.",
+                    "description": "Cursor of the next page, for callers that build addresses themselves.",
                 },
             },
         }

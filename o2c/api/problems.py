@@ -116,7 +116,7 @@ def _from_drf(error: drf_errors.APIException) -> Problem:
         found = list(flatten(error.detail))
         return Problem(422, "invalid", _summary(found), errors=found)
     if isinstance(error, drf_errors.Throttled):
-        wait = max(1, round(error.wait or 1))
+        wait = max(1, round(getattr(error, "wait", None) or 1))
         return Problem(429, "rate_limited", "Too many calls.", remedy=f"Wait {wait} s.", retry_after_s=wait)
     status = (
         422

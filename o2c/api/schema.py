@@ -53,7 +53,7 @@ class ProblemSerializer(serializers.Serializer[Any]):
     remedy = serializers.CharField(required=False, help_text="What to do next.")
     request_id = serializers.CharField(required=False)
     retry_after_s = serializers.IntegerField(required=False)
-    errors = ProblemFieldSerializer(many=True)
+    errors = ProblemFieldSerializer(many=True)  # type: ignore[assignment]  # also a property of Serializer
 
 
 class MetaSerializer(serializers.Serializer[Any]):
@@ -70,11 +70,11 @@ class Schema(AutoSchema):  # type: ignore[no-untyped-call]
     """drf-spectacular's, plus what `ApiView` does for every call."""
 
     @property
-    def is_ours(self) -> bool:
-        return isinstance(self.view, ApiView)
+    def ours(self) -> ApiView | None:
+        return self.view if isinstance(self.view, ApiView) else None
 
-    def get_override_parameters(self) -> list[OpenApiParameter]:
-        if not self.is_ours or self.method == "GET":
+    def get_override_parameters(self) -> list[Any]:
+        if self.ours is None or self.method == "GET":
             return []
         found = [
             OpenApiParameter(
@@ -85,7 +85,7 @@ class Schema(AutoSchema):  # type: ignore[no-untyped-call]
             ),
             OpenApiParameter("X-Reason", str, OpenApiParameter.HEADER, description="Why; kept in history."),
         ]
-        if self.view.needs_key(self.method):
+        if self.ours.needs_key(self.method):
             about = "A random key of your own, at most 255 characters. Repeat it when you repeat the request."
             found.insert(
                 0, OpenApiParameter(HEADER, str, OpenApiParameter.HEADER, required=True, description=about)
@@ -97,17 +97,17 @@ class Schema(AutoSchema):  # type: ignore[no-untyped-call]
 
     def get_operation(self, *args: Any, **kwargs: Any) -> Any:
         operation = super().get_operation(*args, **kwargs)
-        if operation and self.is_ours:
-            duty = self.view.duties.get(self.method, "")
+        if operation and self.ours is not None:
+            duty = self.ours.duties.get(self.method, "")
             operation["x-duty"] = duty
-            operation["x-salesforce"] = self.view.for_salesforce
+            operation["x-salesforce"] = self.ours.for_salesforce
             told = f"Needs the duty `{duty}`."
             operation["description"] = f"{operation.get('description', '')}\n\n{told}".strip()
         return operation
 
-    def _get_response_bodies(self, direction: str = "response") -> dict[str, Any]:
+    def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
         bodies: dict[str, Any] = super()._get_response_bodies(direction)
-        if not self.is_ours:
+        if self.ours is None:
             return bodies
         problem = self.resolve_serializer(ProblemSerializer, "response").ref
         self.resolve_serializer(MetaSerializer, "response")

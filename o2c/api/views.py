@@ -22,9 +22,8 @@ import functools
 import hashlib
 import json
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
-from django.http import HttpResponseBase
 from rest_framework import serializers
 from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
@@ -69,9 +68,18 @@ class ApiView(GenericAPIView):
     @functools.cached_property
     def actor(self) -> Actor:
         """Who calls, on whose behalf, within which scopes."""
-        token: AuthToken | None = self.request.auth
-        scopes = frozenset(token.scopes) if token is not None else None
-        return Actor.of(self.request.user, on_behalf_of=self.person, scopes=scopes)
+        scopes = frozenset(self.token.scopes) if self.token is not None else None
+        return Actor.of(self.caller, on_behalf_of=self.person, scopes=scopes)
+
+    @property
+    def caller(self) -> User:
+        """The user who is calling; permission has made sure that there is one."""
+        return cast(User, self.request.user)
+
+    @property
+    def token(self) -> AuthToken | None:
+        """The token that was sent; None for a person with a session."""
+        return cast("AuthToken | None", self.request.auth)
 
     @property
     def request_id(self) -> str:
@@ -109,9 +117,7 @@ class ApiView(GenericAPIView):
                 remedy="Read it again and repeat the change on what you find.",
             )
 
-    def finalize_response(
-        self, request: Request, response: Any, *args: Any, **kwargs: Any
-    ) -> HttpResponseBase:
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Response:
         if isinstance(response, Response) and response.status_code < 300 and not _is_page(response.data):
             self._add_meta(request, response)
         return super().finalize_response(request, response, *args, **kwargs)
@@ -163,7 +169,7 @@ class ApiView(GenericAPIView):
         named = self.request.headers.get(ON_BEHALF_OF, "").strip()
         if not named:
             return None
-        if self.request.auth is None:
+        if self.token is None:
             raise UnknownPerson(f"Only a service account acts on behalf of others: leave out {ON_BEHALF_OF}")
         person = User.objects.filter(username=named, kind=User.Kind.HUMAN, is_active=True).first()
         if person is None:

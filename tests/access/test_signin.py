@@ -30,7 +30,7 @@ def test_a_person_with_a_role_comes_in_and_it_is_on_record(person: Person, clien
     assert (row.outcome, row.user, row.username, row.address) == ("signed_in", anna, "anna", "127.0.0.1")
     assert row.actor_id == anna.pk
     client.post(reverse("admin:logout"))
-    assert SignIn.objects.order_by("pk").last().outcome == "signed_out"
+    assert SignIn.objects.latest("pk").outcome == "signed_out"
 
 
 def test_signing_in_changes_nothing_about_the_person(person: Person, client: Client) -> None:

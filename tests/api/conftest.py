@@ -20,7 +20,9 @@ class Caller(APIClient):
         if secret:
             self.credentials(HTTP_AUTHORIZATION=f"Bearer {secret}")
 
-    def post(self, path: str, data: Any = None, *, key: str | None = None, **extra: Any) -> Any:
+    def post(  # type: ignore[override]
+        self, path: str, data: Any = None, *, key: str | None = None, **extra: Any
+    ) -> Any:
         if key is None:
             key = f"key-{next(self.keys)}"
         headers = {**extra.pop("headers", {}), **({"Idempotency-Key": key} if key else {})}

@@ -50,7 +50,6 @@ class User(AbstractUser):
     password_changed_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     history = History(excluded_fields=["password"])
-    objects: ClassVar[UserManager[User]] = UserManager()
 
     REQUIRED_FIELDS: ClassVar[list[str]] = ["email"]
 
