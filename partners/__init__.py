@@ -1,0 +1,1 @@
+"""Partner channels: marketplace agreements, metering, feeds, settlement and reconciliation."""

@@ -1,0 +1,155 @@
+"""Channels, agreements, registered buyers."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+
+from o2c.console import RecordAdmin
+from o2c.console.acts import Act
+from o2c.console.panels import Column, Fact, Panel
+from o2c.console.registry import Anchor
+from partners.models import AgreementDimension, AwsAgreement, Channel, MeteringRecord, Registration
+
+
+@admin.register(Channel)
+class ChannelAdmin(RecordAdmin):
+    area = "Partners"
+    icon = "storefront"
+    nav_position = 90
+    list_display = ["name", "code", "entity", "seller_account", "active"]
+    search_fields = ["name", "code"]
+    list_select_related = ["entity"]
+
+    def facts(self, obj: Any) -> list[Fact]:
+        sheet = obj.sheet
+        return [
+            Fact(
+                "Accepts usage for", f"{sheet.metering.window.accepts_for.total_seconds() / 3600:.0f} hours"
+            ),
+            Fact("Records a request", sheet.metering.max_records),
+            Fact("Buyer pays", sheet.payment.buyer_pays),
+            Fact("Own reminders", "yes" if sheet.payment.own_dunning else "no"),
+        ]
+
+    def panels(self, obj: Any) -> list[Panel]:
+        return [
+            Panel(
+                "Agreements",
+                obj.agreements.select_related("customer", "order"),
+                ["number", "customer", "order", "state"],
+            ),
+            Panel(
+                "Last reconciliation, by leg",
+                obj.reconciliations.order_by("-pk")[:10],
+                ["leg", "as_of", "left_total", "right_total", "explained", "differing"],
+                link_rows=False,
+            ),
+        ]
+
+
+class ClaimForm(forms.Form):
+    agreement_id = forms.TypedChoiceField(label="Agreement", coerce=int)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["agreement_id"]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = [
+            (row.pk, f"{row.number}, {row.customer}")
+            for row in AwsAgreement.objects.select_related("customer").exclude(state=AwsAgreement.State.ENDED)
+        ]
+
+
+@admin.register(AwsAgreement)
+class AwsAgreementAdmin(RecordAdmin):
+    area = "Partners"
+    icon = "handshake"
+    nav_position = 10
+    list_display = ["number", "customer", "order", "state", "programme", "started_at", "ended_at"]
+    search_fields = ["number", "customer__name", "identities__aws_account_id", "identities__agreement_ref"]
+    find_fields = ["number", "identities__agreement_ref", "identities__aws_account_id"]
+    list_select_related = ["customer", "order"]
+    list_filter = ["state", "programme"]
+    transition_options = {"end": {"reason": "required", "danger": True}}
+
+    def facts(self, obj: Any) -> list[Fact]:
+        identity = obj.identities.order_by("-pk").first()
+        return [
+            Fact("Customer", obj.customer),
+            Fact("Order", obj.order),
+            Fact("AWS account", identity.aws_account_id if identity else ""),
+            Fact("Agreement at AWS", identity.agreement_ref if identity else ""),
+            Fact("Listing fee", f"{obj.get_programme_display()}, {obj.product_type}"),
+        ]
+
+    def panels(self, obj: Any) -> list[Panel]:
+        recent = (
+            MeteringRecord.objects.filter(dimension__agreement=obj)
+            .select_related("dimension")
+            .order_by("-hour")
+        )
+        return [
+            Panel(
+                "Dimensions",
+                obj.dimensions.select_related("line__sku"),
+                ["key", "line.sku", "per_unit", "rate"],
+                link_rows=False,
+            ),
+            Panel("Ids of the buyer", obj.identities.order_by("-pk"), IDENTITY_COLUMNS, link_rows=False),
+            Panel("Usage hours", recent, ["hour", "dimension.key", "used", "late", "quantity", "carry_out"]),
+            Panel(
+                "Breaks",
+                obj.breaks.all(),
+                ["number", "type", "period", Column("value", money="currency"), "state"],
+            ),
+            Panel(
+                "Posted settlement",
+                obj.settlement_postings.order_by("-pk"),
+                ["rule", "effective_on", "posted_on", Column("amount", money="currency"), "billing_event_id"],
+                link_rows=False,
+                note="A payment covers several agreements and is posted for the channel.",
+            ),
+        ]
+
+    def strip_anchor(self, obj: Any) -> Anchor | None:
+        return Anchor("order", (obj.order_id,))
+
+    def timeline_related(self, obj: Any) -> list[Any]:
+        return [("Dimension", AgreementDimension.history.filter(agreement_id=obj.pk))]
+
+
+IDENTITY_COLUMNS = [
+    "aws_account_id", "customer_identifier", "license_arn", "product_code", "agreement_ref",
+    "offer_id", "source",
+    "recorded_at",
+]  # fmt: skip
+
+
+@admin.register(Registration)
+class RegistrationAdmin(RecordAdmin):
+    area = "Partners"
+    icon = "how_to_reg"
+    nav_position = 60
+    list_display = [
+        "product_code",
+        "aws_account_id",
+        "customer_identifier",
+        "state",
+        "registered_at",
+        "agreement",
+    ]
+    search_fields = ["aws_account_id", "customer_identifier", "product_code"]
+    list_select_related = ["agreement"]
+    list_filter = ["state"]
+    acts = [
+        Act(
+            "link",
+            "Link to an agreement",
+            "partners.services.registration.claim",
+            duty="partners.registration.claim",
+            form=ClaimForm,
+            description="The ids that AWS gave for this buyer are appended to the agreement.",
+            unavailable=lambda obj, user: [] if obj.state == "unclaimed" else ["It is linked already."],
+        )
+    ]

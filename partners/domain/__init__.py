@@ -1,0 +1,1 @@
+"""Pure arithmetic and rules of partner channels: no ORM, no clock, no settings."""

@@ -1,0 +1,1 @@
+"""Reads for services, pages and the API."""

@@ -1,0 +1,124 @@
+"""What was metered, in totals: the left sides of the reconciliation and the figures of the console."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+
+from django.db import connection
+
+MONTHS = """
+SELECT a.id, a.currency, d.id, d.key, d.rate, to_char(r.hour AT TIME ZONE 'UTC', 'YYYY-MM') AS month,
+       sum(r.quantity) AS frozen,
+       sum(r.quantity) FILTER (WHERE EXISTS (
+         SELECT 1 FROM partners_meteringresult x
+         WHERE x.record_id = r.id AND x.disposition = 'accepted')) AS accepted,
+       count(*)
+FROM partners_meteringrecord r
+JOIN partners_agreementdimension d ON d.id = r.dimension_id
+JOIN partners_awsagreement a ON a.id = d.agreement_id
+WHERE a.channel_id = %s AND r.hour < %s
+GROUP BY 1, 2, 3, 4, 5, 6
+ORDER BY 1, 3, 6
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class MonthTotal:
+    """A dimension's month: quantities frozen and accepted, valued at the dimension's rate when needed."""
+
+    agreement_id: int
+    currency: str
+    dimension_id: int
+    dimension: str
+    rate: Decimal
+    month: str
+    frozen: Decimal
+    accepted: Decimal
+    records: int
+
+
+def months(channel_id: int, before: datetime) -> list[MonthTotal]:
+    """Totals per dimension and UTC month of the hours that began before `before`."""
+    with connection.cursor() as cursor:
+        cursor.execute(MONTHS, [channel_id, before])
+        return [
+            MonthTotal(*row[:6], Decimal(row[6]), Decimal(row[7] or 0), row[8]) for row in cursor.fetchall()
+        ]
+
+
+DAYS = """
+SELECT a.id, d.key, (r.hour AT TIME ZONE 'UTC')::date, sum(r.quantity)
+FROM partners_meteringrecord r
+JOIN partners_agreementdimension d ON d.id = r.dimension_id
+JOIN partners_awsagreement a ON a.id = d.agreement_id
+WHERE a.channel_id = %s AND r.hour >= %s AND r.hour < %s
+  AND EXISTS (SELECT 1 FROM partners_meteringresult x WHERE x.record_id = r.id AND x.disposition = 'accepted')
+GROUP BY 1, 2, 3
+"""
+
+FEED_DAYS = """
+WITH newest AS (
+  SELECT DISTINCT ON (natural_key) natural_key, data, deleted
+  FROM partners_feedrow
+  WHERE channel_id = %s AND feed = 'daily_usage'
+  ORDER BY natural_key, valid_from DESC, update_date DESC, id DESC
+)
+SELECT i.agreement_id, n.data ->> 'dimension_key', left(n.data ->> 'usage_date', 10)::date,
+       sum((n.data ->> 'usage_quantity')::numeric)
+FROM newest n
+LEFT JOIN LATERAL (SELECT agreement_id FROM partners_agreementidentity
+                   WHERE agreement_ref = n.data ->> 'agreement_id' ORDER BY id DESC LIMIT 1) i ON true
+WHERE NOT n.deleted
+GROUP BY 1, 2, 3
+"""
+
+Day = tuple[int | None, str, date]
+
+
+def accepted_by_day(channel_id: int, start: datetime, end: datetime) -> dict[Day, Decimal]:
+    """Accepted quantity by agreement, dimension and UTC day; days without usage left out."""
+    with connection.cursor() as cursor:
+        cursor.execute(DAYS, [channel_id, start, end])
+        return {(row[0], row[1], row[2]): Decimal(row[3]) for row in cursor.fetchall() if row[3]}
+
+
+def feed_by_day(channel_id: int) -> dict[Day, Decimal]:
+    """The daily-usage feed's newest quantities by agreement, dimension and day. Agreement None: not ours
+    to name.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(FEED_DAYS, [channel_id])
+        return {(row[0], row[1], row[2]): row[3] for row in cursor.fetchall() if row[3]}
+
+
+CHARGES = """
+WITH newest AS (
+  SELECT DISTINCT ON (natural_key) natural_key, data, deleted
+  FROM partners_feedrow
+  WHERE channel_id = %s AND feed = 'agreement_charge'
+  ORDER BY natural_key, valid_from DESC, update_date DESC, id DESC
+)
+SELECT n.natural_key, i.agreement_id, (n.data ->> 'amount')::numeric, left(n.data ->> 'time', 10)::date
+FROM newest n
+LEFT JOIN LATERAL (SELECT agreement_id FROM partners_agreementidentity
+                   WHERE agreement_ref = n.data ->> 'agreement_id' ORDER BY id DESC LIMIT 1) i ON true
+WHERE NOT n.deleted
+ORDER BY 4
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduledCharge:
+    """An instalment that AWS says it will invoice: the expectation of a payment schedule."""
+
+    key: str
+    agreement_id: int | None
+    amount: Decimal
+    due_on: date
+
+
+def scheduled_charges(channel_id: int) -> list[ScheduledCharge]:
+    """The agreement-charge feed as it stands."""
+    with connection.cursor() as cursor:
+        cursor.execute(CHARGES, [channel_id])
+        return [ScheduledCharge(*row) for row in cursor.fetchall()]

@@ -1,0 +1,1 @@
+"""Writes: one act each, always lock, check, change, record, publish."""

@@ -1,0 +1,1 @@
+"""The legs of the reconciliation, by what they compare."""
