@@ -240,7 +240,7 @@ def _check_number(
 
 
 def _check_dates(steps: Sequence[Step], contract: Asked, path: str, found: Problems) -> None:
-    """Steps lie inside the term and share no day."""
+    """Steps lie inside the term and follow one another without a gap."""
     ordered = sorted(steps, key=lambda step: step.starts_on)
     for step in ordered:
         if step.ends_on is not None and step.ends_on <= step.starts_on:
@@ -253,3 +253,6 @@ def _check_dates(steps: Sequence[Step], contract: Asked, path: str, found: Probl
     for left, right in pairwise(ordered):
         if left.ends_on is None or left.ends_on > right.starts_on:
             found.add(f"{path}segments", f"two segments share the days from {right.starts_on}")
+        elif left.ends_on < right.starts_on:
+            gap = f"[{left.ends_on}, {right.starts_on})"
+            found.add(f"{path}segments", f"no segment covers {gap}; give a pause as a quantity of 0")
