@@ -56,6 +56,35 @@ CREATE OR REPLACE TRIGGER billing_application_counts AFTER INSERT ON billing_app
 ALTER TABLE billing_application ENABLE ALWAYS TRIGGER billing_application_counts
 """
 
+CREDIT = """
+CREATE OR REPLACE FUNCTION billing_credit_within_billed() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE bad record;
+BEGIN
+  IF NOT EXISTS (SELECT 1 FROM new_rows WHERE credits_id IS NOT NULL) THEN RETURN NULL; END IF;
+  PERFORM 1 FROM billing_invoice WHERE id IN
+    (SELECT o.invoice_id FROM billing_invoiceline o JOIN new_rows n ON n.credits_id = o.id)
+    ORDER BY id FOR NO KEY UPDATE;
+  SELECT o.id, o.net, sum(-c.net) AS credited INTO bad
+  FROM billing_invoiceline o JOIN billing_invoiceline c ON c.credits_id = o.id
+  JOIN billing_invoice m ON m.id = c.invoice_id
+  WHERE o.id IN (SELECT credits_id FROM new_rows) AND m.state <> 'void'
+  GROUP BY o.id, o.net, o.tax
+  HAVING sum(-c.net) * sign(o.net) NOT BETWEEN 0 AND abs(o.net)
+      OR sum(-c.tax) * sign(o.tax) NOT BETWEEN 0 AND abs(o.tax) LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION 'Line % billed %, credits of % are more than that', bad.id, bad.net, bad.credited
+      USING ERRCODE = 'OC001';
+  END IF;
+  RETURN NULL;
+END $$;
+CREATE OR REPLACE TRIGGER billing_credit_insert AFTER INSERT ON billing_invoiceline
+  REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION billing_credit_within_billed();
+ALTER TABLE billing_invoiceline ENABLE ALWAYS TRIGGER billing_credit_insert;
+CREATE OR REPLACE TRIGGER billing_credit_update AFTER UPDATE ON billing_invoiceline
+  REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION billing_credit_within_billed();
+ALTER TABLE billing_invoiceline ENABLE ALWAYS TRIGGER billing_credit_update
+"""
+
 SUMS = """
 CREATE OR REPLACE FUNCTION billing_invoice_applied(bigint) RETURNS numeric LANGUAGE sql AS $$
   SELECT coalesce((SELECT sum(amount) FROM billing_application WHERE invoice_id = $1), 0)
@@ -88,6 +117,7 @@ def statements() -> list[str]:
     return [
         SUMS,
         APPLICATION,
+        CREDIT,
         PROOF.format(table="billing_invoice"),
         PROOF.format(table="billing_receipt"),
     ]

@@ -82,7 +82,7 @@ class BillRun(StateMachine, Record):
         source=State.PLANNED,
         target=State.CALCULATED,
         duty="billing.run.calculate",
-        service="billing.services.runs.calculate",
+        service="billing.services.run_jobs.calculate",
         label="Calculate",
     )
     def calculate(self) -> None:
@@ -119,7 +119,7 @@ class BillRun(StateMachine, Record):
         source=State.RELEASED,
         target=State.POSTING,
         duty="billing.run.post",
-        service="billing.services.posting.post",
+        service="billing.services.run_jobs.post",
         label="Post",
     )
     def start_posting(self) -> None:
@@ -164,7 +164,7 @@ class BillRunChunk(Record):
         ]
 
     class Guards:
-        child_of = ("run", "state", ["planned", "calculated"])
+        child_of = ("run", "state", ["planned", "calculated", "released"])
 
     def __str__(self) -> str:
         return f"{self.run} chunk {self.sequence}"

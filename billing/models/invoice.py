@@ -237,9 +237,8 @@ class Invoice(StateMachine, Record):
 class InvoiceLine(Record):
     """One line: of a charge that the engine calculated, or entered by hand, or crediting another line.
 
-    The fields from `order_line` to `revision` are the key of the charge. The append-only
-    `billing.Charge` of the line is written when the document is posted and points here
-    (`line.charge`), so a draft can be thrown away and leaves nothing billed.
+    The append-only `billing.Charge` of a line is written from `proposal` when the document is
+    posted, and points here (`line.charge`); so a draft can be thrown away and leaves nothing billed.
     """
 
     class Kind(models.TextChoices):
@@ -267,7 +266,6 @@ class InvoiceLine(Record):
     )
     service_from = models.DateField(null=True, blank=True)
     service_to = models.DateField(null=True, blank=True, help_text="Exclusive")
-    revision = models.PositiveIntegerField(default=0)
     sku_code = models.CharField(max_length=60, blank=True)
     description = models.CharField(max_length=300)
     quantity = QuantityField(default=1)
@@ -282,6 +280,13 @@ class InvoiceLine(Record):
         default=True, help_text="Credits the contract liability; if not, the unbilled receivable"
     )
     trace = models.JSONField(default=dict, blank=True, encoder=DjangoJSONEncoder, help_text="Why this number")
+    proposal = models.JSONField(
+        null=True,
+        blank=True,
+        editable=False,
+        encoder=DjangoJSONEncoder,
+        help_text="Key of the charge that posting writes, as the engine proposed it",
+    )
     credits = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.PROTECT, related_name="credited_by", db_index=False
     )

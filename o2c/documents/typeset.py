@@ -1,7 +1,7 @@
 """PDF from a typst template and plain data. Money and dates arrive as text, already formatted.
 
 The same data gives the same bytes: no clock is read (`timestamp` is the document's own date) and only
-the fonts inside the typst wheel are used, so a stored hash can be proved again on another machine.
+the fonts in templates/documents/fonts are used, so a stored hash can be proved again on another machine.
 """
 
 from __future__ import annotations
@@ -27,9 +27,8 @@ def _templates() -> Path:
 def _compiler() -> typst.Compiler:
     """One compiler per thread: it keeps the fonts and the parsed templates in memory."""
     if not hasattr(_compilers, "instance"):
-        _compilers.instance = typst.Compiler(
-            root=str(_templates()), font_paths=typst.Fonts(include_system_fonts=False)
-        )
+        fonts = typst.Fonts(include_system_fonts=False, font_paths=[str(_templates() / "fonts")])
+        _compilers.instance = typst.Compiler(root=str(_templates()), font_paths=fonts)
     return _compilers.instance  # type: ignore[no-any-return]
 
 

@@ -1,0 +1,49 @@
+"""What billing publishes. Payloads carry ids; consumers read the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from o2c import outbox
+
+INVOICE_POSTED = "billing.invoice.posted"
+INVOICE_VOIDED = "billing.invoice.voided"
+CREDIT_MEMO_POSTED = "billing.credit_memo.posted"
+RUN_POSTED = "billing.run.posted"
+RECEIPT_RECORDED = "billing.receipt.recorded"
+RECEIPT_APPLIED = "billing.receipt.applied"
+RECEIPT_UNAPPLIED = "billing.receipt.unapplied"
+RECEIPT_REVERSED = "billing.receipt.reversed"
+INVOICE_SETTLED_SHORT = "billing.invoice.settled_short"
+DISPUTE_OPENED = "billing.dispute.opened"
+DISPUTE_RESOLVED = "billing.dispute.resolved"
+
+
+def documents_posted(documents: Iterable[tuple[int, bool]]) -> None:
+    """One event a document: (id, whether it is a credit memo)."""
+    outbox.publish_many(
+        [
+            (
+                CREDIT_MEMO_POSTED if credits else INVOICE_POSTED,
+                f"billing.invoice:{pk}",
+                {"invoice_id": pk},
+            )
+            for pk, credits in documents
+        ]
+    )
+
+
+def invoice_event(type: str, invoice_id: int, **payload: object) -> None:
+    outbox.publish(
+        type=type, aggregate=f"billing.invoice:{invoice_id}", payload={"invoice_id": invoice_id, **payload}
+    )
+
+
+def receipt_event(type: str, receipt_id: int, **payload: object) -> None:
+    outbox.publish(
+        type=type, aggregate=f"billing.receipt:{receipt_id}", payload={"receipt_id": receipt_id, **payload}
+    )
+
+
+def run_event(type: str, run_id: int) -> None:
+    outbox.publish(type=type, aggregate=f"billing.billrun:{run_id}", payload={"run_id": run_id})

@@ -1,0 +1,187 @@
+"""What a person should look at before a run is released.
+
+Each check is one row of `Found`; codes and severities are listed in CHECKS so that a page can explain
+them. A blocker cannot be acknowledged: it is cured and the run calculated again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from billing.models import BillRun, BillRunFinding, Invoice
+from billing.selectors import runs as run_selectors
+from billing.services.drafting import Draft
+from o2c import clock, locks
+from o2c.access import require
+from o2c.actor import Actor, acting
+from o2c.errors import Conflict, InvalidInput
+from orders.models import Customer, Order
+
+ZERO = Decimal(0)
+JUMP_RATIO = Decimal("0.5")
+JUMP_FLOOR = Decimal(100)
+
+INFO, WARNING, BLOCKER = (
+    BillRunFinding.Severity.INFO,
+    BillRunFinding.Severity.WARNING,
+    BillRunFinding.Severity.BLOCKER,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    severity: BillRunFinding.Severity
+    meaning: str
+
+
+CHECKS: dict[str, Check] = {
+    "cannot_rate": Check(BLOCKER, "A contract cannot be charged: a price, segment or usage is wrong"),
+    "missing_tax_rate": Check(BLOCKER, "Tax is due and the rate table has no rate for it"),
+    "negative_total": Check(WARNING, "Corrections outweigh charges: a credit memo is drafted"),
+    "zero_invoice": Check(WARNING, "Charges and corrections come to zero"),
+    "jump": Check(WARNING, "The net differs from the customer's last billing by more than half"),
+    "missing_po": Check(WARNING, "The customer's other orders name a PO, this document does not"),
+    "no_address": Check(WARNING, "The customer has no e-mail address for invoices"),
+    "unmatched_usage": Check(WARNING, "Usage waits that no line could be found for"),
+    "uncovered_usage": Check(WARNING, "Usage on days that no segment of its line covers"),
+    "first_billing": Check(INFO, "The customer is billed for the first time"),
+}
+
+
+def finding(run: BillRun, code: str, message: str, **where: object) -> BillRunFinding:
+    return BillRunFinding(
+        run=run, code=code, severity=CHECKS[code].severity, message=message[:500], **where
+    )
+
+
+def of_drafts(run: BillRun, drafts: Sequence[Draft]) -> list[BillRunFinding]:
+    """Findings of a chunk's drafts, which are saved already."""
+    found: list[BillRunFinding] = []
+    for draft in drafts:
+        found += _of_one(run, draft)
+    return found + _jumps(run, drafts) + _missing_po(run, drafts)
+
+
+def _of_one(run: BillRun, draft: Draft) -> Iterable[BillRunFinding]:
+    invoice = draft.invoice
+    where = {"customer": invoice.customer, "invoice": invoice, "currency": invoice.currency}
+    if draft.untaxed:
+        place = "-".join(part for part in (draft.decision.country, draft.decision.region) if part)
+        categories = ", ".join(sorted({line.tax_category for line in draft.untaxed}))
+        net = sum((line.net for line in draft.untaxed), ZERO)
+        yield finding(
+            run,
+            "missing_tax_rate",
+            f"No tax rate for {categories} in {place} on {invoice.issue_date}",
+            amount=net,
+            **where,
+        )
+    if invoice.total < 0:
+        yield finding(
+            run,
+            "negative_total",
+            f"Corrections outweigh charges by {-invoice.net}",
+            amount=invoice.total,
+            **where,
+        )
+    if invoice.total == 0:
+        yield finding(run, "zero_invoice", f"{len(draft.lines)} lines come to zero", amount=ZERO, **where)
+    if invoice.channel == Invoice.Channel.DIRECT and not invoice.bill_to.get("email"):
+        yield finding(run, "no_address", "No billing e-mail address", amount=invoice.total, **where)
+
+
+def _jumps(run: BillRun, drafts: Sequence[Draft]) -> list[BillRunFinding]:
+    """The net per customer, currency and channel beside that of their last billing."""
+    now: dict[tuple[int, str, str], Decimal] = {}
+    first: dict[tuple[int, str, str], Invoice] = {}
+    for draft in drafts:
+        invoice = draft.invoice
+        key = (invoice.customer_id, invoice.currency, invoice.channel)
+        now[key] = now.get(key, ZERO) + invoice.net
+        first.setdefault(key, invoice)
+    before = run_selectors.last_nets(sorted({key[0] for key in now}), run.issue_on, run.pk)
+    found: list[BillRunFinding] = []
+    for key, net in now.items():
+        invoice, last = first[key], before.get(key)
+        where = {"customer": invoice.customer, "invoice": invoice, "currency": invoice.currency}
+        if last is None:
+            found.append(finding(run, "first_billing", f"First billing, {net}", amount=net, **where))
+        elif abs(net - last) > max(JUMP_RATIO * abs(last), JUMP_FLOOR):
+            change = f"{(net - last) * 100 / last:+.0f} %" if last else "from zero"
+            found.append(
+                finding(run, "jump", f"{net} after {last} last time ({change})", amount=net - last, **where)
+            )
+    return found
+
+
+def _missing_po(run: BillRun, drafts: Sequence[Draft]) -> list[BillRunFinding]:
+    without = [draft.invoice for draft in drafts if not draft.invoice.po_number]
+    users = set(
+        Order.objects.filter(customer_id__in={invoice.customer_id for invoice in without})
+        .exclude(po_number="")
+        .values_list("customer_id", flat=True)
+    )
+    return [
+        finding(
+            run,
+            "missing_po",
+            "No PO number, though other orders of the customer have one",
+            customer=invoice.customer,
+            invoice=invoice,
+            currency=invoice.currency,
+            amount=invoice.total,
+        )
+        for invoice in without
+        if invoice.customer_id in users
+    ]
+
+
+def cannot_rate(run: BillRun, customer: Customer, message: str) -> BillRunFinding:
+    return finding(run, "cannot_rate", message, customer=customer, currency=customer.currency)
+
+
+def acknowledge(pk: int, *, actor: Actor, reason: str = "") -> BillRunFinding:
+    """Say that a finding is all right, and why.
+
+    Raises InvalidInput without a reason, Conflict for a blocker or a run that is past review.
+    """
+    with acting(actor, reason=reason):
+        require(actor, "billing.run.acknowledge", record=f"finding {pk}")
+        if not reason.strip():
+            raise InvalidInput("Say why the finding is all right", record=f"finding {pk}")
+        row = locks.row(BillRunFinding, pk)
+        run = locks.row(BillRun, row.run_id)
+        if run.state != BillRun.State.CALCULATED:
+            raise Conflict("Only findings of a calculated run are reviewed", record=run.number)
+        if row.severity == BLOCKER:
+            raise Conflict(
+                "A blocker is cured, not acknowledged",
+                record=str(row),
+                remedy="Correct its cause, discard the drafts and calculate again",
+            )
+        row.acknowledged_by_id, row.acknowledged_at = actor.user_id, clock.now()
+        row.acknowledgement = reason[:300]
+        row.save(update_fields=["acknowledged_by", "acknowledged_at", "acknowledgement"])
+        return row
+
+
+def acknowledge_all(
+    run_id: int, *, actor: Actor, reason: str = "", codes: Sequence[str] = ()
+) -> int:
+    """Acknowledge every open finding of a run (of these codes), in one statement; how many."""
+    with acting(actor, reason=reason):
+        require(actor, "billing.run.acknowledge", record=f"run {run_id}")
+        if not reason.strip():
+            raise InvalidInput("Say why the findings are all right", record=f"run {run_id}")
+        run = locks.row(BillRun, run_id)
+        if run.state != BillRun.State.CALCULATED:
+            raise Conflict("Only findings of a calculated run are reviewed", record=run.number)
+        rows = run.findings.filter(acknowledged_at__isnull=True).exclude(severity=BLOCKER)
+        if codes:
+            rows = rows.filter(code__in=codes)
+        return rows.update(
+            acknowledged_by_id=actor.user_id, acknowledged_at=clock.now(), acknowledgement=reason[:300]
+        )
+
