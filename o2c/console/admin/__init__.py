@@ -14,4 +14,5 @@ if admin.site.is_registered(Group):
 for name in ("documents", "ledger", "outbox", "runtime"):
     if apps.is_installed(f"o2c.{name}"):
         import_module(f"o2c.console.admin.{name}")
-import_module("o2c.console.admin.trail")
+for name in ("people", "roles", "trail"):
+    import_module(f"o2c.console.admin.{name}")
