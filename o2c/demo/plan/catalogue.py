@@ -117,7 +117,7 @@ def scaled(spec: Any, factor: Decimal) -> Any:
     """The price model with every amount of money times `factor`; thresholds and sizes stay."""
     if isinstance(spec, dict):
         return {
-            key: str(_trim(Decimal(value) * factor)) if key in MONETARY else scaled(value, factor)
+            key: _trim(Decimal(value) * factor) if key in MONETARY else scaled(value, factor)
             for key, value in spec.items()
         }
     if isinstance(spec, list):
@@ -125,6 +125,6 @@ def scaled(spec: Any, factor: Decimal) -> Any:
     return spec
 
 
-def _trim(value: Decimal) -> Decimal:
-    """Twelve decimals at most, no exponent."""
-    return Decimal(f"{value.quantize(Decimal('1E-12')).normalize():f}")
+def _trim(value: Decimal) -> str:
+    """Twelve decimals at most, written without exponent."""
+    return f"{value.quantize(Decimal('1E-12')).normalize():f}"

@@ -22,6 +22,7 @@ MARKETS = (
     (14, "IE", "GB", "GBP"),
 )
 SHAPES = ("api", "seats", "enterprise", "routed", "platform", "growth", "services", "annual")
+ONE_TIME = {"ONBOARD", "WORKSHOP"}
 SHAPE_WEIGHTS = (26, 22, 12, 10, 10, 10, 5, 5)
 
 
@@ -128,11 +129,15 @@ def _lines(random: Random, shape: str) -> list[LinePlan]:
 def _amendments(random: Random, deal: dict[str, Any]) -> Iterator[AmendmentPlan]:
     """About a third of the contracts change within the walk, some of them twice."""
     lines: tuple[LinePlan, ...] = deal["lines"]
+    if all(line.sku in ONE_TIME for line in lines):
+        return
     seats = [i for i, line in enumerate(lines) if line.sku.startswith("SEAT")]
     day = max(dt.date(2026, 8, 2), deal["starts_on"] + dt.timedelta(days=9)) + dt.timedelta(
         random.randint(0, 55)
     )
     draw = random.random()
+    if deal["ends_on"] <= day + dt.timedelta(days=21):  # a pilot: it is renewed, not changed
+        draw = 1.0
     if seats and draw < 0.30:
         now = lines[seats[0]].quantity
         up = now + random.randint(3, 30)
@@ -149,12 +154,11 @@ def _amendments(random: Random, deal: dict[str, Any]) -> Iterator[AmendmentPlan]
 
 
 def _dates(random: Random) -> tuple[dt.date, dt.date, dt.date]:
-    """Signed, starts, ends: most contracts began before the walk, some begin or end within it."""
-    if random.random() < 0.7:
-        starts = dt.date(2026, random.randint(3, 7), random.choice((1, 1, 1, 15, 28, 30)))
-    else:
-        starts = dt.date(2026, 8, 1) + dt.timedelta(days=random.randint(0, 70))
-    months = random.choice((12, 12, 12, 24, 36, 6))
+    """Signed, starts, ends: half begin with the walk, the rest within it; some pilots end within it."""
+    starts = dt.date(2026, 8, 1)
+    if random.random() < 0.5:
+        starts += dt.timedelta(days=random.choice((9, 14, 14, 14, 27, 30, 31, 31, 45, 60, 61, 61, 75)))
+    months = random.choice((12, 12, 12, 24, 36, 6, 2))
     return starts - dt.timedelta(days=random.randint(2, 21)), starts, add_months(starts, months)
 
 
