@@ -31,11 +31,11 @@ def payment(
     on_time = due_on - dt.timedelta(days=random.randint(0, 9))
     late = due_on + dt.timedelta(days=random.randint(3, 24))
     received = max(late if draw < 0.16 else on_time, issued_on + dt.timedelta(days=2))
-    if draw < 0.20:
+    if 0.16 <= draw < 0.20:
         kept = quantize(total * Decimal(random.randint(2, 9)) / 1000, currency)
         return PaymentPlan(total - kept, received, number, "bank_fee")
-    if draw < 0.23:
+    if 0.20 <= draw < 0.23:
         return PaymentPlan(total + quantize(Decimal(random.randint(10, 400)), currency), received, number)
-    if draw < 0.26:
+    if 0.23 <= draw < 0.26:
         return PaymentPlan(total, received, "payment for services")
     return PaymentPlan(total, received, number)

@@ -59,7 +59,9 @@ def build_catalogue(cast: Cast) -> None:
     known = set(Price.objects.values_list("sku__code", "currency"))
     drafts = selling.draft_prices(
         [
-            PriceInput(plan.code, currency, catalogue.scaled(plan.spec, factor), PRICES_FROM, period=plan.period)
+            PriceInput(
+                plan.code, currency, catalogue.scaled(plan.spec, factor), PRICES_FROM, period=plan.period
+            )
             for plan in catalogue.SKUS
             for currency, factor in catalogue.CURRENCIES.items()
             if (plan.code, currency) not in known
