@@ -15,6 +15,12 @@ RUNS = {
     "billing.run.cancel": "Cancel a bill run before anything is posted",
 }
 
+USAGE = {
+    "billing.usage.ingest": "Send usage events",
+    "billing.usage.retry": "Retry a parked usage event",
+    "billing.usage.reject": "Reject a parked usage event, with the reason",
+}
+
 DOCUMENTS = {
     "billing.invoice.draft": "Draft an invoice by hand",
     "billing.invoice.post": "Post an invoice that somebody else drafted",
@@ -55,7 +61,7 @@ COLLECTIONS = {
     "billing.dunning.maintain": "Change the levels of the dunning plan",
 }
 
-DUTIES = {**RUNS, **DOCUMENTS, **CASH, **DELIVERY, **COLLECTIONS}
+DUTIES = {**USAGE, **RUNS, **DOCUMENTS, **CASH, **DELIVERY, **COLLECTIONS}
 
 _SENDING = [
     "billing.invoice.render",
@@ -67,6 +73,7 @@ _SENDING = [
 
 ROLE_DUTIES = {
     "billing_ops": [
+        *USAGE,
         "billing.run.plan",
         "billing.run.calculate",
         "billing.run.recalculate",
@@ -105,7 +112,9 @@ ROLE_DUTIES = {
         "billing.credit.post",
         "billing.writeoff.post",
     ],
+    "metering": ["billing.usage.ingest"],
     "automation": [
+        *USAGE,
         "billing.run.post",
         "billing.run.finish",
         "billing.receipt.record",

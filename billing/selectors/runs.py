@@ -43,7 +43,9 @@ WITH engine AS (
   FROM billing_invoiceline l JOIN billing_invoice i ON i.id = l.invoice_id
   WHERE i.run_id = %(run)s GROUP BY i.currency
 ), charges AS (
-  SELECT currency, sum(amount) AS charged FROM billing_charge WHERE run_id = %(run)s GROUP BY currency
+  SELECT i.currency, sum(c.amount) AS charged FROM billing_charge c
+  JOIN billing_invoiceline l ON l.id = c.invoice_line_id JOIN billing_invoice i ON i.id = l.invoice_id
+  WHERE i.run_id = %(run)s GROUP BY i.currency
 ), journals AS (
   SELECT i.currency, sum(j.net) AS booked FROM billing_invoice i JOIN LATERAL (
     SELECT sum(jl.credit - jl.debit) AS net FROM ledger_journal h
