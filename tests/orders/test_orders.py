@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from decimal import Decimal
-
 import pytest
 
 from o2c.actor import Actor
-from o2c.errors import Conflict, InvalidInput
-from orders.models import Customer, Order
-from orders.services import orders
+from orders.models import Customer
 from tests.factories.orders import line, make_order
 
 pytestmark = pytest.mark.django_db
@@ -21,4 +16,7 @@ def test_order_is_drafted_signed_and_activated(team: Actor, customer: Customer) 
     order.refresh_from_db()
     assert order.state == "active"
     assert order.number == f"O-{order.pk:06d}"
-    assert [(x.sku.code, x.timing) for x in order.lines.all()] == [("SEATS", "advance"), ("TOKENS", "arrears")]
+    assert [(x.sku.code, x.timing) for x in order.lines.all()] == [
+        ("SEATS", "advance"),
+        ("TOKENS", "arrears"),
+    ]
