@@ -33,7 +33,7 @@ def payment(
     received = max(late if draw < 0.16 else on_time, issued_on + dt.timedelta(days=2))
     if 0.16 <= draw < 0.20:
         kept = quantize(total * Decimal(random.randint(2, 9)) / 1000, currency)
-        return PaymentPlan(total - kept, received, number, "bank_fee")
+        return PaymentPlan(total - kept, received, number, "bank_charges")
     if 0.20 <= draw < 0.23:
         return PaymentPlan(total + quantize(Decimal(random.randint(10, 400)), currency), received, number)
     if 0.23 <= draw < 0.26:
