@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 from math import ceil
 from typing import Protocol
@@ -91,7 +92,7 @@ def _tier_label(low: Fraction, tier: Tier) -> str:
 
 
 def _plain(value: Fraction) -> str:
-    return str(value.numerator) if value.denominator == 1 else f"{float(value):g}"  # a label, never money
+    return f"{Decimal(value.numerator) / value.denominator:f}"  # a label: bounds of tiers are decimals
 
 
 @dataclass(frozen=True, slots=True)

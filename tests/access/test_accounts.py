@@ -9,7 +9,7 @@ from django.db import DatabaseError, IntegrityError
 
 from o2c.access import has_duty
 from o2c.access.models import RoleGrant, User
-from o2c.access.services import accounts, ensure_system_accounts, sync_roles
+from o2c.access.services import accounts, bootstrap, ensure_system_accounts, sync_roles
 from o2c.actor import Actor, acting
 from o2c.errors import Conflict, InvalidInput, NotAuthorised
 from tests.factories.access import PASSWORD, make_account
@@ -141,7 +141,7 @@ def test_nobody_disables_themselves(person: Person) -> None:
 
 
 def test_the_first_administrator_is_made_once() -> None:
-    first = accounts.bootstrap_admin("root", email="r@example.com", display_name="Root", password=STRONG)
+    first = bootstrap.first_administrator("root", email="r@example.com", display_name="Root", password=STRONG)
     assert has_duty(first, "access.role.grant")
     with pytest.raises(Conflict, match="There is an administrator already"):
-        accounts.bootstrap_admin("root2", email="r@example.com", display_name="R", password=PASSWORD)
+        bootstrap.first_administrator("root2", email="r@example.com", display_name="R", password=PASSWORD)

@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError
 
 from o2c import clock, locks
-from o2c.access.authorise import in_force, require
+from o2c.access.authorise import require
 from o2c.access.models import Role, RoleGrant, User
 from o2c.actor import Actor, acting
 from o2c.errors import Conflict, InvalidInput
@@ -88,36 +88,6 @@ def create_person(
         check_password_rules(password, person)
     person.set_password(password)
     return _insert(person, actor=actor, reason=reason)
-
-
-def bootstrap_admin(username: str, *, email: str, display_name: str, password: str) -> User:
-    """The first administrator, by whoever can run commands on the server. Refused while there is one.
-
-    There must be a second administrator soon, because nobody grants a role to themselves.
-    """
-    holders = RoleGrant.objects.filter(
-        in_force(), user__is_active=True, user__kind=User.Kind.HUMAN, role__duties__duty="access.role.grant"
-    )
-    if holders.exists():
-        raise Conflict(
-            "There is an administrator already",
-            record=str(holders.select_related("user")[0].user),
-            remedy="They create people and grant roles: manage.py access person, manage.py access grant.",
-        )
-    installer = Actor.installer()
-    person = User(username=username, email=email, display_name=display_name, is_staff=True)
-    check_password_rules(password, person)
-    person.set_password(password)
-    with acting(installer, reason="first administrator"):
-        _insert(person, actor=installer, reason="first administrator")
-        RoleGrant.objects.create(
-            user=person,
-            role=Role.objects.get(code="admin"),
-            granted_by=User.objects.get(username=PLACEHOLDER_OWNER),
-            reason="First administrator",
-            valid_from=clock.now(),
-        )
-    return person
 
 
 def set_password(user_id: int, *, password: str, actor: Actor, reason: str = "") -> User:

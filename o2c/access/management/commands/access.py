@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from o2c.access import duties_of, registry
 from o2c.access.models import Role, RoleGrant, User
-from o2c.access.services import accounts, grants, roles
+from o2c.access.services import accounts, bootstrap, grants, roles
 from o2c.actor import Actor
 from o2c.errors import DomainError
 
@@ -76,7 +76,7 @@ class Command(BaseCommand):
             self.stdout.write(f"    {duty:45} {registry.describe(duty)}")
 
     def do_bootstrap(self, options: dict[str, Any]) -> None:
-        admin = accounts.bootstrap_admin(
+        admin = bootstrap.first_administrator(
             options["username"],
             email=options["email"],
             display_name=options["name"],
