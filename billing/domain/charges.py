@@ -19,7 +19,7 @@ from operator import attrgetter
 
 from billing.domain import aggregation, grid, proration, timelines, trace
 from billing.domain.measures import ONE, ZERO, Measures, combined, merged, of_quantity
-from billing.domain.prices import Flat, Percentage, Price, Rated
+from billing.domain.prices import Flat, Percentage, Price, Rated, Step
 from billing.domain.timelines import ONCE, Run
 from billing.domain.types import (
     Aggregation,
@@ -267,7 +267,7 @@ class _Rater:
             )
 
 
-def _later_steps(whole: Rated, already: Rated) -> tuple[trace.Step, ...]:
+def _later_steps(whole: Rated, already: Rated) -> tuple[Step, ...]:
     """The steps of `whole` less what `already` took of the same step."""
     taken = {(step.label, step.dimensions): step for step in already.steps}
     later = []

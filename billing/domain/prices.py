@@ -304,6 +304,17 @@ class Ramp:
 
 
 @dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Stands for a price whose specification is wrong: applying it says what."""
+
+    error: InvalidInput
+    name: str = "unreadable"
+
+    def rate(self, measures: Measures) -> Rated:
+        raise self.error
+
+
+@dataclass(frozen=True, slots=True)
 class Price:
     """A price model with what is common to all of them.
 
