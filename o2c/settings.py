@@ -36,7 +36,7 @@ ALLOWED_HOSTS = env.list(
 )
 CSRF_FAILURE_VIEW = "o2c.console.errors.csrf_failure"
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
-PUBLIC_URL = env.str("O2C_PUBLIC_URL", default="http://localhost:8000")
+PUBLIC_URL = env.str("O2C_PUBLIC_URL", default=environ.Env.NOTSET if PRODUCTION else "http://localhost:8000")
 
 # --- Applications -------------------------------------------------------------------------------
 
@@ -147,7 +147,7 @@ def _database_url() -> str:
     """DATABASE_URL is the app's; DATABASE_OWNER_URL and DATABASE_AUDITOR_URL are the other roles'."""
     if PRODUCTION or not embedded.used():
         return env.str("DATABASE_URL" if DB_ROLE == "app" else f"DATABASE_{DB_ROLE.upper()}_URL")
-    return embedded.url(DB_ROLE)
+    return embedded.url(DB_ROLE, env.str("O2C_DATABASE", default=embedded.DATABASE))
 
 
 def _database() -> dict[str, Any]:

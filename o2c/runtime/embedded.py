@@ -256,7 +256,7 @@ def ensure() -> str:
         secrets = home.passwords()
         roles.create(
             dsn("superuser", "postgres"),
-            database=DATABASE,
+            database=os.environ.get("O2C_DATABASE", DATABASE),
             passwords={roles.OWNER: secrets["owner"], roles.APP: secrets["app"], roles.AUDITOR: secrets["auditor"]},
         )
     return "already" if running else "started"
@@ -264,7 +264,7 @@ def ensure() -> str:
 
 def _ready() -> bool:
     try:
-        psycopg.connect(dsn("app")).close()
+        psycopg.connect(dsn("app", os.environ.get("O2C_DATABASE", DATABASE))).close()
     except psycopg.OperationalError:
         return False
     return True
