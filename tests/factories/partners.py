@@ -1,0 +1,181 @@
+"""An AWS Marketplace agreement for tests, made through the services, and usage for it.
+
+team = partner_team()                              # holds every duty of partners and orders
+shop = make_shop(team)                             # channel, active order of channel aws, active agreement
+use(shop, hour(10, 8), "1500")                     # 1,500 tokens on 10 August, 08:00 UTC
+with fake_aws(shop) as aws: ...                    # the service on a loopback socket, its clock at aws.clock
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from billing.models import UsageDimensions, UsageHour
+from o2c.access.models import Role, User
+from o2c.actor import Actor, acting
+from o2c.ledger import services as books
+from o2c.ledger.models import AccountingPeriod
+from o2c.periods import month_of
+from orders import duties as orders_duties
+from orders.models import Order, OrderLine
+from partners import duties as partners_duties
+from partners.aws.client import BotoMetering
+from partners.aws.fake import Buyer
+from partners.aws.fake_server import FakeServer, running
+from partners.models import AwsAgreement, Channel
+from partners.services import agreements, channels
+from partners.services.agreements import DimensionInput, IdentityTuple
+from tests.factories.access import make_role, make_user
+from tests.factories.orders import line, make_customer, make_entity, make_order
+
+SELLER_ACCOUNT = "111122223333"
+PRODUCT_CODE = "lumen0api0example"
+PRODUCT_ID = "prod-lumenexample1"
+STARTED = datetime(2026, 8, 1, tzinfo=UTC)
+
+
+def hour(day: int, hour_: int, minute: int = 0, *, month: int = 8) -> datetime:
+    """A moment of 2026 in UTC."""
+    return datetime(2026, month, day, hour_, minute, tzinfo=UTC)
+
+
+def partner_team(username: str = "partner-team") -> Actor:
+    """Somebody who holds every duty of partners and orders, and may open the books; made once."""
+    user = User.objects.filter(username=username).first()
+    if user is None:
+        code = f"{username}-role"
+        if not Role.objects.filter(code=code).exists():
+            known = {**partners_duties.DUTIES, **orders_duties.DUTIES}
+            extra = ["ledger.period.open", "ledger.entity.maintain", "partners.read", "orders.read"]
+            make_role(code, [*known, *extra])
+        user = make_user(username, code)
+    return Actor.of(user)
+
+
+@dataclass(frozen=True)
+class Shop:
+    """What a test has in hand."""
+
+    team: Actor
+    channel: Channel
+    order: Order
+    line: OrderLine
+    agreement: AwsAgreement
+
+    @property
+    def buyer(self) -> Buyer:
+        """The buyer as AWS knows it."""
+        identity = self.agreement.identities.latest("pk")
+        return Buyer(
+            identity.customer_identifier,
+            identity.aws_account_id,
+            identity.license_arn,
+            identity.product_code,
+            identity.product_id,
+            identity.agreement_ref,
+            identity.offer_id,
+            STARTED.isoformat(),
+        )
+
+
+def licence(number: int) -> str:
+    return f"arn:aws:license-manager:us-east-1:{SELLER_ACCOUNT}:license:l-{number:032x}"
+
+
+def identity(number: int = 1, **values: str) -> IdentityTuple:
+    """Every id of the buyer with this number."""
+    known = {
+        "product_code": PRODUCT_CODE,
+        "customer_identifier": f"cust{number:08d}",
+        "aws_account_id": f"{number:012d}",
+        "license_arn": licence(number),
+        "product_id": PRODUCT_ID,
+        "agreement_ref": f"agmt-example{number:04d}",
+        "offer_id": f"offer-example{number:04d}",
+    }
+    return IdentityTuple(**{**known, **values})
+
+
+def make_channel(team: Actor) -> Channel:
+    """AWS Marketplace for our US entity, with open books for August to November 2026."""
+    entity = make_entity("US")
+    for month in (8, 9, 10, 11):
+        if not AccountingPeriod.objects.filter(entity=entity, name=f"2026-{month:02d}").exists():
+            books.open_periods(entity, month_of(datetime(2026, month, 1).date()), actor=team)
+    return channels.ensure_aws(entity_id=entity.pk, seller_account=SELLER_ACCOUNT, actor=team)
+
+
+def make_shop(
+    team: Actor, number: int = 1, *, per_unit: str = "1000", rate: str = "0.0025", active: bool = True, **terms: Any
+) -> Shop:
+    """One agreement that meters tokens in units of `per_unit` at `rate` dollars a unit."""
+    channel = make_channel(team)
+    customer = make_customer(team, name=f"Buyer {number}")
+    order = make_order(team, customer, [line("TOKENS", timing="arrears")], state="active", terms={"channel": "aws", **terms})
+    order_line = order.lines.get()
+    agreement = agreements.open_agreement(
+        order.pk,
+        channel=channel,
+        identity=identity(number),
+        dimensions=[DimensionInput("tokens_1k", order_line.pk, Decimal(per_unit), Decimal(rate))],
+        actor=team,
+    )
+    if active:
+        agreement = agreements.activate(agreement.pk, actor=team, as_of=STARTED)
+    return Shop(team, channel, order, order_line, agreement)
+
+
+def use(shop: Shop, at: datetime, quantity: str) -> None:
+    """Add metered usage to an hour, as the intake's rollup would hold it."""
+    with acting(shop.team, reason="test usage"):
+        dimensions, _ = UsageDimensions.objects.get_or_create(key="{}", defaults={"values": {}})
+        row, made = UsageHour.objects.get_or_create(
+            line=shop.line,
+            hour=at,
+            dimensions=dimensions,
+            defaults={
+                "customer_id": shop.order.customer_id,
+                "meter_id": shop.line.sku.meter_id,
+                "quantity": Decimal(quantity),
+                "event_count": 1,
+            },
+        )
+        if not made:
+            row.quantity += Decimal(quantity)
+            row.event_count += 1
+            row.save()
+
+
+@dataclass
+class Aws:
+    """The stand-in and a real boto3 client that talks to it."""
+
+    server: FakeServer
+    client: BotoMetering
+
+    def set_clock(self, now: datetime) -> datetime:
+        self.server.clock.fixed = now
+        return now
+
+    @property
+    def usage(self) -> list[dict[str, Any]]:
+        return list(self.server.metering.usage.values())
+
+    @property
+    def requests(self) -> list[tuple[str, int]]:
+        return self.server.metering.requests
+
+
+@contextmanager
+def fake_aws(*shops: Shop, accepts_hours: int = 24) -> Iterator[Aws]:
+    """The service on a loopback socket with these buyers subscribed."""
+    with running(accepts_hours=accepts_hours) as server:
+        server.metering.add_product(PRODUCT_CODE, {"tokens_1k", "seats"})
+        for shop in shops:
+            server.metering.subscribe(shop.buyer)
+        yield Aws(server, BotoMetering(endpoint_url=server.url, stand_in=True))
