@@ -42,8 +42,8 @@ def act(request: HttpRequest, object_id: str, act_name: str, *, admin: Any) -> H
     }
     asked.answer(request, lambda fields: found.perform(obj, request, fields), _moved_on(admin, obj, request))
     if asked.finished and not asked.shown:
-        messages.success(request, found.done or f"{obj}: {found.label} done.")
-        return _go(request, _after(request, obj, asked.made))
+        messages.success(request, found.done or f"Done: {found.label.rstrip('…')}, {obj}.")
+        return _go(request, _after(request, obj, asked.made if found.follow else None))
     return _dialog(admin, request, asked)
 
 
@@ -58,7 +58,7 @@ def list_act(request: HttpRequest, act_name: str, *, admin: Any) -> HttpResponse
     asked.context |= {"text": found.description, "cancel": fmt.list_url(admin.model)}
     asked.answer(request, lambda fields: found.perform(request, fields))
     if asked.finished and not asked.shown:
-        messages.success(request, found.done or f"{found.label}: done.")
+        messages.success(request, found.done or f"Done: {found.label.rstrip('…')}.")
         return _go(request, _made_url(asked.made) or fmt.list_url(admin.model))
     return _dialog(admin, request, asked)
 

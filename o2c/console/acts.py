@@ -34,8 +34,8 @@ class Act:
     """Something to do with one record.
 
     name         unique on the record's page; part of the address
-    service      dotted path of `service(pk, *, actor, reason="", **fields of the form)`; what it returns
-                 is ignored
+    service      dotted path of `service(pk, *, actor, reason="", **fields of the form)`; a record
+                 that it returns is opened next
     duty         the duty that the service demands, so that the button can say that it is missing
     form         form class for further fields, or function(obj) -> form class
     unavailable  function(obj, user) -> reasons why not, [] when it can be done now
@@ -44,9 +44,9 @@ class Act:
     reason       whether the dialog asks for one
     danger       it can't be undone: the button in the dialog is red
     transition   name of the state transition behind it, '' for an act that changes no state
-    shown        function(result) -> [(label, text)] that the dialog shows once, instead of moving on: a
-                 secret
-                 that can't be read again
+    follow       whether a record that the service returns is opened next (a credit memo that was made)
+    shown        function(result) -> [(label, text)] that the dialog shows once, instead of moving on:
+                 a secret that can't be read again
     bulk         offered on the change list for many rows at once (acts without a form of their own)
     bulk_service dotted path of `service(pks, *, actor, reason="")` that does all rows in one transaction,
     or none
@@ -67,6 +67,7 @@ class Act:
     bulk_service: str = ""
     icon: str = ""
     done: str = ""
+    follow: bool = True
     shown: Callable[[Any], Sequence[tuple[str, str]]] | None = None
 
     def why_not(self, obj: Any, user: Any) -> list[str]:

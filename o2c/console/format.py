@@ -31,10 +31,11 @@ SECRET_FIELDS = frozenset({"password", "digest"})
 
 # Tone of a state's badge by the words that states are made of; what isn't named here is neutral.
 _TONES = {
-    "good": """active posted closed paid approved accepted delivered applied done succeeded provisioned signed
+    "good": """active posted closed paid approved accepted delivered applied done succeeded provisioned
         completed settled ok matched sent resolved released reconciled healthy pass""",
-    "warn": """submitted open pending calculated waiting partial disputed expiring closing provisioning
-        posting running parked held due queued planned in_progress retrying unapplied suspended""",
+    "info": "open queued planned running posting provisioning calculated in_progress signed",
+    "warn": """submitted pending waiting partial disputed expiring closing parked held due retrying unapplied
+        suspended""",
     "bad": """failed rejected void overdue cancelled expired error dead revoked broken written_off duplicate
         stuck fail""",
 }
@@ -180,7 +181,7 @@ def age(since: datetime | date | None, now: datetime, sla_hours: int | None = No
 
 
 def tone(state: str) -> str:
-    """good, warn, bad or plain."""
+    """good, info, warn, bad or plain."""
     return _TONE_OF.get(str(state).lower(), "plain")
 
 
@@ -319,6 +320,8 @@ def show(
     if isinstance(value, SafeString):
         return value
     if field is not None:
+        if field.primary_key or field.name.endswith(("_id", "txid")):
+            return format_html("{}", value)
         if field.choices:
             label = dict(field.flatchoices).get(value, value)
             return (

@@ -62,11 +62,8 @@ def _group(area: str, items: list[dict[str, Any]], opened: bool) -> dict[str, An
 
 def _of_model(model: Any, admin: Any) -> dict[str, Any]:
     opts = model._meta
-    title = str(opts.verbose_name_plural)
     address_of_list = reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist")
-    return _item(
-        admin.nav_title or title[:1].upper() + title[1:], address_of_list, admin.icon, admin.nav_position
-    )
+    return _item(admin.list_title, address_of_list, admin.icon, admin.nav_position)
 
 
 def _item(title: str, link: str, icon: str, position: int) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from o2c.console.columns import why_url
 from o2c.console.panels import Fact
 from o2c.console.timeline import timeline_of
 
-TIMELINE_ROWS = 30
+TIMELINE_ROWS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +113,8 @@ def _fact(admin: Any, obj: Any, name: str) -> Fact:
         return _computed(admin, obj, name)
     if not isinstance(field, models.Field):
         return _computed(admin, obj, name)
+    if name == "actor_id":
+        return Fact("Recorded by", user_link(obj.actor_id))
     label = str(field.verbose_name)
     value = fmt.value_of(obj, field)
     if name in admin.why_fields and getattr(obj, name) is not None:
@@ -128,6 +130,14 @@ def _computed(admin: Any, obj: Any, name: str) -> Fact:
         value = value()
     label = getattr(method, "short_description", "") or name.replace("_", " ").capitalize()
     return Fact(str(label), value)
+
+
+def user_link(user_id: int | None) -> SafeString:
+    """The name of a user by id, as facts keep it."""
+    from o2c.access.models import User
+
+    user = User.objects.filter(pk=user_id).first() if user_id else None
+    return fmt.link(user) if user is not None else fmt.show("system")
 
 
 def with_why(shown: SafeString, obj: models.Model, name: str) -> SafeString:

@@ -164,6 +164,12 @@ class RecordAdmin(editing.EditingMixin, SimpleHistoryAdmin, ModelAdmin):
         field = state_field(self.model)
         return field.name if field is not None else ""
 
+    @property
+    def list_title(self) -> str:
+        """What the list is called in sidebar, breadcrumbs and title."""
+        plural = str(self.model._meta.verbose_name_plural)
+        return self.nav_title or plural[:1].upper() + plural[1:]
+
     # ------------------------------------------------------------------ permissions
 
     def reading_duty(self) -> str:
@@ -208,6 +214,7 @@ class RecordAdmin(editing.EditingMixin, SimpleHistoryAdmin, ModelAdmin):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         context = {
+            "title": self.list_title,
             "list_acts": [(act, act.why_not(request.user)) for act in self.list_acts],
             "empty_text": self.empty_text,
             "exportable": self.exportable,

@@ -34,7 +34,7 @@ KINDS = {
 class Timeline:
     entries: Sequence[TimelineEntry]
     kinds: Sequence[tuple[str, str, str, int]]  # (kind, label, icon, how many)
-    cut: bool  # a source had more than PER_SOURCE rows
+    cut: bool  # there is more than is shown
 
 
 def timeline_of(admin: Any, obj: Any, *, kind: str = "", limit: int = PER_SOURCE) -> Timeline:
@@ -51,7 +51,8 @@ def timeline_of(admin: Any, obj: Any, *, kind: str = "", limit: int = PER_SOURCE
         counts[entry.kind] = counts.get(entry.kind, 0) + 1
     kinds = [(k, label, icon, counts[k]) for k, (label, icon) in KINDS.items() if k in counts]
     chosen = [e for e in merged if not kind or e.kind == kind]
-    return Timeline(chosen, kinds, any(len(entries) >= limit for entries in sources))
+    cut = len(chosen) > limit or any(len(entries) >= limit for entries in sources)
+    return Timeline(chosen[:limit], kinds, cut)
 
 
 def _own_history(admin: Any, obj: Any, limit: int) -> list[TimelineEntry]:

@@ -6,13 +6,14 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseRedirect
 
 from o2c import clock
 from o2c.access import registry
 from o2c.access.authorise import in_force
 from o2c.access.models import RoleDuty, RoleGrant, ServiceAccount, SignIn, User
 from o2c.console import Act, Column, Fact, ListAct, Panel, RecordAdmin
+from o2c.console import format as fmt
 from o2c.console.admin.access_forms import (
     AccountForm,
     GrantForm,
@@ -49,6 +50,7 @@ GRANT = Act(
     reason="required",
     unavailable=_not_oneself,
     icon="add_moderator",
+    follow=False,
 )
 DISABLE = Act(
     "disable",
@@ -135,6 +137,16 @@ class UserAdmin(RecordAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         people = super().get_queryset(request).filter(kind=User.Kind.HUMAN)
         return people.prefetch_related("grants__role")
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, *args: Any, **kwargs: Any
+    ) -> Any:
+        """Records name their actor as a user; where that is a machine, its own page opens."""
+        if object_id and object_id.isdigit() and self.model is User:
+            machine = ServiceAccount.objects.filter(pk=object_id).first()
+            if machine is not None:
+                return HttpResponseRedirect(fmt.admin_url(machine))
+        return super().changeform_view(request, object_id, *args, **kwargs)
 
     @admin.display(description="Roles")
     def roles_now(self, user: User) -> str:

@@ -44,6 +44,26 @@ def entry_icon(entry: TimelineEntry) -> str:
     return KINDS.get(entry.kind, ("", "circle"))[1]
 
 
+@register.simple_tag(takes_context=True)
+def breadcrumbs(context: RequestContext) -> list[tuple[str, str]]:
+    """Area, list, record, page: (text, address). The last one is where we are."""
+    admin = context.get("record_admin") or getattr(context.get("cl"), "model_admin", None)
+    admin = admin or getattr(context.get("adminform"), "model_admin", None)
+    title = str(context.get("title") or "")
+    if admin is None or not hasattr(admin, "area"):
+        return [(title, "")]
+    record = context.get("record") or context.get("original")
+    crumbs = [(admin.area, ""), (admin.list_title, fmt.list_url(admin.model))]
+    if record is not None and not isinstance(record, str):
+        crumbs.append((str(record), fmt.admin_url(record)))
+        page = title.removesuffix(f": {record}")
+        if page not in (str(record), ""):
+            crumbs.append((page, ""))
+    elif title and title != admin.list_title:
+        crumbs.append((title, ""))
+    return [crumb for crumb in crumbs if crumb[0]]
+
+
 @register.simple_tag
 def object_url(obj: Any, page: str) -> str:
     """Address of a page about a record: history, timeline, as_of, delete."""
@@ -64,7 +84,9 @@ def with_page(context: RequestContext, number: int) -> str:
     return f"?{query.urlencode()}"
 
 
-def _button(act: Act | ListAct, href: str, reasons: Any, ident: str, size: str = "") -> SafeString:
+def _button(
+    act: Act | ListAct, href: str, reasons: Any, ident: str, look: str = "o-btn-primary"
+) -> SafeString:
     """A link that opens the dialog; when it can't be done, a button that says why not,
     also to the keyboard.
     """
@@ -74,11 +96,11 @@ def _button(act: Act | ListAct, href: str, reasons: Any, ident: str, size: str =
         else ""
     )
     if not reasons:
-        tone = " o-btn-danger-soft" if getattr(act, "danger", False) else " o-btn-primary"
+        if getattr(act, "danger", False):
+            look = look.replace("o-btn-primary", "") + " o-btn-danger-soft"
         return format_html(
-            '<a class="o-btn{}{}" href="{}" hx-get="{}" hx-target="#o-dialog" hx-swap="innerHTML">{}{}</a>',
-            tone,
-            size,
+            '<a class="o-btn {}" href="{}" hx-get="{}" hx-target="#o-dialog" hx-swap="innerHTML">{}{}</a>',
+            look,
             href,
             href,
             icon,
@@ -86,11 +108,11 @@ def _button(act: Act | ListAct, href: str, reasons: Any, ident: str, size: str =
         )
     why = format_html_join("", "<li>{}</li>", ((reason,) for reason in reasons))
     return format_html(
-        '<div class="o-why-not"><button type="button" class="o-btn o-btn-off{}" aria-disabled="true" '
+        '<div class="o-why-not"><button type="button" class="o-btn o-btn-off {}" aria-disabled="true" '
         'popovertarget="{}" aria-describedby="{}">{}{}'
         '<span class="material-symbols-outlined o-lock" aria-hidden="true">lock</span></button>'
         '<div popover id="{}" class="o-popover" role="tooltip"><b>Not now:</b><ul>{}</ul></div></div>',
-        size,
+        look.replace("o-btn-primary", ""),
         ident,
         ident,
         icon,
@@ -101,12 +123,12 @@ def _button(act: Act | ListAct, href: str, reasons: Any, ident: str, size: str =
 
 
 @register.simple_tag
-def act_button(obj: Any, button: Any, queue: str = "") -> SafeString:
+def act_button(obj: Any, button: Any, queue: str = "", first: bool = False) -> SafeString:
     opts = obj._meta
     href = reverse(f"admin:{opts.app_label}_{opts.model_name}_act", args=(obj.pk, button.act.name))
-    return _button(
-        button.act, f"{href}?queue={queue}" if queue else href, button.reasons, f"why-not-{button.act.name}"
-    )
+    address = f"{href}?queue={queue}" if queue else href
+    look = "o-btn-primary" if first else ""
+    return _button(button.act, address, button.reasons, f"why-not-{button.act.name}", look)
 
 
 @register.simple_tag
@@ -119,4 +141,4 @@ def list_act_button(opts: Any, act: ListAct, reasons: Any) -> SafeString:
 def queue_act_button(row: Any, act: Act, queue: str) -> SafeString:
     opts = row.obj._meta
     href = reverse(f"admin:{opts.app_label}_{opts.model_name}_act", args=(row.obj.pk, act.name))
-    return _button(act, f"{href}?queue={queue}", row.reasons, f"why-not-{row.obj.pk}", " o-btn-small")
+    return _button(act, f"{href}?queue={queue}", row.reasons, f"why-not-{row.obj.pk}", "o-btn-small")
