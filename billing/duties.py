@@ -43,6 +43,7 @@ CASH = {
     "billing.receipt.reverse": "Reverse a receipt that the bank took back",
     "billing.shortpay.accept": "Accept a short payment, with its reason",
     "billing.writeoff.post": "Write off what will not be paid",
+    "billing.marketplace.settle": "Settle invoices by what a marketplace collected and kept",
 }
 
 DELIVERY = {
@@ -113,7 +114,10 @@ ROLE_DUTIES = {
         "billing.writeoff.post",
     ],
     "metering": ["billing.usage.ingest"],
+    "partner_ops": ["billing.marketplace.settle"],
+    "marketplace": ["billing.marketplace.settle"],
     "automation": [
+        "billing.marketplace.settle",
         *USAGE,
         "billing.run.post",
         "billing.run.finish",

@@ -113,7 +113,8 @@ class Application(AppendOnly):
     """`amount` of a source set against an invoice; undone by a second row that `reverses` it.
 
     Positive settles, negative is a reversal. The source is a receipt, a credit memo, or neither: a
-    short payment or a write-off, which settles the invoice with an expense. `functional_difference`
+    short payment or a write-off, which settles the invoice with an expense, or a marketplace, which
+    collected it and kept its fee. `functional_difference`
     is the realised exchange difference in the entity's currency, gain positive.
     """
 
@@ -122,6 +123,7 @@ class Application(AppendOnly):
         CREDIT_MEMO = "credit_memo", "Credit memo"
         SHORT_PAY = "short_pay", "Short payment accepted"
         WRITE_OFF = "write_off", "Write-off"
+        MARKETPLACE = "marketplace", "Settled by the marketplace"
 
     class MatchedBy(models.TextChoices):
         PERSON = "person", "A person"
@@ -154,7 +156,7 @@ class Application(AppendOnly):
                 name="billing_application_has_its_source",
                 condition=Q(kind="receipt", receipt__isnull=False, credit_memo__isnull=True)
                 | Q(kind="credit_memo", receipt__isnull=True, credit_memo__isnull=False)
-                | Q(kind__in=["short_pay", "write_off"], receipt__isnull=True, credit_memo__isnull=True),
+                | Q(kind__in=["short_pay", "write_off", "marketplace"], receipt__isnull=True, credit_memo__isnull=True),
             ),
             models.CheckConstraint(
                 name="billing_application_sign",

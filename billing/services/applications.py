@@ -246,6 +246,12 @@ def unapply(application_id: int, *, on: dt.date, actor: Actor, reason: str = "")
             locks.row(Receipt, known.receipt_id)
         if known.reverses_id or Application.objects.filter(reverses_id=known.pk).exists():
             raise Conflict("It is undone already", record=str(known))
+        if known.kind == Application.Kind.MARKETPLACE:
+            raise Conflict(
+                "The marketplace settled it",
+                record=str(known),
+                remedy="It is undone when the marketplace's feed says that its payment failed",
+            )
         undo = Application.objects.create(
             kind=known.kind,
             receipt_id=known.receipt_id,
