@@ -19,11 +19,9 @@ def register() -> None:
 
 def check_duties(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
     """Every method that a view of ours answers has a duty, and every such duty is declared."""
-    from o2c.api.views import ApiView
-
     messages: list[checks.CheckMessage] = []
     for route, view in routes():
-        if not issubclass(view, ApiView):
+        if not is_call(view):
             continue
         handled = {name.upper() for name in view.http_method_names if hasattr(view, name)} - {
             "OPTIONS",
@@ -50,12 +48,19 @@ def check_duties(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
     return messages
 
 
+def is_call(view: Any) -> bool:
+    """True for a view of the API; False for a page that happens to be mounted there."""
+    from o2c.api.views import ApiView
+
+    return isinstance(view, type) and issubclass(view, ApiView)
+
+
 def routes(prefix: str = "api/") -> Iterator[tuple[str, Any]]:
-    """(route, view class) of every class-based view whose address begins with `prefix`."""
+    """(route, view) of every address that begins with `prefix`: the view's class, or its function."""
     for route, pattern in _walk(get_resolver().url_patterns):
-        view = getattr(pattern.callback, "view_class", None) or getattr(pattern.callback, "cls", None)
-        if route.startswith(prefix) and view is not None:
-            yield route, view
+        if route.startswith(prefix):
+            view = pattern.callback
+            yield route, getattr(view, "view_class", None) or getattr(view, "cls", None) or view
 
 
 def _walk(patterns: Any, before: str = "") -> Iterator[tuple[str, URLPattern]]:
