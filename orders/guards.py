@@ -16,7 +16,7 @@ BEGIN
   LEFT JOIN orders_amendment a ON a.id = s.opened_by_id
   WHERE NOT (
     (o.state = 'draft' AND s.opened_by_id IS NULL)
-    OR (o.state = 'active' AND a.order_id = o.id AND a.state = 'draft')
+    OR (o.state = 'active' AND coalesce(a.order_id = o.id AND a.state = 'draft', false))
   ) LIMIT 1;
   IF FOUND THEN
     RAISE EXCEPTION 'Order % is %: a segment is opened while it is a draft, or by an amendment of it',
@@ -96,7 +96,7 @@ BEGIN
   LEFT JOIN orders_amendment a ON a.id = l.added_by_id
   WHERE NOT (
     (o.state = 'draft' AND l.added_by_id IS NULL)
-    OR (o.state = 'active' AND a.order_id = o.id AND a.state = 'draft')
+    OR (o.state = 'active' AND coalesce(a.order_id = o.id AND a.state = 'draft', false))
   ) LIMIT 1;
   IF FOUND THEN
     RAISE EXCEPTION 'Order % is %: a line is added while it is a draft, or by an amendment of it',
