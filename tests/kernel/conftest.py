@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from django.db import connection
 
 from o2c.actor import Actor, acting
 from o2c.ledger.models import ExchangeRate, LegalEntity
@@ -32,3 +35,17 @@ def eurusd(actor: Actor) -> ExchangeRate:
         return ExchangeRate.objects.create(
             from_currency="EUR", to_currency="USD", valid_on=dt.date(2026, 8, 1), rate="1.1", source="ECB"
         )
+
+
+@pytest.fixture
+def books_alone(us: LegalEntity, as_owner: Any) -> Iterator[None]:
+    """The books without the revenue close, whose own guard asks for two signatures before a lock."""
+
+    def switch(how: str) -> None:
+        with as_owner(), connection.cursor() as cursor:
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
+            cursor.execute(f"ALTER TABLE ledger_accountingperiod {how} TRIGGER revenue_locked_by_close")
+
+    switch("DISABLE")
+    yield
+    switch("ENABLE ALWAYS")

@@ -159,7 +159,7 @@ def test_a_date_without_a_period_is_refused(us: LegalEntity) -> None:
         ledger.post([entry(us, posting_date=dt.date(2030, 1, 1))])
 
 
-def test_a_closed_period_takes_nothing(us: LegalEntity) -> None:
+def test_a_closed_period_takes_nothing(us: LegalEntity, books_alone: None) -> None:
     close(us, "2026-08")
 
     with pytest.raises(ClosedPeriod, match="is closed"):
@@ -204,7 +204,7 @@ def test_a_posted_journal_takes_no_more_lines_and_never_changes(us: LegalEntity,
 
 
 @pytest.mark.django_db(transaction=True)
-def test_close_against_posting_exactly_one_wins(us: LegalEntity, actor: Actor) -> None:
+def test_close_against_posting_exactly_one_wins(us: LegalEntity, books_alone: None, actor: Actor) -> None:
     posted = threading.Event()
     outcome: list[str] = []
 
