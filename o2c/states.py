@@ -41,6 +41,13 @@ class StateField(django_fsm.FSMField):
         kwargs.setdefault("protected", True)
         super().__init__(*args, **kwargs)
 
+    def contribute_to_class(self, cls: type[models.Model], name: str, **kwargs: Any) -> None:
+        """A model of a migration has no transitions; the library would listen for each of the thousands."""
+        if cls.__module__ == "__fake__":
+            models.CharField.contribute_to_class(self, cls, name, **kwargs)
+        else:
+            super().contribute_to_class(cls, name, **kwargs)
+
 
 class StateMachine(django_fsm.ConcurrentTransitionMixin, models.Model):
     """A model with a state. A stale copy cannot be saved over a newer state."""
