@@ -11,6 +11,7 @@ from django.db.models import Q, QuerySet
 
 from billing.models import BillRun
 from o2c.errors import Conflict
+from o2c.money import minor_units
 from orders.models import Customer, Order
 
 ZERO = Decimal(0)
@@ -94,7 +95,8 @@ def conservation(run: BillRun) -> dict[str, dict[str, Any]]:
         values = dict(zip(names, row, strict=True))
         currency = values.pop("currency")
         found[currency] = {
-            name: value if name in COUNTS else str(value) for name, value in values.items()
+            name: value if name in COUNTS else f"{value:.{minor_units(currency)}f}"
+            for name, value in values.items()
         }
     return found
 

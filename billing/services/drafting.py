@@ -16,10 +16,11 @@ from billing.selectors import snapshots
 from billing.services.tax import Taxation
 from o2c.ledger.models import LegalEntity
 from o2c.money.arithmetic import round_half_up
-from orders.models import Customer, Order, OrderLine
+from orders.models import BillingTerms, Customer, Order, OrderLine
 
 QUANTITY_PLACES = 9
 AS_USED = "usage"
+ARREARS = BillingTerms.Timing.ARREARS
 
 
 @dataclass(frozen=True, slots=True)

@@ -222,7 +222,6 @@ def _discard(run: BillRun) -> None:
         for statement in DISCARD:
             cursor.execute(statement, [run.pk])
     run.totals, run.digest = {}, ""
-    run.calculated_by = run.calculated_at = None
 
 
 def reopen(run_id: int, *, actor: Actor, reason: str = "") -> BillRun:
@@ -232,6 +231,7 @@ def reopen(run_id: int, *, actor: Actor, reason: str = "") -> BillRun:
         run = locks.row(BillRun, run_id)
         run.reopen()
         _discard(run)
+        run.calculated_by = run.calculated_at = None
         run.save()
         return run
 

@@ -1,0 +1,211 @@
+"""Storing staged usage: matched, deduplicated, totalled and counted in one transaction.
+
+Every way in (API, file, importer, retry) fills `usage_stage` and calls `store`. What it returns and stores as
+the batch obeys received = accepted + duplicate + parked.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import DataError, IntegrityError, connection, transaction
+from psycopg.errors import UniqueViolation
+
+from billing.models import UsageBatch
+from billing.services import intake_sql as sql
+from billing.services.dimensions import resolve
+from o2c.errors import InvalidInput
+
+MESSAGES = {
+    "malformed": "It needs an id, a time with date, a quantity with at most nine decimals, and dimensions"
+    " that the meter declares",
+    "unknown_meter": "No meter has this code: define it, or correct the event",
+    "unknown_customer": "No customer has this number: create it, or correct the event",
+    "unmatched": "No active order line of the customer is metered by it at that time: activate the order,"
+    " then retry",
+    "ambiguous": "Several order lines of the customer are metered by it at that time: give the events the"
+    " usage key of the line",
+    "future": "It lies more than five minutes in the future: retry later, or correct the clock that sent it",
+    "late": "Its day was billed and the contract asks for a review of late usage: accept or reject it",
+    "conflict": "An event with this id and other content is stored: the first one counts",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a batch comes from."""
+
+    source_id: int
+    channel: str
+    file_name: str = ""
+    file_sha256: str = ""
+    part: int = 1
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One event that was parked: its place in the batch (from 1), and why."""
+
+    n: int
+    kind: str
+    event_id: str
+
+    @property
+    def message(self) -> str:
+        return MESSAGES[self.kind]
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of a batch. `problems` names the first thousand parked events."""
+
+    batch: int
+    received: int
+    accepted: int
+    duplicate: int
+    parked: int
+    problems: list[Problem] = field(default_factory=list)
+
+
+def open_stage() -> None:
+    """Make sure that the session has its staging tables, empty. Call it inside a transaction."""
+    _run(sql.TABLES)
+
+
+def stage_json(body: str) -> None:
+    """Stage `{"events": [...]}`. Raises InvalidInput when it is not JSON of that shape."""
+    try:
+        with transaction.atomic():
+            _run(sql.FROM_JSON, {"body": body})
+    except DataError as error:
+        first = str(error).splitlines()[0]
+        raise InvalidInput(
+            f"The body is not what usage events are sent as: {first}",
+            remedy='Send {"source": "...", "events": [{"id": "...", ...}, ...]}',
+        ) from error
+
+
+def stage_rows(rows: Iterable[Sequence[str | None]]) -> None:
+    """Stage rows of texts in the order of `intake_sql.STAGED`, by COPY."""
+    with connection.cursor() as cursor, cursor.copy(COPY_ROWS) as copy:
+        for row in rows:
+            copy.write_row(row)
+
+
+def stage_csv(block: bytes, columns: Sequence[str]) -> None:
+    """Stage lines of CSV as they are; `columns` names what stands in them, in their order."""
+    names = ", ".join(columns)
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(f"COPY usage_stage ({names}) FROM STDIN (FORMAT csv)") as copy,
+    ):
+        copy.write(block)
+
+
+def stage_exceptions(ids: Sequence[int]) -> None:
+    """Stage parked events again; their place in the batch is the id of the exception."""
+    _run(sql.FROM_EXCEPTIONS, {"ids": list(ids)})
+
+
+def analyse() -> None:
+    """Tell the planner how much was staged; worth it for more than a few thousand rows."""
+    _run("ANALYZE usage_stage")
+
+
+def staged() -> int:
+    """How many events are staged."""
+    return int(_row("SELECT count(*) FROM usage_stage")[0])
+
+
+def store(origin: Origin, *, now: dt.datetime, accept_late: bool = False, park: bool = True) -> Outcome:
+    """Store what is staged as one batch; stages nothing itself and leaves the stage as it is.
+
+    `now` is when it was received: events after it (by more than five minutes) are parked as future. With
+    `accept_late`, a contract's wish to review late usage counts as fulfilled. Without `park`, refused events
+    are only reported: they are in the queue already.
+    """
+    batch = int(_row(NEXT_BATCH)[0])
+    kinds = resolve(_rows(sql.COMBINATIONS))
+    values = {
+        "source": origin.source_id,
+        "batch": batch,
+        "now": now,
+        "accept_late": accept_late,
+        "wanted": sorted({pk for pk in kinds.meter_ids if pk is not None}),
+        "meters": kinds.meters,
+        "dims": kinds.dims,
+        "meter_ids": kinds.meter_ids,
+        "dims_ids": kinds.dims_ids,
+        "problems": kinds.problems,
+    }
+    received, accepted, refused = _match(values)
+    problems: list[Problem] = []
+    parked = 0
+    if refused:
+        _run(sql.REPEATS)
+        problems = [Problem(*row) for row in _rows(sql.REFUSALS)]
+        parked = (
+            int(_row(sql.PARK, values | {"messages": json.dumps(MESSAGES)})[0]) if park else _still_refused()
+        )
+    outcome = Outcome(batch, received, accepted, received - accepted - parked, parked, problems)
+    _write_batch(origin, outcome)
+    return outcome
+
+
+NEXT_BATCH = "SELECT nextval(pg_get_serial_sequence('billing_usagebatch', 'id'))"
+COPY_ROWS = f"COPY usage_stage ({', '.join(sql.STAGED)}) FROM STDIN"
+
+
+def _match(values: dict[str, Any]) -> Sequence[int]:
+    try:
+        with transaction.atomic():
+            return _row(sql.MATCH.format(on_conflict=""), values)
+    except IntegrityError as error:
+        if not isinstance(error.__cause__, UniqueViolation):
+            raise
+        # Somebody stored one of these events since the statement began: theirs is the first.
+        return _row(sql.MATCH.format(on_conflict=sql.ON_CONFLICT), values)
+
+
+def _still_refused() -> int:
+    return int(_row("SELECT count(*) FROM usage_refused WHERE kind <> 'duplicate'")[0])
+
+
+def _write_batch(origin: Origin, outcome: Outcome) -> None:
+    UsageBatch.objects.bulk_create(
+        [
+            UsageBatch(
+                id=outcome.batch,
+                source_id=origin.source_id,
+                channel=origin.channel,
+                file_name=origin.file_name[:200],
+                file_sha256=origin.file_sha256,
+                part=origin.part,
+                request_id=origin.request_id[:64],
+                received=outcome.received,
+                accepted=outcome.accepted,
+                duplicate=outcome.duplicate,
+                parked=outcome.parked,
+            )
+        ]
+    )
+
+
+def _run(statement: str, values: Mapping[str, Any] | None = None) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+
+
+def _rows(statement: str, values: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        return cursor.fetchall()
+
+
+def _row(statement: str, values: Mapping[str, Any] | None = None) -> tuple[Any, ...]:
+    return _rows(statement, values)[0]
