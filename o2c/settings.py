@@ -147,11 +147,12 @@ def _database_url() -> str:
     """DATABASE_URL is the app's; DATABASE_OWNER_URL and DATABASE_AUDITOR_URL are the other roles'."""
     if PRODUCTION or not embedded.used():
         return env.str("DATABASE_URL" if DB_ROLE == "app" else f"DATABASE_{DB_ROLE.upper()}_URL")
-    return embedded.url(DB_ROLE, env.str("O2C_DATABASE", default=embedded.DATABASE))
+    return embedded.url(DB_ROLE)
 
 
 def _database() -> dict[str, Any]:
     database: dict[str, Any] = dict(environ.Env.db_url_config(_database_url()))
+    database["NAME"] = env.str("O2C_DATABASE", default=database["NAME"])
     options: dict[str, Any] = {**database.get("OPTIONS", {}), "connect_timeout": 10}
     options["application_name"] = env.str("O2C_SERVICE", default="o2c")
     if DB_POOL_SIZE:

@@ -9,8 +9,15 @@ from ipaddress import ip_address
 from typing import Any
 
 import pytest
+from django.db import connection
 
-from tests import database
+from tests import database, template
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
+    """Copy the test database from a migrated one."""
+    connection.settings_dict["TEST"]["TEMPLATE"] = template.name()
 
 
 @pytest.fixture(scope="session")
