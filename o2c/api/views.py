@@ -23,8 +23,10 @@ import hashlib
 import json
 from collections.abc import Callable
 from typing import Any, ClassVar, cast
+from urllib.parse import unquote
 
 from rest_framework import serializers
+from rest_framework.exceptions import ParseError
 from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -36,6 +38,7 @@ from o2c.actor import Actor, acting
 from o2c.api import idempotency
 from o2c.errors import DomainError
 
+NUL = "\x00"
 ON_BEHALF_OF = "X-On-Behalf-Of"
 
 
@@ -90,6 +93,8 @@ class ApiView(GenericAPIView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
+        if NUL in unquote(request.get_full_path()):
+            raise ParseError("An address has no NUL character.")  # PostgreSQL's text has none
         method = str(request.method)
         if method not in SAFE_METHODS and method.lower() in self.http_method_names:
             handler = getattr(self, method.lower(), self.http_method_not_allowed)

@@ -29,7 +29,7 @@ def test_lists_and_pages_open(admin: Client, model: type) -> None:
     name = f"admin:access_{model._meta.model_name}"  # type: ignore[attr-defined]
     assert admin.get(reverse(f"{name}_changelist")).status_code == 200
     for row in model.objects.all()[:3]:  # type: ignore[attr-defined]
-        assert admin.get(reverse(f"{name}_change", args=[row.pk])).status_code == 200
+        assert admin.get(reverse(f"{name}_change", args=[row.pk]), follow=True).status_code == 200
 
 
 def test_who_lacks_the_reading_duty_sees_nothing(person: Person, client: Client) -> None:

@@ -47,7 +47,7 @@ def test_a_row_that_goes_or_comes_shifts_nothing(caller: Caller, seven: None) ->
 
 
 @pytest.mark.parametrize(
-    "cursor", ["nonsense", "W10", "WyJuYW1lIl0", "bnVsbA", "%00", "W1sibmFtZSIsInBrIl0sWyJhIiwiYiJdXQ"]
+    "cursor", ["nonsense", "W10", "WyJuYW1lIl0", "bnVsbA", "W1sibmFtZSIsInBrIl0sWyJhIiwiYiJdXQ"]
 )
 def test_a_cursor_of_nowhere(caller: Caller, cursor: str) -> None:
     answer = caller.get(f"/api/v1/roles?cursor={cursor}")
