@@ -29,7 +29,7 @@ SELECT j.posting_date, j.rule, j.currency, a.code, coalesce(s.gl_segment, ''),
        sum(l.debit), sum(l.credit), sum(l.functional_debit), sum(l.functional_credit)
 FROM ledger_journal j JOIN ledger_journalline l ON l.journal_id = j.id
 JOIN ledger_account a ON a.id = l.account_id
-LEFT JOIN orders_orderline o ON l.reference LIKE 'order_line:%%' AND o.id = substr(l.reference, 12)::bigint
+LEFT JOIN orders_orderline o ON l.reference = 'order_line:' || o.id
 LEFT JOIN orders_sku s ON s.id = o.sku_id AND a.kind = 'revenue'
 WHERE j.id = ANY(%(ids)s)
 GROUP BY 1, 2, 3, 4, 5, l.debit > 0 OR l.functional_debit > 0

@@ -13,14 +13,18 @@ import datetime as dt
 from dataclasses import dataclass
 from decimal import Decimal
 
+from billing.models import BillRun, TaxRate
+from billing.services import dimensions, metering
 from o2c import outbox
 from o2c.access.models import User
 from o2c.actor import Actor, acting
 from o2c.ledger.models import AccountingPeriod, ExchangeRate, LegalEntity
 from o2c.periods import Period, month_periods
+from orders.models import Customer
 from revenue.models import CloseRun, RecognitionRun
 from revenue.services import close, exports, recognition
 from tests.factories.access import make_user
+from tests.factories.billing import RATES, bill, billing_team
 from tests.factories.orders import make_entity, orders_team
 
 FIRST, LAST = dt.date(2026, 8, 1), dt.date(2027, 10, 1)
@@ -63,7 +67,52 @@ def make_books(entity: str = "US") -> Books:
             ],
             ignore_conflicts=True,
         )
+        if not TaxRate.objects.exists():
+            TaxRate.objects.bulk_create(
+                TaxRate(
+                    country=country,
+                    region=region,
+                    category=category,
+                    name=name,
+                    rate=Decimal(rate),
+                    effective_from=dt.date(2020, 1, 1),
+                )
+                for country, region, category, name, rate in RATES
+            )
     return books
+
+
+def invoice(books: Books, through: str, issue_on: str = "") -> BillRun:
+    """Bill everything due before `through`, post it and deliver the events."""
+    run = bill(
+        billing_team(),
+        dt.date.fromisoformat(through),
+        entity=books.entity.code,
+        issue_on=dt.date.fromisoformat(issue_on) if issue_on else None,
+    )
+    deliver()
+    return run
+
+
+def use(books: Books, customer: Customer, tokens: str, on: str, event_id: str = "") -> None:
+    """Metered tokens of a customer on a day, through the real intake."""
+    dimensions.forget()
+    actor = orders_team("usage-team", "billing.usage.ingest")
+    outcomes = metering.ingest_events(
+        "gateway",
+        [
+            {
+                "id": event_id or f"{customer.number}-{on}-{tokens}",
+                "customer": customer.number,
+                "meter": "tokens",
+                "time": f"{on}T12:00:00Z",
+                "quantity": tokens,
+            }
+        ],
+        actor=actor,
+        as_of=dt.datetime.fromisoformat(f"{on}T13:00:00+00:00"),
+    )
+    assert sum(o.accepted for o in outcomes) == 1, outcomes
 
 
 def make_rates(from_currency: str, to_currency: str, rates: dict[str, str]) -> None:

@@ -85,7 +85,9 @@ def test_service_without_end_is_earned_as_charged(books, customer):
 
 
 def test_every_version_allocates_its_whole_price(books, customer):
-    make_order(books.team, customer, [line("SEATS", 10), line("PLATFORM"), line("ONBOARDING")], state="active")
+    make_order(
+        books.team, customer, [line("SEATS", 10), line("PLATFORM"), line("ONBOARDING")], state="active"
+    )
     deliver()
 
     for version in ContractVersion.objects.all():
