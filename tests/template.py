@@ -22,7 +22,7 @@ from o2c.runtime import home
 
 PREFIX = "o2c_template_"
 KEEP = 3
-PARTS = ("migrations", "models", "models.py", "triggers.py", "duties.py", "audit", "access", "seeds")
+PARTS = ("migrations", "models", "models.py", "triggers.py", "guards.py", "duties.py", "audit", "access", "seeds")
 
 
 def fingerprint() -> str:
