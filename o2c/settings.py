@@ -211,7 +211,7 @@ SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 if PRODUCTION:
     SECURE_SSL_REDIRECT = env.bool("O2C_SSL_REDIRECT", default=True)
-    SECURE_REDIRECT_EXEMPT = [r"^health/live$"]
+    SECURE_REDIRECT_EXEMPT = [r"^health/(live|ready)$"]
     SECURE_HSTS_SECONDS = env.int("O2C_HSTS_SECONDS", default=365 * 24 * 3600)
     SECURE_HSTS_INCLUDE_SUBDOMAINS = True
     SECURE_HSTS_PRELOAD = True
