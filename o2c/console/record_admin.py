@@ -42,7 +42,7 @@ from functools import cached_property
 from typing import Any
 
 from django.db import models
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.urls import URLPattern, path
 from simple_history.admin import SimpleHistoryAdmin
 from unfold.admin import ModelAdmin
@@ -255,7 +255,9 @@ class RecordAdmin(editing.EditingMixin, SimpleHistoryAdmin, ModelAdmin):
         """The object page; with ?edit=1, or on POST, the form of the declared editable fields."""
         from o2c.console.object_page import object_page
 
-        if object_id is not None and request.method == "GET" and "edit" not in request.GET:
+        if request.method not in ("GET", "HEAD", "POST"):
+            return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
+        if object_id is not None and request.method != "POST" and "edit" not in request.GET:
             return object_page(self, request, object_id)
         return super().changeform_view(request, object_id, form_url, extra_context)
 

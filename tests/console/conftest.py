@@ -29,7 +29,7 @@ def _no_kept_figures() -> None:
 
 @pytest.fixture
 def signed_in(db: None) -> SignIn:
-    """signed_in("controller") → a client with a person of these roles signed in; `client.person` is the user."""
+    """signed_in("controller") → a client with such a person signed in; `client.person` is the user."""
 
     def sign_in(*roles: str, username: str = "", enforce_csrf: bool = False) -> Client:
         name = username or "-".join(roles).replace("_", "-") or "nobody"

@@ -19,7 +19,9 @@ def states() -> list[str]:
     return list(Delivery.objects.order_by("pk").values_list("state", flat=True))
 
 
-def test_the_menu_of_the_list_leads_to_a_preview_that_changes_nothing(signed_in: SignIn, maker: Actor) -> None:
+def test_the_menu_of_the_list_leads_to_a_preview_that_changes_nothing(
+    signed_in: SignIn, maker: Actor
+) -> None:
     made = deliveries(["stuck", "done", "stuck"], maker)
     client = signed_in("admin")
 

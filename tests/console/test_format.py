@@ -64,7 +64,9 @@ def test_text_is_escaped_wherever_it_is_shown() -> None:
 
 
 def test_a_bar_chart_begins_at_zero_and_carries_its_figures_as_text() -> None:
-    data = ChartData(labels=["Aug", "Sep"], series=[Series("Billed", [Decimal("100"), Decimal("50")])], unit="USD")
+    data = ChartData(
+        labels=["Aug", "Sep"], series=[Series("Billed", [Decimal("100"), Decimal("50")])], unit="USD"
+    )
 
     picture = charts.svg(Chart("x", "Billed", data=lambda: data), data)
 

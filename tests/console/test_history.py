@@ -1,0 +1,87 @@
+"""Versions side by side, and the record as it was."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from django.urls import reverse
+from django.utils.http import urlencode
+
+from o2c.actor import Actor
+from o2c.ledger import services
+from o2c.ledger.models import LegalEntity
+from tests.console.conftest import SignIn
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def moved(entity: LegalEntity, maker: Actor) -> LegalEntity:
+    """Boston, then Chicago, then Denver; made in one transaction, so the versions are told apart by id."""
+    services.save_entity("US", actor=maker, reason="first move", city="Chicago")
+    return services.save_entity("US", actor=maker, reason="second move", city="Denver")
+
+
+def url(entity: LegalEntity, page: str) -> str:
+    return reverse(f"admin:ledger_legalentity_{page}", args=(entity.pk,))
+
+
+def test_each_version_shows_before_and_after(signed_in: SignIn, moved: LegalEntity) -> None:
+    page = signed_in("auditor").get(url(moved, "history")).content.decode()
+
+    newest, older, created = page.split("o-version")[1:4]
+    assert "<del>Chicago</del>" in newest
+    assert "<ins>Denver</ins>" in newest
+    assert "“second move”" in newest
+    assert "<del>Boston</del>" in older
+    assert "Created" in created
+    assert "<ins>Northwind, Inc.</ins>" in created
+
+
+def test_the_oldest_version_of_a_page_is_compared_with_the_one_before_it(
+    signed_in: SignIn, moved: LegalEntity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from o2c.console import history_views
+
+    monkeypatch.setattr(history_views, "PER_PAGE", 1)
+
+    page = signed_in("auditor").get(f"{url(moved, 'history')}?p=2").content.decode()
+
+    assert page.count("o-version") == 1
+    assert "<del>Boston</del>" in page
+    assert "<ins>Chicago</ins>" in page
+
+
+def test_as_it_was_stands_beside_as_it_is(signed_in: SignIn, moved: LegalEntity) -> None:
+    later = (moved.history.latest().history_date + dt.timedelta(seconds=1)).isoformat()
+
+    page = signed_in("auditor").get(f"{url(moved, 'as_of')}?{urlencode({'at': later})}").content.decode()
+
+    assert "Denver" in page
+    assert "o-changed" not in page
+
+
+def test_before_it_was_made_it_did_not_exist(signed_in: SignIn, moved: LegalEntity) -> None:
+    page = signed_in("auditor").get(f"{url(moved, 'as_of')}?at=2020-01-01").content.decode()
+
+    assert "It didn't exist then" in page or "It didn&#x27;t exist then" in page
+
+
+def test_a_moment_that_cannot_be_read_is_explained(signed_in: SignIn, moved: LegalEntity) -> None:
+    page = signed_in("auditor").get(f"{url(moved, 'as_of')}?at=last+tuesday").content.decode()
+
+    assert "Write a moment as 2026-08-31" in page
+
+
+def test_the_whole_timeline_filters_by_kind(signed_in: SignIn, moved: LegalEntity) -> None:
+    client = signed_in("auditor")
+
+    changes = client.get(f"{url(moved, 'timeline')}?kind=change").content.decode()
+    events = client.get(
+        f"{url(moved, 'timeline')}?kind=event", headers={"HX-Request": "true"}
+    ).content.decode()
+
+    assert "second move" in changes
+    assert "second move" not in events
+    assert "<html" not in events
