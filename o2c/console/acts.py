@@ -20,7 +20,8 @@ from django.db import models
 from django.http import HttpRequest
 from unfold.widgets import UnfoldAdminTextareaWidget
 
-from o2c.actor import Actor, acting
+from o2c.actor import acting
+from o2c.console.permissions import actor as actor_of
 from o2c.console.permissions import holds
 from o2c.errors import DomainError, NotAuthorised
 from o2c.states import explain, transitions_of
@@ -139,7 +140,7 @@ def call(
 
     The outer acting() makes act and service one transaction, with the request's id on every row of history.
     """
-    actor = Actor.of(request.user)
+    actor = actor_of(request)
     with acting(actor, reason=reason, request_id=request_id_of(request)):
         return resolve(service)(*args, actor=actor, reason=reason, **values)
 

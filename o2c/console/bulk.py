@@ -135,8 +135,7 @@ def _perform(
         why = _attempt(lambda: call(act.bulk_service, (pks,), request, reason, values))
         return [Row(obj, why, _amount(admin, obj)) for obj in objs]
     return [
-        Row(obj, _attempt(lambda obj=obj: act.perform(obj, request, fields)), _amount(admin, obj))
-        for obj in objs
+        Row(obj, _attempt(partial(act.perform, obj, request, fields)), _amount(admin, obj)) for obj in objs
     ]
 
 

@@ -12,8 +12,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from unfold.widgets import UnfoldAdminTextareaWidget
 
-from o2c.actor import Actor, acting
+from o2c.actor import acting
 from o2c.console.acts import MAX_REASON, REFUSALS, readable, request_id_of
+from o2c.console.permissions import actor
 
 if TYPE_CHECKING:
     from unfold.admin import ModelAdmin as Base
@@ -63,7 +64,7 @@ class EditingMixin(Base):
             return super().changeform_view(request, *args, **kwargs)  # type: ignore[no-any-return]
         reason = request.POST.get(REASON, "")[:MAX_REASON]
         try:
-            with acting(Actor.of(request.user), reason=reason, request_id=request_id_of(request)):
+            with acting(actor(request), reason=reason, request_id=request_id_of(request)):
                 return super().changeform_view(request, *args, **kwargs)  # type: ignore[no-any-return]
         except REFUSALS as error:
             messages.error(request, readable(error))

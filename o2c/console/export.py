@@ -28,11 +28,11 @@ from xlsxwriter.utility import xl_col_to_name
 
 from o2c import clock
 from o2c import money as o2c_money
-from o2c.actor import Actor, acting
+from o2c.actor import acting
 from o2c.console import format as fmt
 from o2c.console.acts import request_id_of
 from o2c.console.models import ExportEvent
-from o2c.console.permissions import holds
+from o2c.console.permissions import actor, holds, person
 
 DUTY = "console.list.export"
 LIMIT = 100_000
@@ -81,9 +81,9 @@ def export(request: HttpRequest, *, admin: Any) -> HttpResponse:
 
 
 def _record(request: HttpRequest, admin: Any, title: str, name: str, content: bytes, count: int) -> None:
-    with acting(Actor.of(request.user), reason=f"export of {title}", request_id=request_id_of(request)):
+    with acting(actor(request), reason=f"export of {title}", request_id=request_id_of(request)):
         ExportEvent.objects.create(
-            user=request.user,
+            user=person(request),
             model=admin.model._meta.label_lower,
             title=title,
             filters=request.GET.urlencode(),

@@ -290,7 +290,7 @@ def _loaded(obj: Any, name: str) -> bool:
     except FieldDoesNotExist:
         return hasattr(obj, name)
     if field.is_relation:
-        return bool(field.many_to_one or field.one_to_one) and field.is_cached(obj)
+        return isinstance(field, models.ForeignKey) and field.is_cached(obj)
     return True
 
 
@@ -301,9 +301,7 @@ def hidden(field: models.Field[Any, Any]) -> bool:
 
 def value_of(obj: models.Model, field: models.Field[Any, Any]) -> SafeString:
     """A field of a record as a page shows it, by the kind of the field."""
-    value = (
-        getattr(obj, field.name) if not field.is_relation or field.is_cached(obj) else _related(obj, field)
-    )
+    value = getattr(obj, field.name) if not field.is_relation else _related(obj, field)
     return show(value, field=field, obj=obj)
 
 

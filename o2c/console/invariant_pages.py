@@ -12,8 +12,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from o2c.actor import Actor
-from o2c.console.permissions import holds
+from o2c.console.permissions import actor, holds
 from o2c.invariants import all_invariants, services
 from o2c.invariants.models import InvariantResult, InvariantRun
 
@@ -56,9 +55,7 @@ def run(request: HttpRequest) -> HttpResponse:
     code = request.POST.get("code", "")
     if not holds(request.user, services.DUTY):
         raise PermissionDenied(f"Running the checks needs the duty {services.DUTY}.")
-    done = services.run(
-        actor=Actor.of(request.user), codes=[code] if code else None, reason="asked on the page"
-    )
+    done = services.run(actor=actor(request), codes=[code] if code else None, reason="asked on the page")
     if done.failing:
         messages.error(request, f"{done.failing} of {done.checked} checks fail.")
     else:

@@ -33,7 +33,8 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         return []
     groups: dict[str, list[dict[str, Any]]] = {area: [] for area in AREAS}
     acting_in: set[str] = set()
-    for model, admin in django_admin.site._registry.items():
+    registered: dict[Any, Any] = dict(django_admin.site._registry)
+    for model, admin in registered.items():
         area = getattr(admin, "area", "")
         if not area or not admin.in_sidebar or not admin.has_view_permission(request):
             continue

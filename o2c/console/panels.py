@@ -118,7 +118,7 @@ class Panel:
 
     title: str
     rows: QuerySet[Any] | Iterable[Any]
-    columns: Sequence[str | Column]
+    columns: Sequence[Any]  # names and Columns
     empty: str = "Nothing here yet."
     href: str = ""
     limit: int = PANEL_ROWS
@@ -191,7 +191,7 @@ class Panel:
                 cells.append(Cell(fmt.show("Total") if position == 0 else SafeString("")))
                 continue
             values = [column.raw(row) for row in self.fetch()]
-            total = sum((v for v in values if isinstance(v, Decimal | int)), Decimal(0))
+            total = sum((Decimal(v) for v in values if isinstance(v, Decimal | int)), Decimal(0))
             currencies = {self._currency(column, row) for row in self.fetch()}
             one = currencies.pop() if len(currencies) == 1 else ""
             cells.append(Cell(fmt.money(total, one) if not currencies else fmt.DASH, numeric=True))

@@ -8,13 +8,26 @@ decides what a page shows.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
+
+from django.http import HttpRequest
 
 from o2c.access import duties_of
 from o2c.access.authorise import in_force
+from o2c.access.models import User
+from o2c.actor import Actor
 
 _DUTIES = "_console_duties"
 _ROLES = "_console_roles"
+
+
+def person(request: HttpRequest) -> User:
+    """Who is signed in. Every page of the admin site has seen to it that somebody is."""
+    return cast(User, request.user)
+
+
+def actor(request: HttpRequest) -> Actor:
+    return Actor.of(person(request))
 
 
 def duties(user: Any) -> frozenset[str]:

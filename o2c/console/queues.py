@@ -128,7 +128,7 @@ def queue_page(request: HttpRequest, code: str) -> HttpResponse:
     site = django_admin.site
     rows = _sorted(queue, queue.rows(request.user), request.GET.get("sort", ""))
     page = Paginator(rows, PER_PAGE).get_page(request.GET.get("p"))
-    record_admin = site._registry.get(rows.model)
+    record_admin: Any = site._registry.get(rows.model)
     columns = [_heading(rows.model, name) for name in queue.columns]
     context = {
         **site.each_context(request),

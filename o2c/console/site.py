@@ -11,9 +11,9 @@ from django.urls import URLPattern, path
 from unfold.dataclasses import SearchResult
 from unfold.sites import UnfoldAdminSite
 
-from o2c.actor import Actor, acting
+from o2c.actor import acting
 from o2c.console import find, home, invariant_pages, queues
-from o2c.console.permissions import roles
+from o2c.console.permissions import actor, roles
 
 
 class ConsoleSite(UnfoldAdminSite):
@@ -46,7 +46,7 @@ class ConsoleSite(UnfoldAdminSite):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """As oneself: a person is a controlled row, and its change needs an actor."""
-        with acting(Actor.of(request.user), reason="own password"):
+        with acting(actor(request), reason="own password"):
             return super().password_change(request, extra_context)
 
     def search(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:

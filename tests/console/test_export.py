@@ -126,7 +126,7 @@ def test_too_many_rows_are_refused_with_a_hint(
 def test_the_read_me_sheet_says_what_the_file_is(signed_in: SignIn, rates: None) -> None:
     response = signed_in("auditor", username="audrey").post(f"{URL}?from_currency__exact=USD")
 
-    facts = dict(opened(response.content)["Read me"].values)
+    facts = {row[0]: row[1] for row in opened(response.content)["Read me"].values}
     assert facts["Filter"] == "from_currency__exact=USD"
     assert facts["Taken by"] == "audrey"
     assert facts["Rows"] == "1"

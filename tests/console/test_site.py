@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory, override_settings
 from django.urls import path, reverse
 
@@ -86,7 +87,7 @@ def test_a_forbidden_page_names_the_duty(signed_in: SignIn) -> None:
     assert "invariants.read" in response.content.decode()
 
 
-def boom(request: object) -> None:
+def boom(request: HttpRequest) -> HttpResponse:
     raise RuntimeError("secret detail")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin
@@ -107,7 +108,16 @@ class UserAdmin(RecordAdmin):
         ("Person", {"fields": ["username", "display_name", "email", "is_active"]}),
         ("Sign-in", {"fields": ["date_joined", "password_changed_at"]}),
     ]
-    exclude = ("is_superuser", "is_staff", "first_name", "last_name", "owner", "purpose", "kind", "id")
+    exclude: Sequence[str] = (
+        "is_superuser",
+        "is_staff",
+        "first_name",
+        "last_name",
+        "owner",
+        "purpose",
+        "kind",
+        "id",
+    )
     acts = [
         GRANT,
         Act(
