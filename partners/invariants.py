@@ -96,8 +96,9 @@ def payment_proof() -> str:
 def no_own_dunning() -> str:
     return """
         SELECT n.id, i.number
-        FROM billing_dunningnotice n JOIN billing_invoice i ON i.id = n.invoice_id
-        WHERE i.channel = 'aws'
+        FROM billing_dunningnotice n
+        JOIN billing_invoice i ON i.customer_id = n.customer_id AND i.channel = 'aws'
+        WHERE strpos(n.invoices::text, '"' || i.number || '"') > 0
     """
 
 

@@ -7,7 +7,7 @@ channel aws has debited the receivable (billing), and the reconciliation compare
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -66,7 +66,7 @@ def rule_for(action: str, transaction_type: str, balance_impacting: bool) -> Rul
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """Part of an amount that belongs to one agreement's customer. `amount` has the seller's sign."""
+    """Part of a posting against the receivable: positive lowers it, negative raises it."""
 
     amount: Decimal
     party_id: int | None
@@ -84,31 +84,32 @@ def side(account: str, amount: Decimal, party_id: int | None = None, reference: 
     )
 
 
-def billed_entry(posting: SettlementPosting, rule: Rule, share: Share) -> ledger.Entry:
-    """Fee, tax or adjustment: a positive amount raises the receivable, a negative one lowers it."""
-    return _entry(
-        posting,
-        rule,
-        [side(RECEIVABLE, share.amount, share.party_id, share.reference), side(rule.counter, -share.amount)],
-    )
-
-
-def payment_entry(posting: SettlementPosting, rule: Rule, shares: Iterable[Share]) -> ledger.Entry:
-    """A payment (positive) or its return (negative): cash against the receivable of each agreement it
-    settles.
-
-    `shares` are what the payment's lines settle. AWS's documented penny between payment and lines is
-    rounding; a larger difference stays on the receivable without a customer, where its break points.
-    """
-    settled: dict[tuple[int | None, str], Decimal] = defaultdict(Decimal)
+def _receivable(shares: Iterable[Share]) -> list[ledger.Line]:
+    """One line per customer and reference."""
+    totals: dict[tuple[int | None, str], Decimal] = defaultdict(Decimal)
     for share in shares:
-        settled[share.party_id, share.reference] += share.amount
-    gap = posting.amount - sum(settled.values(), ZERO)
-    lines = [side(rule.counter, posting.amount)]
-    lines += [side(RECEIVABLE, -amount, party, reference) for (party, reference), amount in settled.items()]
+        totals[share.party_id, share.reference] += share.amount
+    return [
+        side(RECEIVABLE, -amount, party, reference) for (party, reference), amount in totals.items() if amount
+    ]
+
+
+def billed_entry(posting: SettlementPosting, rule: Rule, shares: Iterable[Share]) -> ledger.Entry:
+    """Fee, tax or adjustment: a positive amount raises the receivable, a negative one lowers it."""
+    return _entry(posting, rule, [side(rule.counter, -posting.amount), *_receivable(shares)])
+
+
+def payment_entry(posting: SettlementPosting, rule: Rule, shares: Sequence[Share]) -> ledger.Entry:
+    """A payment (positive) or its return (negative): cash against the receivable of what it settles.
+
+    AWS's documented penny between payment and lines is rounding; a larger difference stays on the
+    receivable without a customer, where its break points.
+    """
+    gap = posting.amount - sum((share.amount for share in shares), ZERO)
+    lines = [side(rule.counter, posting.amount), *_receivable(shares)]
     if gap:
         lines.append(side(ROUNDING if abs(gap) <= PENNY else RECEIVABLE, -gap))
-    return _entry(posting, rule, [line for line in lines if line.debit or line.credit])
+    return _entry(posting, rule, lines)
 
 
 def write_off_entry(row: Break, on: date) -> ledger.Entry:

@@ -4,6 +4,8 @@ Import by header name: a missing documented column refuses the file, an added on
 History columns are absent from some documented files; the file's snapshot time then stands in for them.
 """
 
+from __future__ import annotations
+
 import csv
 import hashlib
 import io

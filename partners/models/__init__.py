@@ -5,7 +5,7 @@ from partners.models.breaks import Break, ReconciliationRun
 from partners.models.channels import Channel
 from partners.models.feeds import BillingEvent, FeedException, FeedFile, FeedRow
 from partners.models.metering import MeteringBatch, MeteringRecord, MeteringResult
-from partners.models.settlements import SettlementPosting
+from partners.models.settlements import SettlementPosting, SettlementShare
 
 __all__ = [
     "AgreementDimension",
@@ -23,4 +23,5 @@ __all__ = [
     "ReconciliationRun",
     "Registration",
     "SettlementPosting",
+    "SettlementShare",
 ]

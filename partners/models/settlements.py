@@ -40,3 +40,25 @@ class SettlementPosting(AppendOnly):
     def event_key(self) -> str:
         """The ledger's key of this posting."""
         return f"aws:{self.channel_id}:{self.sequence}:{self.billing_event_id}"[:80]
+
+
+class SettlementShare(AppendOnly):
+    """Part of a posting: what it settles of one invoice of ours, or, without one, of the agreement's
+    account.
+    """
+
+    posting = models.ForeignKey(SettlementPosting, on_delete=models.PROTECT, related_name="shares")
+    agreement = models.ForeignKey(
+        "partners.AwsAgreement", null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    invoice = models.ForeignKey("billing.Invoice", null=True, on_delete=models.PROTECT, related_name="+")
+    application = models.OneToOneField(
+        "billing.Application", null=True, on_delete=models.PROTECT, related_name="marketplace_share"
+    )
+    amount = AmountField(help_text="Positive lowers what AWS owes us, negative raises it.")
+
+    class Meta:
+        ordering = ("pk",)
+
+    def __str__(self) -> str:
+        return f"{self.amount} of {self.invoice_id or self.agreement_id}"

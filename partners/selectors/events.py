@@ -1,4 +1,7 @@
-"""Billing events as they stand: newest version of each, with the agreement and our invoice they belong to."""
+"""Billing events as they stand: newest version of each, with the agreement and order they belong to.
+
+An event that AWS deleted stands at zero, so that what was posted for it is taken back.
+"""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -15,7 +18,7 @@ WITH newest AS (
   FROM partners_billingevent e
   WHERE e.channel_id = %(channel)s AND e.update_date <= coalesce(%(known_at)s, 'infinity'::timestamptz)
   ORDER BY e.billing_event_id, e.update_date DESC, e.id DESC
-), current AS (SELECT * FROM newest WHERE NOT deleted),
+), current AS (SELECT * FROM newest),
 named AS (
   SELECT c.id, coalesce(by_ref.agreement_id, by_account.agreement_id) AS agreement_id
   FROM current c
@@ -36,7 +39,8 @@ named AS (
     ORDER BY i.id DESC LIMIT 1
   ) by_account ON true
 )
-SELECT c.id, c.billing_event_id, c.action, c.transaction_type, c.amount, c.currency, c.parent_id,
+SELECT c.id, c.billing_event_id, c.action, c.transaction_type,
+       CASE WHEN c.deleted THEN 0 ELSE c.amount END, c.currency, c.parent_id,
        c.disbursement_id, c.balance_impacting,
        CASE WHEN c.action = 'DISBURSED' THEN p.buyer_invoice_id ELSE c.buyer_invoice_id END,
        c.invoiced_at, c.due_at, c.usage_from, c.usage_to, c.acted_at, c.bank_trace_id,

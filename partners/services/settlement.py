@@ -2,16 +2,19 @@
 
 What should have been posted for an event (its newest version) minus what has been posted for it. Importing
 a feed again, or running this twice, posts nothing; a correction of AWS posts its difference in an open
-period.
+period. What concerns an invoice of ours settles it in billing in the same transaction, so that the invoice's
+open amount is what AWS still owes for it.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
 from django.db.models import Max, Sum
 
+from billing.services import marketplace
 from o2c import ledger, locks, outbox
 from o2c.access import require
 from o2c.actor import Actor, acting
@@ -19,10 +22,22 @@ from o2c.ledger.models import AccountingPeriod
 from o2c.money import quantize
 from partners import events, postings
 from partners.domain.balance import is_payment
-from partners.models import Channel, SettlementPosting
+from partners.models import Channel, SettlementPosting, SettlementShare
 from partners.selectors.events import CurrentEvent, current, own_invoices
+from partners.services.settlement_shares import Allocator, Target
 
 ZERO = Decimal(0)
+FIRST_SEQUENCE = 1
+
+
+@dataclass
+class Fresh:
+    """An event with something to post: its rule, the posting, and what it settles."""
+
+    event: CurrentEvent
+    rule: postings.Rule
+    posting: SettlementPosting
+    targets: list[Target] = field(default_factory=list)
 
 
 def post(channel: Channel, *, as_of: date, actor: Actor, reason: str = "") -> int:
@@ -34,30 +49,41 @@ def post(channel: Channel, *, as_of: date, actor: Actor, reason: str = "") -> in
         locks.row(Channel, channel.pk)
         require(actor, "partners.settlement.post", record=channel.name)
         known = [event for event in current(channel.pk) if event.acted_on <= as_of]
-        done = _posted(channel)
-        fresh: list[tuple[CurrentEvent, postings.Rule, SettlementPosting]] = []
-        days = _PostingDays(as_of)
-        for event in known:
-            rule = postings.rule_for(event.action, event.transaction_type, event.balance_impacting)
-            if rule is None or (event.agreement_id is None and not is_payment(event.transaction_type)):
-                continue
-            # Rounding: feeds carry up to eight decimals, journals whole minor units.
-            amount = quantize(event.amount, event.currency)
-            posted, sequence = done.get(event.event_id, (ZERO, 0))
-            if amount != posted:
-                fresh.append(
-                    (event, rule, _posting(channel, event, rule, amount - posted, sequence + 1, days))
-                )
-        SettlementPosting.objects.bulk_create(posting for _event, _rule, posting in fresh)
-        shares = _shares(known, [event for event, _rule, _posting in fresh])
-        written = ledger.post([_entry(event, rule, posting, shares) for event, rule, posting in fresh])
-        if fresh:
-            outbox.publish(
-                type=events.SETTLEMENT_POSTED,
-                aggregate=f"partners.channel:{channel.pk}",
-                payload={"channel": channel.code, "journals": written, "as_of": as_of.isoformat()},
-            )
+        fresh = _fresh(channel, known, as_of)
+        if not fresh:
+            return 0
+        SettlementPosting.objects.bulk_create(item.posting for item in fresh)
+        invoices = _invoices(known)
+        allocator = Allocator(known, invoices, marketplace.open_amounts(sorted(set(invoices.values()))))
+        for item in fresh:
+            item.targets = allocator.targets(item.event, item.posting)
+            _settle(item, actor)
+        written = ledger.post([_entry(item) for item in fresh])
+        outbox.publish(
+            type=events.SETTLEMENT_POSTED,
+            aggregate=f"partners.channel:{channel.pk}",
+            payload={"channel": channel.code, "journals": written, "as_of": as_of.isoformat()},
+        )
         return written
+
+
+def _fresh(channel: Channel, known: Sequence[CurrentEvent], as_of: date) -> list[Fresh]:
+    """Events whose newest amount is not what was posted, oldest first; bills before payments of a day."""
+    done = _posted(channel)
+    days = _PostingDays(as_of)
+    fresh = []
+    for event in known:
+        rule = postings.rule_for(event.action, event.transaction_type, event.balance_impacting)
+        if rule is None or (event.agreement_id is None and not is_payment(event.transaction_type)):
+            continue
+        # Rounding: feeds carry up to eight decimals, journals whole minor units.
+        amount = quantize(event.amount, event.currency)
+        posted, sequence = done.get(event.event_id, (ZERO, 0))
+        if amount != posted:
+            fresh.append(
+                Fresh(event, rule, _posting(channel, event, rule, amount - posted, sequence + 1, days))
+            )
+    return sorted(fresh, key=lambda item: (item.event.acted_at, item.event.action == "DISBURSED"))
 
 
 def _posted(channel: Channel) -> dict[str, tuple[Decimal, int]]:
@@ -108,49 +134,55 @@ def _posting(
     )
 
 
-def _shares(known: Sequence[CurrentEvent], fresh: Sequence[CurrentEvent]) -> dict[str, list[postings.Share]]:
-    """Per payment, what its lines settle: the buyer's price against our invoice, the rest against the
-    agreement.
-    """
-    wanted = {event.event_id for event in fresh if event.transaction_type == "DISBURSEMENT"}
-    wanted |= {event.parent_id for event in fresh if event.transaction_type == "DISBURSEMENT_FAILURE"}
-    lines = [
-        event
-        for event in known
-        if event.action == "DISBURSED"
-        and not is_payment(event.transaction_type)
-        and event.disbursement_id in wanted
+def _invoices(known: Iterable[CurrentEvent]) -> dict[tuple[int, str], int]:
+    """Our invoice of each order and usage month."""
+    orders = sorted({event.order_id for event in known if event.order_id is not None})
+    return {(own.order_id, own.month): own.pk for own in own_invoices(orders) if own.kind == "invoice"}
+
+
+def _settle(item: Fresh, actor: Actor) -> None:
+    """Tell billing what the targets settle, and keep the shares with billing's applications."""
+    posting = item.posting
+    note = f"{item.rule.memo} {posting.billing_event_id}"
+    settled = [target for target in item.targets if target.invoice_id is not None]
+    if item.event.transaction_type == "DISBURSEMENT_FAILURE":
+        undone = SettlementShare.objects.filter(
+            posting__channel_id=posting.channel_id,
+            posting__billing_event_id=item.event.parent_id,
+            application__isnull=False,
+        ).values_list("application_id", flat=True)
+        made = marketplace.unsettle(list(undone), on=posting.posted_on, note=note, actor=actor)
+    elif settled:
+        parts = [(target.invoice_id, target.amount) for target in settled if target.invoice_id is not None]
+        made = marketplace.settle(parts, applied_on=posting.posted_on, note=note, actor=actor)
+    else:
+        made = []
+    by_invoice: dict[int, list[int]] = defaultdict(list)
+    for application in made:
+        by_invoice[application.invoice_id].append(application.pk)
+    SettlementShare.objects.bulk_create(
+        SettlementShare(
+            posting=posting,
+            agreement_id=target.agreement_id,
+            invoice_id=target.invoice_id,
+            application_id=by_invoice[target.invoice_id].pop(0) if target.invoice_id else None,
+            amount=target.amount,
+        )
+        for target in item.targets
+    )
+
+
+def _entry(item: Fresh) -> ledger.Entry:
+    shares = [
+        postings.Share(
+            target.amount,
+            target.customer_id,
+            f"billing.invoice:{target.invoice_id}"
+            if target.invoice_id
+            else postings.reference(target.agreement_id),
+        )
+        for target in item.targets
     ]
-    by_id = {event.event_id: event for event in known}
-    orders = sorted({line.order_id for line in lines if line.order_id is not None})
-    invoices = {(own.order_id, own.month): own.pk for own in own_invoices(orders) if own.kind == "invoice"}
-    shares: dict[str, list[postings.Share]] = defaultdict(list)
-    for line in lines:
-        parent = by_id.get(line.parent_id)
-        invoice_id = None
-        if line.transaction_type == "SELLER_REV_SHARE" and parent is not None and line.order_id is not None:
-            invoice_id = invoices.get((line.order_id, parent.month))
-        about = f"billing.invoice:{invoice_id}" if invoice_id else postings.reference(line.agreement_id)
-        amount = -quantize(line.amount, line.currency)
-        shares[line.disbursement_id].append(postings.Share(amount, line.customer_id, about))
-    return shares
-
-
-def _entry(
-    event: CurrentEvent,
-    rule: postings.Rule,
-    posting: SettlementPosting,
-    shares: dict[str, list[postings.Share]],
-) -> ledger.Entry:
-    if event.transaction_type == "DISBURSEMENT_FAILURE":
-        returned = [
-            postings.Share(-share.amount, share.party_id, share.reference)
-            for share in shares[event.parent_id]
-        ]
-        return postings.payment_entry(posting, rule, returned)
-    if event.transaction_type == "DISBURSEMENT":
-        # A corrected payment posts its difference without lines: its lines were settled the first time.
-        lines = shares[event.event_id] if posting.sequence == 1 else []
-        return postings.payment_entry(posting, rule, lines)
-    share = postings.Share(posting.amount, event.customer_id, postings.reference(event.agreement_id))
-    return postings.billed_entry(posting, rule, share)
+    if is_payment(item.event.transaction_type):
+        return postings.payment_entry(item.posting, item.rule, shares)
+    return postings.billed_entry(item.posting, item.rule, shares)

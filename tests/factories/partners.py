@@ -8,29 +8,32 @@ with fake_aws(shop) as aws: ...                    # the service on a loopback s
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from billing.models import UsageDimensions, UsageHour
+from billing.models import Invoice, UsageDimensions, UsageHour
 from o2c.access.models import Role, User
 from o2c.actor import Actor, acting
 from o2c.ledger import services as books
 from o2c.ledger.models import AccountingPeriod
-from o2c.periods import month_of
+from o2c.periods import add_months, month_of
 from orders import duties as orders_duties
 from orders.models import Order, OrderLine
 from partners import duties as partners_duties
 from partners.aws.client import BotoMetering
+from partners.aws.demo_feed import Contract, feed_of, generate
 from partners.aws.fake import Buyer
 from partners.aws.fake_server import FakeServer, running
-from partners.models import AwsAgreement, Channel
+from partners.models import AwsAgreement, Channel, FeedFile
 from partners.services import agreements, channels
 from partners.services.agreements import DimensionInput, IdentityTuple
+from partners.services.feeds import import_text
 from tests.factories.access import make_role, make_user
+from tests.factories.billing import bill, billing_team
 from tests.factories.orders import line, make_customer, make_entity, make_order
 
 SELLER_ACCOUNT = "111122223333"
@@ -51,7 +54,7 @@ def partner_team(username: str = "partner-team") -> Actor:
         code = f"{username}-role"
         if not Role.objects.filter(code=code).exists():
             known = {**partners_duties.DUTIES, **orders_duties.DUTIES}
-            extra = ["ledger.period.open", "ledger.entity.maintain", "partners.read", "orders.read"]
+            extra = ["ledger.period.open", "billing.marketplace.settle", "partners.read", "orders.read"]
             make_role(code, [*known, *extra])
         user = make_user(username, code)
     return Actor.of(user)
@@ -111,12 +114,20 @@ def make_channel(team: Actor) -> Channel:
 
 
 def make_shop(
-    team: Actor, number: int = 1, *, per_unit: str = "1000", rate: str = "0.0025", active: bool = True, **terms: Any
+    team: Actor,
+    number: int = 1,
+    *,
+    per_unit: str = "1000",
+    rate: str = "0.0025",
+    active: bool = True,
+    **terms: Any,
 ) -> Shop:
     """One agreement that meters tokens in units of `per_unit` at `rate` dollars a unit."""
     channel = make_channel(team)
     customer = make_customer(team, name=f"Buyer {number}")
-    order = make_order(team, customer, [line("TOKENS", timing="arrears")], state="active", terms={"channel": "aws", **terms})
+    order = make_order(
+        team, customer, [line("TOKENS", timing="arrears")], state="active", terms={"channel": "aws", **terms}
+    )
     order_line = order.lines.get()
     agreement = agreements.open_agreement(
         order.pk,
@@ -149,6 +160,42 @@ def use(shop: Shop, at: datetime, quantity: str) -> None:
             row.quantity += Decimal(quantity)
             row.event_count += 1
             row.save()
+
+
+def bill_month(shop: Shop, month: int) -> Invoice:
+    """Our own invoice of the order for a month of 2026, through a bill run released by a second person."""
+    first = datetime(2026, month, 1).date()
+    run = bill(billing_team(), add_months(first, 1))
+    return Invoice.objects.get(run=run, order=shop.order)
+
+
+def feeds(aws: Aws, shops: Sequence[Shop], as_of: datetime, **values: Any) -> dict[str, str]:
+    """The month files that AWS would have delivered by a moment, for what it metered."""
+    contracts = [
+        Contract(
+            agreement_id=shop.buyer.agreement_id,
+            account_id=shop.buyer.aws_account_id,
+            product_id=shop.buyer.product_id,
+            offer_id=shop.buyer.offer_id,
+            seller_account=SELLER_ACCOUNT,
+            currency="USD",
+            rates={row.key: row.rate for row in shop.agreement.dimensions.all()},
+            fee_rate=Decimal("0.03"),
+            **values,
+        )
+        for shop in shops
+    ]
+    return generate(aws.usage, contracts, as_of)
+
+
+def deliver(shop: Shop, files: dict[str, str], as_of: datetime) -> list[FeedFile]:
+    """Import the files as they stand at a moment."""
+    return [
+        import_text(
+            text, name=path, feed=feed_of(path), channel=shop.channel, snapshot_at=as_of, actor=shop.team
+        )
+        for path, text in sorted(files.items())
+    ]
 
 
 @dataclass

@@ -13,7 +13,9 @@ from partners.aws.fake_server import FakeServer, running
 
 NOW = datetime(2026, 8, 10, 12, 30, tzinfo=UTC)
 LICENCE = "arn:aws:license-manager:us-east-1:111122223333:license:l-1"
-BUYER = Buyer("cust1", "000000000001", LICENCE, "product1", "prod-1", "agmt-1", "offer-1", "2026-08-01T00:00:00+00:00")
+BUYER = Buyer(
+    "cust1", "000000000001", LICENCE, "product1", "prod-1", "agmt-1", "offer-1", "2026-08-01T00:00:00+00:00"
+)
 
 
 @pytest.fixture

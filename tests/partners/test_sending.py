@@ -40,7 +40,9 @@ def test_what_was_frozen_arrives_once_with_its_quantities(live_shop: Shop, aws: 
 
     assert (sent.requests, sent.accepted) == (1, 3)
     assert [(row["hour"][11:13], row["quantity"]) for row in aws.usage] == [("00", 1), ("01", 3), ("02", 0)]
-    stored = MeteringResult.objects.filter(disposition="accepted").values_list("metering_record_id", flat=True)
+    stored = MeteringResult.objects.filter(disposition="accepted").values_list(
+        "metering_record_id", flat=True
+    )
     assert set(stored) == {row["record_id"] for row in aws.usage}
 
 
@@ -116,9 +118,7 @@ def test_a_buyer_who_left_is_a_reject_with_the_money_at_risk(live_shop: Shop, aw
     use(live_shop, hour(1, 0), "400000")
     aws.server.metering.buyers.clear()
     aws.server.metering.subscribe(
-        type(live_shop.buyer)(
-            **{**vars_of(live_shop.buyer), "unsubscribed_at": hour(1, 0).isoformat()}
-        )
+        type(live_shop.buyer)(**{**vars_of(live_shop.buyer), "unsubscribed_at": hour(1, 0).isoformat()})
     )
 
     sent = meter(live_shop, aws, 1, 1)

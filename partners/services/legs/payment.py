@@ -125,7 +125,7 @@ def notices(context: Context) -> Checked:
 
 
 def _notice(event: CurrentEvent, credits: list[Decimal]) -> str:
-    if event.action not in BILLED:
+    if event.action not in BILLED or not event.amount:
         return ""
     if event.transaction_type.startswith("BALANCE_ADJUSTMENT"):
         return "BALANCE_ADJ"
