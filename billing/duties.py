@@ -62,7 +62,9 @@ COLLECTIONS = {
     "billing.dunning.maintain": "Change the levels of the dunning plan",
 }
 
-DUTIES = {**USAGE, **RUNS, **DOCUMENTS, **CASH, **DELIVERY, **COLLECTIONS}
+TOTALS = {"billing.usage.repair": "Set hourly usage totals to the sum of their events"}
+
+DUTIES = {**USAGE, **TOTALS, **RUNS, **DOCUMENTS, **CASH, **DELIVERY, **COLLECTIONS}
 
 _SENDING = [
     "billing.invoice.render",
@@ -112,6 +114,7 @@ ROLE_DUTIES = {
         "billing.invoice.void",
         "billing.credit.post",
         "billing.writeoff.post",
+        *TOTALS,
     ],
     "metering": ["billing.usage.ingest"],
     "partner_ops": ["billing.marketplace.settle"],

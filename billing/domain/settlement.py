@@ -11,6 +11,7 @@ from fractions import Fraction
 from billing.domain.charges import expected
 from billing.domain.types import Billed, Charge, ChargeLine, Key, Kind, Timeline, Usage
 from o2c.errors import InvalidInput
+from o2c.money import quantize
 
 ONE_DAY = dt.timedelta(days=1)
 ZERO = Decimal(0)
@@ -66,7 +67,7 @@ def _order(line: ChargeLine) -> tuple[int, dt.date, dt.date, int, str]:
 
 def _settle(charge: Charge, before: list[Billed]) -> ChargeLine | None:
     billed = sum((row.amount for row in before), ZERO)
-    amount = charge.amount - billed
+    amount = quantize(charge.amount - billed, charge.currency)  # exact: gives it the currency's digits
     if not amount:
         return None
     if not before:
@@ -123,7 +124,7 @@ def _take_back(before: list[Billed]) -> ChargeLine | None:
         covers_to=last.covers_from,
         due_on=first.due_on or last.covers_from,
         quantity=-_metered(before) or Fraction(first.quantity),
-        amount=-billed,
+        amount=quantize(-billed, first.currency),  # exact: gives it the currency's digits
         currency=first.currency,
         revision=last.revision + 1,
         corrects=first.id,

@@ -176,7 +176,9 @@ BILLED_COLUMNS = (
 
 
 def due(order_ids: Iterable[int], through: dt.date) -> dict[int, list[ChargeLine] | DomainError]:
-    """Expected minus billed for each order through `through` (exclusive), by order id. Six statements.
+    """Expected minus billed for each order through `through` (exclusive), by order id.
+
+    Five statements, six when some usage is not a plain sum.
 
     An order that cannot be calculated answers with its error; the others are not affected.
     """

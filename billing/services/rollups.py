@@ -75,7 +75,7 @@ def repair(*, actor: Actor, reason: str) -> int:
     with acting(actor, reason=reason):
         require(actor, "billing.usage.repair")
         with connection.cursor() as cursor:
-            # Nothing may be added while totals are set from what is there.
-            cursor.execute("LOCK TABLE billing_usageevent, billing_usagehour IN SHARE ROW EXCLUSIVE MODE")
+            # An intake that has not reached the totals yet adds to them afterwards; one that has is over.
+            cursor.execute("LOCK TABLE billing_usagehour IN SHARE ROW EXCLUSIVE MODE")
             cursor.execute(REPAIR)
             return int(cursor.rowcount)
