@@ -1,0 +1,110 @@
+"""docs/api.md is true: its calls are sent, as written, to a real server, and must be answered as written.
+
+A block marked `console` holds calls after `$` and beneath each the expected answer: its status line,
+then JSON of which every member must be there with the same value; "…" stands for anything. A comment
+`<!-- NAME = path -->` after a block keeps a value of the last answer for later calls.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import httpx
+import pytest
+
+from tests.api.docs_world import prepare
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "api.md"
+BLOCK = re.compile(r"^```console\n(.*?)^```|^<!-- (\w+) = (\S+) -->$", re.MULTILINE | re.DOTALL)
+
+
+class Step(NamedTuple):
+    """A call with its expected status and answer, or a value to keep."""
+
+    call: str = ""
+    status: int = 0
+    expected: Any = None
+    keep: str = ""
+    path: str = ""
+
+
+def steps(text: str) -> list[Step]:
+    found: list[Step] = []
+    for match in BLOCK.finditer(text):
+        if match[2]:
+            found.append(Step(keep=match[2], path=match[3]))
+            continue
+        for part in re.split(r"^\$ ", match[1], flags=re.MULTILINE)[1:]:
+            call, _, answer = re.sub(r"\\\n\s*", " ", part).partition("\n")
+            status, _, body = answer.partition("\n")
+            found.append(Step(call, int(status.split()[0]), json.loads(body) if body.strip() else None))
+    return found
+
+
+def send(call: str, values: dict[str, str]) -> httpx.Response:
+    """Carry out a curl command line: the few options that the page uses, and no other."""
+    for name, value in values.items():
+        call = call.replace(f"${name}", value)
+    words = shlex.split(call)
+    assert words[0] == "curl"
+    method, headers, body, address = "GET", {}, None, ""
+    rest = iter(words[1:])
+    for word in rest:
+        if word in ("-X", "--request"):
+            method = next(rest)
+        elif word == "-H":
+            name, _, value = next(rest).partition(":")
+            headers[name] = value.strip()
+        elif word == "--json":
+            body, method = next(rest), "POST" if method == "GET" else method
+            headers["Content-Type"] = "application/json"
+        else:
+            assert not word.startswith("-"), f"the page uses an option that the test doesn't know: {word}"
+            address = word
+    return httpx.request(method, address, headers=headers, content=body, timeout=30)
+
+
+def differences(expected: Any, actual: Any, path: str = "") -> list[str]:
+    if expected == "…":
+        return []
+    if isinstance(expected, dict) and isinstance(actual, dict):
+        return [
+            found
+            for name, value in expected.items()
+            for found in (
+                differences(value, actual[name], f"{path}.{name}")
+                if name in actual
+                else [f"{path}.{name} is missing"]
+            )
+        ]
+    if isinstance(expected, list) and isinstance(actual, list):
+        wanted = [item for item in expected if item != "…"]
+        if len(wanted) == len(expected) and len(actual) != len(expected):
+            return [f"{path} has {len(actual)} items, not {len(expected)}"]
+        pairs = enumerate(zip(wanted, actual, strict=False))
+        return [found for index, (a, b) in pairs for found in differences(a, b, f"{path}[{index}]")]
+    return [] if expected == actual else [f"{path}: {actual!r}, not {expected!r}"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_every_example_of_the_page_works_in_its_order(live_server: Any) -> None:
+    values = {"O2C": live_server.url, **prepare()}
+    answer = httpx.Response(0)
+    todo = steps(PAGE.read_text())
+    assert len([step for step in todo if step.call]) >= 3
+    for step in todo:
+        if step.keep:
+            found: Any = answer.json()
+            for part in step.path.split("."):
+                found = found[int(part)] if part.isdigit() else found[part]
+            values[step.keep] = str(found)
+            continue
+        answer = send(step.call, values)
+        told = f"{step.call}\n{answer.status_code} {answer.text}"
+        assert answer.status_code == step.status, told
+        if step.expected is not None:
+            assert differences(step.expected, answer.json()) == [], told
