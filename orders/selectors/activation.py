@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 
 from o2c.periods import Period
 from orders.domain import price_spec
@@ -33,7 +34,7 @@ def blockers_of(pks: Iterable[int]) -> dict[int, list[Blocker]]:
                 starts_on=order.starts_on,
                 ends_on=order.ends_on,
                 signed_total=order.signed_total,
-                value=values.get(pk, order.signed_total or 0),
+                value=values.get(pk, Decimal(0)),
                 lines=tuple(lines[pk]),
             )
         )

@@ -15,6 +15,7 @@ from o2c.errors import Conflict, InvalidInput, NotFound
 from orders import events
 from orders.domain.activation import summary
 from orders.models import Customer, Order, OrderLine, Segment
+from orders.salesforce.ids import eighteen
 from orders.selectors.activation import blockers_of
 from orders.services.common import BATCH, Problems, changed, move, numbered
 from orders.services.inputs import OrderInput
@@ -66,6 +67,11 @@ def _create(items: Sequence[OrderInput]) -> list[Order]:
         ends_on = term_end(item.starts_on, item.ends_on, item.term_months, path, found)
         if customer.state != Customer.State.ACTIVE:
             found.add(f"{path}customer", f"{customer} is inactive")
+        if item.salesforce_opportunity_id:
+            try:
+                eighteen(item.salesforce_opportunity_id)
+            except InvalidInput as error:
+                found.add(f"{path}salesforce_opportunity_id", error.message)
         contracts.append(Asked(path, customer, item.starts_on, ends_on, item.lines))
         columns.append(clauses(item.terms, customer, path, found))
     lines = resolve(contracts, found)
@@ -274,7 +280,9 @@ def _order(item: OrderInput, contract: Asked, terms: dict[str, Any], pk: int, nu
         ends_on=contract.ends_on,
         signed_total=item.signed_total,
         consolidation_key=item.consolidation_key,
-        salesforce_opportunity_id=item.salesforce_opportunity_id,
+        salesforce_opportunity_id=(
+            eighteen(item.salesforce_opportunity_id) if item.salesforce_opportunity_id else None
+        ),
         **terms,
     )
 
@@ -310,6 +318,6 @@ def _write_lines(pairs: Sequence[tuple[Order, Sequence[Resolved]]]) -> None:
                     )
                 )
     OrderLine.objects.bulk_create(lines, batch_size=BATCH)
-    for step in steps:
-        step.line_id = step.line.pk
+    for segment in steps:
+        segment.line_id = segment.line.pk
     Segment.objects.bulk_create(steps, batch_size=BATCH)

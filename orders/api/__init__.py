@@ -1,0 +1,1 @@
+"""The REST calls of orders: customers, orders, deals from the CRM."""
