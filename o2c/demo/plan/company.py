@@ -11,7 +11,7 @@ from random import Random
 MONTHS = (dt.date(2026, 8, 1), dt.date(2026, 9, 1), dt.date(2026, 10, 1), dt.date(2026, 11, 1))
 """First days of the months that the walk closes; the last is the first day after them."""
 
-BOOKS_FROM = dt.date(2026, 1, 1)
+BOOKS_FROM = dt.date(2026, 8, 1)
 BOOKS_UNTIL = dt.date(2027, 12, 31)
 
 ENTITIES: tuple[dict[str, str], ...] = (

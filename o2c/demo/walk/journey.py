@@ -1,0 +1,118 @@
+"""The three months in their order."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.resources import as_file, files
+from typing import Protocol
+
+from billing.services import tax
+from o2c import outbox
+from o2c.demo.plan import company
+from o2c.demo.plan.deals import DealPlan, deals
+from o2c.demo.walk import billing, books, foundation, metering, selling
+from o2c.demo.walk.cast import Cast
+from o2c.ledger.models import LegalEntity
+
+Advance = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How large the company is and how far it walks: `months` of the three, `events` in all of them."""
+
+    customers: int = 300
+    events: int = 500_000
+    months: int = 3
+    seed: int = 1
+
+    @property
+    def spans(self) -> list[tuple[dt.date, dt.date]]:
+        return list(zip(company.MONTHS, company.MONTHS[1:], strict=False))[: self.months]
+
+
+class Report(Protocol):
+    """Where the walk shows how far it is."""
+
+    def step(self, label: str, total: int | None = None) -> Advance:
+        """A step begins; call what it returns with each number of units done."""
+
+
+def begin(scale: Scale, password: str, report: Report) -> tuple[Cast, dict[str, LegalEntity], list[DealPlan]]:
+    """People, companies, catalogue and the contracts, active and provisioned."""
+    report.step("People, legal entities, rates and catalogue")
+    foundation.people(password)
+    cast = Cast.load()
+    entities = foundation.entities(cast.carla)
+    foundation.rates(cast.rosa, scale.seed)
+    with as_file(files("o2c.demo.plan") / "tax_rates.csv") as path:
+        tax.load(path, actor=cast.bea, reason=foundation.REASON)
+    selling.build_catalogue(cast)
+    plans = list(deals(scale.seed, scale.customers))
+    advance = report.step("Signed deals to active orders", len(plans))
+    selling.sell(cast, plans, advance)
+    advance(0)
+    report.step("Revenue contracts and entitlements")
+    outbox.drain()
+    return cast, entities, plans
+
+
+def month(
+    scale: Scale,
+    cast: Cast,
+    entities: dict[str, LegalEntity],
+    plans: list[DealPlan],
+    span: tuple[dt.date, dt.date],
+    report: Report,
+) -> None:
+    """One month: bill what is due on the 1st and the 16th, meter, amend, collect, close."""
+    since, until = span
+    name = f"{since:%Y-%m}"
+    middle = since.replace(day=16)
+    changes = [c for deal in plans for c in deal.amendments if since <= c.effective_on < until]
+    first = report.step(f"{name}: bill runs", 2 * len(entities))
+    for entity in entities.values():
+        billing.bill(cast, entity, since)
+        first(1)
+    selling.amend(cast, plans, since, until, report.step(f"{name}: amendments", len(changes)))
+    outbox.drain()
+    metering.meter(
+        cast, plans, seed=scale.seed, since=since, until=until, received_by=until, total=scale.events // 3,
+        advance=report.step(f"{name}: usage events", scale.events // 3),
+    )  # fmt: skip
+    for entity in entities.values():
+        billing.bill(cast, entity, middle)
+        first(1)
+    billing.deliver(report.step(f"{name}: invoices as PDF by e-mail", billing.waiting_documents()))
+    billing.collect(cast, since, until, scale.seed, report.step(f"{name}: receipts"))
+    closing = report.step(f"{name}: revenue, tie-outs, close", len(entities))
+    for entity in entities.values():
+        books.close(cast, entity, name)
+        closing(1)
+
+
+def walk(scale: Scale, password: str, report: Report) -> None:
+    """From an empty company to closed months, and the work that waits on the first day after them."""
+    cast, entities, plans = begin(scale, password, report)
+    for span in scale.spans:
+        month(scale, cast, entities, plans, span, report)
+    today = scale.spans[-1][1]
+    advance = report.step("What waits on the next morning", 2)
+    billing.dispute(cast, today)
+    advance(1)
+    billing.propose(cast, entities["US"], today)
+    advance(1)
+
+
+@contextmanager
+def quiet() -> Iterator[Report]:
+    """A report that nobody reads."""
+
+    class Quiet:
+        def step(self, label: str, total: int | None = None) -> Advance:
+            return lambda count: None
+
+    yield Quiet()
