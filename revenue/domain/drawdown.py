@@ -7,7 +7,9 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 
+from o2c.money import quantize
 from revenue.domain.allocation import split
 from revenue.domain.breakage import drawdown, expire
 
@@ -17,10 +19,14 @@ Months = dict[dt.date, Decimal]
 
 @dataclass(frozen=True, slots=True)
 class Commitment:
-    """A prepayment of `amount` for usage on [starts_on, ends_on); None: without end."""
+    """A prepayment of `amount` that covers usage worth `face`, on [starts_on, ends_on); None: without end.
+
+    9,000.00 paid for credits of 10,000.00 earns 0.90 for every 1.00 of usage at list price.
+    """
 
     line: int
     amount: Decimal
+    face: Decimal
     starts_on: dt.date
     ends_on: dt.date | None
 
@@ -47,7 +53,8 @@ def draw(
     """
     used: dict[int, Months] = {c.line: {} for c in commitments}
     beyond: dict[int, Months] = {line: {} for line in usage}
-    left = {c.line: c.amount for c in commitments}
+    left = {c.line: c.face for c in commitments}
+    earned = {c.line: ZERO for c in commitments}
     in_order = sorted(commitments, key=lambda c: (c.starts_on, c.line))
     for month in sorted({month for months in usage.values() for month in months}):
         amounts = {line: months[month] for line, months in usage.items() if month in months}
@@ -57,17 +64,28 @@ def draw(
                 continue
             taken = drawdown(left[c.line], max(open_amount, ZERO), currency).burned
             if taken:
-                used[c.line][month] = taken
                 left[c.line] -= taken
                 open_amount -= taken
+                reached = _worth(c, c.face - left[c.line], currency)
+                used[c.line][month] = reached - earned[c.line]
+                earned[c.line] = reached
         for line, part in _share(open_amount, amounts, currency).items():
             beyond[line][month] = part
     expired: dict[int, Months] = defaultdict(dict)
     for c in commitments:
-        if c.ends_on is not None and c.ends_on <= until and left[c.line] > 0:
+        rest = expire(c.amount, earned[c.line])
+        if c.ends_on is not None and c.ends_on <= until and rest:
             last = (c.ends_on - dt.timedelta(days=1)).replace(day=1)
-            expired[c.line][last] = expire(c.amount, c.amount - left[c.line])
+            expired[c.line][last] = rest
     return Drawn(used, dict(expired), beyond)
+
+
+def _worth(commitment: Commitment, burned: Decimal, currency: str) -> Decimal:
+    """Revenue of what was burned to date; the whole price once all is burned."""
+    if not commitment.face:
+        return ZERO
+    # rounding: cumulative, so that every prefix ties
+    return quantize(Fraction(commitment.amount) * Fraction(burned) / Fraction(commitment.face), currency)
 
 
 def _holds(commitment: Commitment, month: dt.date) -> bool:

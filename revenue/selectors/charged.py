@@ -14,6 +14,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from billing.domain.charges import accrued, expected
+from billing.domain.prices import Prepaid
 from billing.domain.types import Charge, Kind, Line, Timeline, Timing, Usage
 from billing.services import rating
 from o2c.ledger.models import AccountingPeriod
@@ -64,8 +65,8 @@ def earned(
 ) -> dict[tuple[int, str], Months]:
     """What each obligation without a schedule has earned by `until`, by kind and month of service."""
     by_line = {o.order_line_id: o for o in obligations}
-    timelines = rating.load_timelines(order_ids, until)
-    usage = rating.load_usage(order_ids, until)
+    timelines = rating.load_timelines(order_ids, dt.date.max)
+    usage = rating.load_usage(order_ids, until, timelines)
     found: dict[tuple[int, str], Months] = {}
     for timeline in timelines.values():
         lines = [line for line in timeline.lines if line.id in by_line]
@@ -115,6 +116,12 @@ def _usage_by_month(alone: Timeline, charges: Sequence[Charge], usage: Usage) ->
     return dict(months)
 
 
+def _face(line: Line, amount: Decimal) -> Decimal:
+    """The worth of usage that a prepayment covers: its credit, or the payment where none is named."""
+    credits = [s.price.model.credit for s in line.segments if isinstance(s.price.model, Prepaid)]
+    return Decimal(credits[0].numerator) / Decimal(credits[0].denominator) if credits else amount
+
+
 def _drawn(
     lines: Sequence[Line],
     charged: Mapping[int, Months],
@@ -131,7 +138,11 @@ def _drawn(
         for line in lines
         if line.kind is Kind.USAGE and by_line[line.id].treatment == Obligation.Treatment.PREPAID_DRAWDOWN
     }
-    commitments = [Commitment(o.order_line_id, o.allocated, o.starts_on, o.ends_on) for o in prepaid]
+    face = {line.id: _face(line, by_line[line.id].allocated) for line in lines}
+    commitments = [
+        Commitment(o.order_line_id, o.allocated, face[o.order_line_id], o.starts_on, o.ends_on)
+        for o in prepaid
+    ]
     drawn = draw(commitments, covered, until, currency)
     found: dict[tuple[int, str], Months] = {}
     for line_id, months in drawn.used.items():

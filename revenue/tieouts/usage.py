@@ -7,11 +7,10 @@ from revenue.tieouts.registry import tie_out
 
 @tie_out("usage.received", row=2, title="Usage received", owner="billing_ops", unit="count")
 def received() -> str:
-    """Events received by each batch of the month = stored + duplicates + parked."""
+    """Per metering source, all batches to date: events received = stored + duplicates + parked."""
     return """
-    SELECT s.code || ' batch ' || b.id, '', b.received::numeric, (b.accepted + b.duplicate + b.parked)::numeric
-    FROM billing_usagebatch b JOIN billing_usagesource s ON s.id = b.source_id
-    WHERE b.recorded_at >= %(start)s AND b.recorded_at < %(end)s
+    SELECT s.code, '', sum(b.received)::numeric, sum(b.accepted + b.duplicate + b.parked)::numeric
+    FROM billing_usagebatch b JOIN billing_usagesource s ON s.id = b.source_id GROUP BY 1
     """
 
 

@@ -333,7 +333,7 @@ def test_a_year_or_less_may_be_left_out():
 def test_usage_draws_on_the_commitment_and_then_counts_by_itself():
     """1,000.00 prepaid from May to June; 600.00 and 700.00 used; July stands alone."""
     may, june, july = (date(2026, m, 1) for m in (5, 6, 7))
-    commitment = Commitment(1, D("1000.00"), may, july)
+    commitment = Commitment(1, D("1000.00"), D("1000.00"), may, july)
 
     drawn = draw([commitment], {2: {may: D("600.00"), june: D("700.00"), july: D("50.00")}}, july, "USD")
 
@@ -342,10 +342,21 @@ def test_usage_draws_on_the_commitment_and_then_counts_by_itself():
     assert drawn.expired == {}
 
 
+def test_credits_bought_at_a_discount_earn_what_was_paid_for_them():
+    """9,000.00 paid for 10,000.00 of usage: 3,333.33 used earns 3,000.00, all of it 9,000.00."""
+    may, june, july = (date(2026, m, 1) for m in (5, 6, 7))
+    commitment = Commitment(1, D("9000.00"), D("10000.00"), may, july)
+
+    drawn = draw([commitment], {2: {may: D("3333.33"), june: D("7000.00")}}, july, "USD")
+
+    assert drawn.used == {1: {may: D("3000.00"), june: D("6000.00")}}
+    assert drawn.beyond == {2: {may: D("0.00"), june: D("333.33")}}
+
+
 def test_what_is_left_of_a_commitment_is_breakage_when_it_ends():
     """SHORTFALL in kind: 12,000 committed, 9,000 used: 3,000 on expiry."""
     may, june = date(2026, 5, 1), date(2026, 6, 1)
-    commitment = Commitment(1, D("12000.00"), may, june)
+    commitment = Commitment(1, D("12000.00"), D("12000.00"), may, june)
 
     assert draw([commitment], {2: {may: D("9000.00")}}, may, "USD").expired == {}
     assert draw([commitment], {2: {may: D("9000.00")}}, june, "USD").expired == {1: {may: D("3000.00")}}
@@ -357,7 +368,9 @@ def test_what_is_left_of_a_commitment_is_breakage_when_it_ends():
 )
 def test_commitments_and_what_is_beyond_them_are_all_of_the_usage(amounts, usage):
     starts = date(2026, 1, 1)
-    commitments = [Commitment(i, D(a).scaleb(-2), starts, APR) for i, a in enumerate(amounts)]
+    commitments = [
+        Commitment(i, D(a).scaleb(-2), D(a).scaleb(-2), starts, APR) for i, a in enumerate(amounts)
+    ]
     used = {
         100 + i: {date(2026, m + 1, 1): D(cents).scaleb(-2) for m, cents in enumerate(row)}
         for i, row in enumerate(usage)
