@@ -1,0 +1,39 @@
+"""A database of its own for a measurement: migrated, used with the app's rights, dropped afterwards."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def scratch(name: str) -> Iterator[None]:
+    """Create the database `name` from the migrated template, connect to it as the app, drop it at the end.
+
+    Commits are as durable as in production (the tests switch that off).
+    """
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
+    import django
+
+    django.setup()
+    from django.db import connection
+    from django.test.utils import override_settings
+
+    from tests import database, template
+
+    before = connection.settings_dict["NAME"]
+    connection.settings_dict["TEST"]["NAME"] = name
+    connection.settings_dict["TEST"]["TEMPLATE"] = template.name()
+    connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+    try:
+        database.prepare()
+        with connection.cursor() as cursor:
+            cursor.execute(f'ALTER DATABASE "{name}" RESET synchronous_commit')
+        connection.close()
+        database.step_down()
+        with override_settings(DEBUG=False):
+            yield
+    finally:
+        database.step_up()
+        connection.creation.destroy_test_db(before, verbosity=0)
