@@ -18,10 +18,11 @@ from billing.services import dimensions, metering
 from o2c import outbox
 from o2c.access.models import User
 from o2c.actor import Actor, acting
-from o2c.ledger.models import AccountingPeriod, ExchangeRate, LegalEntity
+from o2c.ledger.models import AccountingPeriod, ExchangeRate, Journal, LegalEntity
 from o2c.periods import Period, month_periods
 from orders.models import Customer
 from revenue.models import CloseRun, RecognitionRun
+from revenue.selectors.checklist import unanswered
 from revenue.services import close, exports, recognition
 from tests.factories.access import make_user
 from tests.factories.billing import RATES, bill, billing_team
@@ -143,11 +144,10 @@ def close_month(books: Books, month: str, *, reason: str = "Known and immaterial
     """Recognise, export, tie out, explain whatever differs, sign and lock."""
     recognise(books, month)
     period = books.period(month)
-    exports.build(period.pk, actor=books.accountant)
+    if Journal.objects.filter(period=period, gl_export__isnull=True).exists():
+        exports.build(period.pk, actor=books.accountant)
     run = close.start(period.pk, actor=books.accountant)
     run = close.run_tie_outs(run.pk, actor=books.accountant)
-    from revenue.selectors.checklist import unanswered
-
     for answer in unanswered(run):
         close.explain(run.pk, code=answer.code, reason=reason, actor=books.accountant)
     close.prepare(run.pk, actor=books.accountant)
