@@ -56,8 +56,8 @@ SELECT 'invoice', o.entity_id, o.customer_id, o.id, 'USD', 'draft', %(day)s, %(d
   jsonb_build_object('number', c.number, 'legal_name', c.legal_name, 'name', c.legal_name, 'line1',
     c.bill_to_line1, 'line2', '', 'city', 'Albany', 'region', 'NY', 'postal_code', '12207', 'country', 'US',
     'tax_id', '', 'email', c.billing_email),
-  jsonb_build_object('code', 'US', 'name', 'Acme', 'legal_name', 'Acme AI Inc.', 'line1', '1 Main St', 'line2',
-    '', 'city', 'Austin', 'region', 'TX', 'postal_code', '78701', 'country', 'US', 'tax_id', '12-3456789',
+  jsonb_build_object('code', 'US', 'name', 'Acme', 'legal_name', 'Acme AI Inc.', 'line1', '1 Main St',
+    'line2', '', 'city', 'Austin', 'region', 'TX', 'postal_code', '78701', 'country', 'US', 'tax_id', '12-3456789',
     'registration', '', 'email', 'ar@acme.example', 'bank_name', 'First Bank', 'bank_account', '000123',
     'bank_routing', '', 'swift', ''),
   'standard', '', 400 * %(lines)s, round(400 * %(lines)s * 0.08875, 2),
@@ -70,7 +70,7 @@ INSERT INTO billing_invoiceline (invoice_id, position, kind, order_line_id, segm
   deferred, trace, proposal)
 SELECT i.id, l.position, 'recurring', l.id, s.id, '2026-08-01', '2026-09-01', 'SEATS', 'Seats', 10, 'seat',
   400, 'saas', 'Sales tax', 0.08875, CASE l.position WHEN 1 THEN i.tax ELSE 0 END, 'ratable_daily', true,
-  '{"formula": "10 × 40 = 400, rounded 400.00", "exact": "400/1", "price": "SEATS USD v1",
+  '{"formula": "10 * 40 = 400, rounded 400.00", "exact": "400/1", "price": "SEATS USD v1",
     "period": ["2026-08-01", "2026-09-01"], "pieces": [{"from": "2026-08-01", "to": "2026-09-01",
     "model": "per_unit", "share": "1/1", "steps": [{"label": "per unit", "units": "10",
     "unit_amount": "40", "amount": "400"}]}]}',
@@ -200,7 +200,9 @@ def bare(run_id: int) -> tuple[float, dict[str, int]]:
         for table in WRITTEN:
             columns = _columns(cursor, table)
             where = f" WHERE {own[table]}" if table in own else ""
-            cursor.execute(f"CREATE TEMP TABLE source_{table} AS SELECT {columns} FROM {table}{where}", {"run": run_id})
+            cursor.execute(
+                f"CREATE TEMP TABLE source_{table} AS SELECT {columns} FROM {table}{where}", {"run": run_id}
+            )
             cursor.execute(f"ANALYZE source_{table}")
             statements.append(
                 (table, f"INSERT INTO bare_{table} ({columns}) OVERRIDING SYSTEM VALUE"

@@ -176,9 +176,7 @@ def post_reversal(*, reverses: str, reverses_rule: str, event_key: str, rule: st
     `reverses` is the event key of the journal, `event_key` that of the event which undoes it.
     """
     parameters = {"on": on, "event_key": event_key, "rule": rule}
-    return ledger.post_query(
-        REVERSAL, {**parameters, "reverses": reverses, "reverses_rule": reverses_rule}
-    )
+    return ledger.post_query(REVERSAL, {**parameters, "reverses": reverses, "reverses_rule": reverses_rule})
 
 
 @dataclass(frozen=True, slots=True)

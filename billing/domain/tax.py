@@ -106,11 +106,10 @@ def decide(supply: Supply) -> Decision:
     return Decision(Treatment.STANDARD, buyer, supply.buyer_region)
 
 
-def find_rate(
-    rates: Iterable[Rate], decision: Decision, category: str, on: dt.date
-) -> Rate | None:
-    """The most specific rate in force on `on`: region before country, category before 'standard'.
+def find_rate(rates: Iterable[Rate], decision: Decision, category: str, on: dt.date) -> Rate | None:
+    """The most specific rate in force on `on`: category before 'standard', then region before country.
 
+    Category first: 'services are not taxed anywhere in the country' outranks a state's general rate.
     None when no row speaks: the caller reports it, never bills it as zero.
     """
     best: tuple[int, Rate] | None = None
@@ -119,7 +118,7 @@ def find_rate(
             continue
         if rate.region not in ("", decision.region) or rate.category not in (category, STANDARD_CATEGORY):
             continue
-        score = 2 * (rate.region != "") + (rate.category == category)
+        score = 2 * (rate.category == category) + (rate.region != "")
         if best is None or score > best[0]:
             best = (score, rate)
     return best[1] if best else None

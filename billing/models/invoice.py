@@ -70,12 +70,8 @@ class Invoice(StateMachine, Record):
         max_length=40, unique=True, null=True, blank=True, editable=False, help_text="Given when posted"
     )
     # Foreign keys whose index nothing would read go without: every posted invoice pays for each.
-    entity = models.ForeignKey(
-        LegalEntity, on_delete=models.PROTECT, related_name="invoices", db_index=False
-    )
-    customer = models.ForeignKey(
-        Customer, on_delete=models.PROTECT, related_name="invoices", db_index=False
-    )
+    entity = models.ForeignKey(LegalEntity, on_delete=models.PROTECT, related_name="invoices", db_index=False)
+    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="invoices", db_index=False)
     order = models.ForeignKey(
         Order,
         null=True,

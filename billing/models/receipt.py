@@ -156,7 +156,11 @@ class Application(AppendOnly):
                 name="billing_application_has_its_source",
                 condition=Q(kind="receipt", receipt__isnull=False, credit_memo__isnull=True)
                 | Q(kind="credit_memo", receipt__isnull=True, credit_memo__isnull=False)
-                | Q(kind__in=["short_pay", "write_off", "marketplace"], receipt__isnull=True, credit_memo__isnull=True),
+                | Q(
+                    kind__in=["short_pay", "write_off", "marketplace"],
+                    receipt__isnull=True,
+                    credit_memo__isnull=True,
+                ),
             ),
             models.CheckConstraint(
                 name="billing_application_sign",

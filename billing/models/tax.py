@@ -26,7 +26,7 @@ class TaxRate(Record):
     """The rate of one category in one jurisdiction, valid in `[effective_from, effective_to)`.
 
     `rate` is a fraction: 0.19 is 19 percent. `region` is empty for a country-wide rate; the most
-    specific row wins (region before country, category before 'standard'). A rate of zero is a
+    specific row wins (category before 'standard', then region before country). A rate of zero is a
     statement (zero-rated or not taxable there); an absent row is a finding, not a zero.
     """
 

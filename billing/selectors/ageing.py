@@ -76,9 +76,7 @@ Key = tuple[int, int | None, str]
 """Entity, customer (None: payer not identified), currency."""
 
 
-def _filters(
-    as_of: dt.date, entity_id: int | None, customer_id: int | None, channel: str
-) -> dict[str, Any]:
+def _filters(as_of: dt.date, entity_id: int | None, customer_id: int | None, channel: str) -> dict[str, Any]:
     return {"as_of": as_of, "entity": entity_id, "customer": customer_id, "channel": channel}
 
 

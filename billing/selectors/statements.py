@@ -60,9 +60,7 @@ class Account:
     closing: Decimal
 
 
-def account(
-    customer_id: int, entity_id: int, currency: str, *, since: dt.date, as_of: dt.date
-) -> Account:
+def account(customer_id: int, entity_id: int, currency: str, *, since: dt.date, as_of: dt.date) -> Account:
     """Every movement up to the end of `as_of`; those before `since` are summed into the opening."""
     with connection.cursor() as cursor:
         cursor.execute(

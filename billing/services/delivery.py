@@ -128,9 +128,7 @@ def _failed(pk: int, error: Exception, actor: Actor) -> InvoiceDelivery:
         delivery.last_error = f"{type(error).__name__}: {error}"[:500]
         delivery.next_attempt_at = clock.now() + FIRST_WAIT * 2 ** (delivery.attempts - 1)
         delivery.save()
-        DeliveryAttempt.objects.create(
-            delivery=delivery, outcome=Outcome.FAILED, detail=delivery.last_error
-        )
+        DeliveryAttempt.objects.create(delivery=delivery, outcome=Outcome.FAILED, detail=delivery.last_error)
         return delivery
 
 

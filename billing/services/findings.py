@@ -51,9 +51,7 @@ CHECKS: dict[str, Check] = {
 
 
 def finding(run: BillRun, code: str, message: str, **where: object) -> BillRunFinding:
-    return BillRunFinding(
-        run=run, code=code, severity=CHECKS[code].severity, message=message[:500], **where
-    )
+    return BillRunFinding(run=run, code=code, severity=CHECKS[code].severity, message=message[:500], **where)
 
 
 def of_drafts(run: BillRun, drafts: Sequence[Draft]) -> list[BillRunFinding]:
@@ -167,9 +165,7 @@ def acknowledge(pk: int, *, actor: Actor, reason: str = "") -> BillRunFinding:
         return row
 
 
-def acknowledge_all(
-    run_id: int, *, actor: Actor, reason: str = "", codes: Sequence[str] = ()
-) -> int:
+def acknowledge_all(run_id: int, *, actor: Actor, reason: str = "", codes: Sequence[str] = ()) -> int:
     """Acknowledge every open finding of a run (of these codes), in one statement; how many."""
     with acting(actor, reason=reason):
         require(actor, "billing.run.acknowledge", record=f"run {run_id}")
@@ -184,4 +180,3 @@ def acknowledge_all(
         return rows.update(
             acknowledged_by_id=actor.user_id, acknowledged_at=clock.now(), acknowledgement=reason[:300]
         )
-

@@ -28,7 +28,5 @@ def _queue(kind: str, duty: str, pk: int, actor: Actor, reason: str) -> BillRun:
         run = BillRun.objects.filter(pk=pk).first()
         if run is None:
             raise NotFound(f"There is no bill run {pk}")
-        jobs.enqueue(
-            kind, {"run_id": pk, "reason": reason}, actor=actor, reason=reason, key=f"{kind}:{pk}"
-        )
+        jobs.enqueue(kind, {"run_id": pk, "reason": reason}, actor=actor, reason=reason, key=f"{kind}:{pk}")
         return run

@@ -87,9 +87,7 @@ def plan(
         return run
 
 
-def calculate(
-    run_id: int, *, actor: Actor, reason: str = "", progress: Progress | None = None
-) -> BillRun:
+def calculate(run_id: int, *, actor: Actor, reason: str = "", progress: Progress | None = None) -> BillRun:
     """Draft the documents of everything due, with findings; resumes where an earlier attempt stopped.
 
     Raises Conflict when the run is not planned, or when so many contracts cannot be charged that
@@ -168,9 +166,7 @@ def _text(amounts: dict[str, Decimal]) -> dict[str, str]:
 
 def _orders(run: BillRun, customer_ids: Sequence[int]) -> dict[int, Order]:
     lines = OrderLine.objects.select_related("sku").order_by("position")
-    customers = Prefetch(
-        "customer", Customer.objects.prefetch_related("tax_registrations")
-    )
+    customers = Prefetch("customer", Customer.objects.prefetch_related("tax_registrations"))
     orders = run_selectors.orders_in_scope(run).filter(customer_id__in=customer_ids)
     return {
         order.pk: order

@@ -31,9 +31,7 @@ def load(path: Path, *, actor: Actor, reason: str = "") -> tuple[int, int]:
     """
     with acting(actor, reason=reason or f"Load tax rates from {path.name}"):
         require(actor, "billing.tax.maintain", record=path.name)
-        known = {
-            (r.country, r.region, r.category, r.effective_from): r for r in TaxRate.objects.all()
-        }
+        known = {(r.country, r.region, r.category, r.effective_from): r for r in TaxRate.objects.all()}
         fresh: list[TaxRate] = []
         same = 0
         with path.open(newline="", encoding="utf-8") as file:

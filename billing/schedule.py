@@ -1,0 +1,11 @@
+"""When the tasks of billing run."""
+
+from __future__ import annotations
+
+from celery.schedules import crontab
+
+SCHEDULE = {
+    "billing.sweep_deliveries": {"task": "billing.sweep_deliveries", "schedule": 60.0},
+    "billing.match_receipts": {"task": "billing.match_receipts", "schedule": 300.0},
+    "billing.remind": {"task": "billing.remind", "schedule": crontab(hour="7", minute="0")},
+}
