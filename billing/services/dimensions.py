@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from django.db import connection, transaction
 from django.db.models import Q
 
+from billing.services.intake_sql import SEPARATOR
 from orders.models import Meter
 
 LONGEST_VALUE = 200
@@ -28,19 +29,21 @@ class Kinds:
     meter_ids: list[int | None] = field(default_factory=list)
     dims_ids: list[int | None] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    sent: list[str | None] = field(default_factory=list)
 
 
-def resolve(combinations: Iterable[tuple[str, str]]) -> Kinds:
+def resolve(combinations: Iterable[tuple[str, str]], names: Sequence[str] = ()) -> Kinds:
     """The ids of every combination, new dimensions stored. Two statements, two more for new dimensions.
 
-    A meter is named by its code, or by its event type when only one meter has that.
+    A meter is named by its code, or by its event type when only one meter has that. With `names`, dimensions
+    come as the values of a file's own columns and `sent` says them as JSON.
     """
     pairs = sorted(combinations)
     meters = _meters({meter for meter, _ in pairs})
     keys: dict[tuple[str, str], str | None] = {}
     for code, text in pairs:
         meter = meters.get(code)
-        keys[code, text] = canonical(text, meter[1]) if meter else None
+        keys[code, text] = canonical(_as_json(text, names), meter[1]) if meter else None
     ids = _ids({key for key in keys.values() if key is not None})
     kinds = Kinds()
     for (code, text), key in keys.items():
@@ -49,8 +52,16 @@ def resolve(combinations: Iterable[tuple[str, str]]) -> Kinds:
         kinds.dims.append(text)
         kinds.meter_ids.append(meter[0] if meter else None)
         kinds.dims_ids.append(ids[key] if key is not None else None)
+        kinds.sent.append(_as_json(text, names) if names else None)
         kinds.problems.append("" if key is not None else "malformed" if meter else "unknown_meter")
     return kinds
+
+
+def _as_json(text: str, names: Sequence[str]) -> str:
+    if not names or not text:
+        return text
+    values = text.split(SEPARATOR)
+    return json.dumps({name: value for name, value in zip(names, values, strict=False) if value})
 
 
 def _meters(codes: set[str]) -> dict[str, tuple[int, frozenset[str]]]:

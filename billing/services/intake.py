@@ -37,7 +37,7 @@ MESSAGES = {
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a batch comes from."""
+    """Where a batch comes from. `dimension_names` are those of the stage's columns d1, d2 and so on."""
 
     source_id: int
     channel: str
@@ -45,6 +45,7 @@ class Origin:
     file_sha256: str = ""
     part: int = 1
     request_id: str = ""
+    dimension_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,22 @@ def stage_csv(block: bytes, columns: Sequence[str]) -> None:
         copy.write(block)
 
 
+def stage_lines(block: bytes) -> None:
+    """Stage lines of JSON objects as they are."""
+    _run(sql.LINES)
+    with connection.cursor() as cursor, cursor.copy(COPY_LINES) as copy:
+        copy.write(block)
+    _run("ANALYZE usage_lines")
+    _run(sql.FROM_LINES)
+
+
+def stage_unreadable(lines: Sequence[str]) -> None:
+    """Stage lines that are no events at all, to be parked as they are."""
+    with connection.cursor() as cursor, cursor.copy("COPY usage_stage (line) FROM STDIN") as copy:
+        for line in lines:
+            copy.write_row([line[:2000].replace("\0", "")])
+
+
 def stage_exceptions(ids: Sequence[int]) -> None:
     """Stage parked events again; their place in the batch is the id of the exception."""
     _run(sql.FROM_EXCEPTIONS, {"ids": list(ids)})
@@ -130,7 +147,7 @@ def store(origin: Origin, *, now: dt.datetime, accept_late: bool = False, park: 
     are only reported: they are in the queue already.
     """
     batch = int(_row(NEXT_BATCH)[0])
-    kinds = resolve(_rows(sql.COMBINATIONS))
+    kinds = resolve(_rows(sql.COMBINATIONS), origin.dimension_names)
     values = {
         "source": origin.source_id,
         "batch": batch,
@@ -142,6 +159,7 @@ def store(origin: Origin, *, now: dt.datetime, accept_late: bool = False, park: 
         "meter_ids": kinds.meter_ids,
         "dims_ids": kinds.dims_ids,
         "problems": kinds.problems,
+        "sent": kinds.sent,
     }
     received, accepted, refused = _match(values)
     problems: list[Problem] = []
@@ -158,6 +176,8 @@ def store(origin: Origin, *, now: dt.datetime, accept_late: bool = False, park: 
 
 
 NEXT_BATCH = "SELECT nextval(pg_get_serial_sequence('billing_usagebatch', 'id'))"
+# A format in which nothing in a line has a meaning: no tab, quote or backslash.
+COPY_LINES = r"COPY usage_lines (line) FROM STDIN (FORMAT csv, DELIMITER E'\x02', QUOTE E'\x01')"
 COPY_ROWS = f"COPY usage_stage ({', '.join(sql.STAGED)}) FROM STDIN"
 
 

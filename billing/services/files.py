@@ -1,0 +1,172 @@
+"""Usage from files, block by block, each block one transaction; importing a file again changes nothing."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from django.db import DataError, transaction
+
+from billing.importers import event_files
+from billing.models import UsageBatch
+from billing.services import intake, metering
+from billing.services.intake import Origin, Outcome, Problem
+from o2c import clock
+from o2c.access import require
+from o2c.actor import Actor, acting
+from o2c.errors import InvalidInput
+
+Progress = Callable[[int, int], None]
+ROWS = 50_000
+Row = Sequence[str | None]
+
+
+@dataclass(slots=True)
+class Imported:
+    """What became of a file, summed over its parts; with the first problems."""
+
+    file_name: str
+    file_sha256: str
+    parts: int = 0
+    received: int = 0
+    accepted: int = 0
+    duplicate: int = 0
+    parked: int = 0
+    problems: list[Problem] = field(default_factory=list)
+
+    def add(self, outcome: Outcome) -> None:
+        self.parts += 1
+        self.received += outcome.received
+        self.accepted += outcome.accepted
+        self.duplicate += outcome.duplicate
+        self.parked += outcome.parked
+        self.problems = (self.problems + outcome.problems)[:100]
+
+
+def import_file(
+    path: Path,
+    source_code: str,
+    *,
+    format: str = "",
+    actor: Actor,
+    as_of: dt.datetime | None = None,
+    customer: str = "",
+    meter: str = "",
+    progress: Progress | None = None,
+    reason: str = "",
+) -> Imported:
+    """Store a CSV or JSONL file of events; `progress` is told bytes read and bytes in all.
+
+    `customer` and `meter` stand for columns that a CSV does not have. A crash leaves whole blocks stored; the
+    next import of the file goes through all of it and stores the rest. Raises InvalidInput when the format or
+    the header cannot be read.
+    """
+    kind = format or path.suffix.lstrip(".").lower()
+    if kind not in ("csv", "jsonl"):
+        raise InvalidInput(f"{kind!r} is not a format of usage files", remedy="Use csv or jsonl")
+    done = Imported(path.name, event_files.sha256(path))
+    origin = Origin(
+        metering.source(source_code, actor=actor).pk,
+        UsageBatch.Channel.FILE,
+        file_name=path.name,
+        file_sha256=done.file_sha256,
+    )
+    total = path.stat().st_size
+    with path.open("rb") as file:
+        stage = _csv_stage(file, path, customer, meter) if kind == "csv" else _Stage(intake.stage_lines)
+        for block in event_files.blocks(file, quoted=kind == "csv"):
+            origin = _next(origin, done, stage.dimensions)
+            done.add(_store(origin, lambda block=block: stage.fill(block), actor, as_of, reason))  # type: ignore[misc]
+            if progress is not None:
+                progress(min(file.tell(), total), total)
+    return done
+
+
+@dataclass(frozen=True, slots=True)
+class _Stage:
+    """How one block is staged."""
+
+    fill: Callable[[bytes], None]
+    dimensions: tuple[str, ...] = ()
+
+
+def _csv_stage(file: io.BufferedReader, path: Path, customer: str, meter: str) -> _Stage:
+    given = {name: value for name, value in (("customer", customer), ("meter", meter)) if value}
+    line = file.readline().decode("utf-8-sig")
+    header = event_files.read_header(line, record=path.name, given=tuple(given))
+    width = len(header.columns)
+
+    def fill(block: bytes) -> None:
+        block = event_files.with_columns(block, tuple(given.values()))
+        try:
+            with transaction.atomic():
+                intake.stage_csv(block, header.columns)
+        except DataError:  # some line has too few or too many values: find out which
+            good, bad = event_files.split_readable(block, width)
+            intake.stage_csv(good, header.columns)
+            intake.stage_unreadable(bad)
+
+    return _Stage(fill, header.dimensions)
+
+
+def import_rows(
+    rows: Iterable[Row],
+    source_code: str,
+    *,
+    file_name: str,
+    file_sha256: str,
+    actor: Actor,
+    as_of: dt.datetime | None = None,
+    progress: Callable[[int], None] | None = None,
+    reason: str = "",
+) -> Imported:
+    """Store events that an importer made from a foreign file: rows in the order of `intake_sql.STAGED`."""
+    done = Imported(file_name, file_sha256)
+    origin = Origin(
+        metering.source(source_code, actor=actor).pk,
+        UsageBatch.Channel.FILE,
+        file_name=file_name,
+        file_sha256=file_sha256,
+    )
+    for chunk in _chunks(rows, ROWS):
+        origin = _next(origin, done, ())
+        done.add(_store(origin, lambda chunk=chunk: intake.stage_rows(chunk), actor, as_of, reason))  # type: ignore[misc]
+        if progress is not None:
+            progress(done.received)
+    return done
+
+
+def _next(origin: Origin, done: Imported, dimensions: tuple[str, ...]) -> Origin:
+    return Origin(
+        origin.source_id,
+        origin.channel,
+        file_name=origin.file_name,
+        file_sha256=origin.file_sha256,
+        part=done.parts + 1,
+        dimension_names=dimensions,
+    )
+
+
+def _store(
+    origin: Origin, fill: Callable[[], None], actor: Actor, as_of: dt.datetime | None, reason: str
+) -> Outcome:
+    with acting(actor, reason=reason or f"Import of {origin.file_name}"):
+        require(actor, metering.INGEST, record=origin.file_name)
+        intake.open_stage()
+        fill()
+        intake.analyse()
+        return intake.store(origin, now=as_of or clock.now())
+
+
+def _chunks(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
+    chunk: list[Row] = []
+    for row in rows:
+        chunk.append(row)
+        if len(chunk) >= size:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
