@@ -120,18 +120,21 @@ def _event(row: tuple[Any, ...]) -> CurrentEvent:
 
 
 OWN_INVOICES = """
-SELECT i.id, i.order_id, to_char(l.first, 'YYYY-MM'), i.net, i.currency, i.kind
+SELECT i.id, i.order_id, to_char(l.month, 'YYYY-MM'), l.net, i.currency, i.kind
 FROM billing_invoice i
-JOIN LATERAL (SELECT min(service_from) AS first, count(*) AS lines
-              FROM billing_invoiceline WHERE invoice_id = i.id) l ON true
+JOIN LATERAL (SELECT date_trunc('month', service_from) AS month, sum(net) AS net
+              FROM billing_invoiceline WHERE invoice_id = i.id GROUP BY 1) l ON true
 WHERE i.channel = 'aws' AND i.state = 'posted' AND i.order_id = ANY(%s)
-ORDER BY i.id
+ORDER BY i.id, l.month
 """
 
 
 @dataclass(frozen=True, slots=True)
 class OwnInvoice:
-    """A posted invoice or credit memo of ours that AWS collects; `month` is its first service month."""
+    """What a posted invoice or credit memo of ours, that AWS collects, bills of one service month.
+
+    An invoice with late usage bills two months and stands here twice.
+    """
 
     pk: int
     order_id: int
@@ -142,7 +145,7 @@ class OwnInvoice:
 
 
 def own_invoices(order_ids: list[int]) -> list[OwnInvoice]:
-    """Our posted documents of channel aws for these orders, in one query."""
+    """Our posted documents of channel aws for these orders by service month, in one query."""
     with connection.cursor() as cursor:
         cursor.execute(OWN_INVOICES, [order_ids])
         return [OwnInvoice(*row) for row in cursor.fetchall()]

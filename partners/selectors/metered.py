@@ -46,6 +46,40 @@ def months(channel_id: int, before: datetime) -> list[MonthTotal]:
         ]
 
 
+SHIFTED = """
+WITH metered AS (
+  SELECT d.id, d.agreement_id, d.line_id, d.per_unit, d.rate,
+         date_trunc('month', r.hour AT TIME ZONE 'UTC') AS month, sum(r.used + r.late) AS accounted,
+         max(a.started_at) AS started, max(a.ended_at) AS ended
+  FROM partners_meteringrecord r
+  JOIN partners_agreementdimension d ON d.id = r.dimension_id
+  JOIN partners_awsagreement a ON a.id = d.agreement_id
+  WHERE a.channel_id = %s GROUP BY 1, 6
+)
+SELECT m.agreement_id, to_char(m.month, 'YYYY-MM'),
+       sum((coalesce(u.used, 0) - m.accounted) * m.rate / m.per_unit)
+FROM metered m
+LEFT JOIN LATERAL (
+  SELECT sum(h.quantity) AS used FROM billing_usagehour h
+  WHERE h.line_id = m.line_id
+    AND h.hour >= greatest(m.month AT TIME ZONE 'UTC', date_trunc('hour', m.started))
+    AND h.hour < least((m.month + interval '1 month') AT TIME ZONE 'UTC', coalesce(m.ended, 'infinity'))
+) u ON true
+GROUP BY 1, 2
+"""
+
+
+def shifted_value(channel_id: int) -> dict[tuple[int, str], Decimal]:
+    """Value of usage that happened in a month and was metered in another, by agreement and month.
+
+    Late usage cannot be metered in its own hour any more; it goes out with a later one. Positive in the month
+    it happened, negative in the month that carried it.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(SHIFTED, [channel_id])
+        return {(row[0], row[1]): row[2] for row in cursor.fetchall()}
+
+
 DAYS = """
 SELECT a.id, d.key, (r.hour AT TIME ZONE 'UTC')::date, sum(r.quantity)
 FROM partners_meteringrecord r

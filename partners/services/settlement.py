@@ -23,7 +23,7 @@ from o2c.money import quantize
 from partners import events, postings
 from partners.domain.balance import is_payment
 from partners.models import Channel, SettlementPosting, SettlementShare
-from partners.selectors.events import CurrentEvent, current, own_invoices
+from partners.selectors.events import CurrentEvent, OwnInvoice, current, own_invoices
 from partners.services.settlement_shares import Allocator, Target
 
 ZERO = Decimal(0)
@@ -54,7 +54,8 @@ def post(channel: Channel, *, as_of: date, actor: Actor, reason: str = "") -> in
             return 0
         SettlementPosting.objects.bulk_create(item.posting for item in fresh)
         invoices = _invoices(known)
-        allocator = Allocator(known, invoices, marketplace.open_amounts(sorted(set(invoices.values()))))
+        open_amounts = marketplace.open_amounts(sorted({own.pk for own in invoices}))
+        allocator = Allocator(known, invoices, open_amounts)
         for item in fresh:
             item.targets = allocator.targets(item.event, item.posting)
             _settle(item, actor)
@@ -134,10 +135,10 @@ def _posting(
     )
 
 
-def _invoices(known: Iterable[CurrentEvent]) -> dict[tuple[int, str], int]:
-    """Our invoice of each order and usage month."""
+def _invoices(known: Iterable[CurrentEvent]) -> list[OwnInvoice]:
+    """Our invoices of the orders that the events are about, oldest first."""
     orders = sorted({event.order_id for event in known if event.order_id is not None})
-    return {(own.order_id, own.month): own.pk for own in own_invoices(orders) if own.kind == "invoice"}
+    return [own for own in own_invoices(orders) if own.kind == "invoice"]
 
 
 def _settle(item: Fresh, actor: Actor) -> None:

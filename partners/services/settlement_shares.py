@@ -1,18 +1,19 @@
 """Which invoice of ours, or which agreement's account, a fee or a payment settles.
 
-A fee and a payment lower what AWS owes for the invoice of the same order and usage month, up to what is open
-of it. What finds no invoice, or exceeds it, stays on the agreement's account at AWS: tax that we remit, a
-fee that came before our invoice, a difference that the reconciliation shows.
+A fee lowers what AWS owes for the invoice of the same order and usage month. A payment settles that invoice
+first, then the order's other open ones, oldest first: usage that we billed late was metered, and so is paid,
+in a later month. What finds no open invoice stays on the agreement's account at AWS: tax that we remit, a fee
+that came before our invoice, a difference that the reconciliation shows.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 from o2c.money import quantize
 from partners.domain.balance import is_payment
 from partners.models import SettlementPosting, SettlementShare
-from partners.selectors.events import CurrentEvent
+from partners.selectors.events import CurrentEvent, OwnInvoice
 
 ZERO = Decimal(0)
 
@@ -35,7 +36,7 @@ class Allocator:
     def __init__(
         self,
         known: Sequence[CurrentEvent],
-        invoices: Mapping[tuple[int, str], int],
+        invoices: Sequence[OwnInvoice],
         open_amounts: dict[int, Decimal],
     ) -> None:
         self.events = {event.event_id: event for event in known}
@@ -63,26 +64,38 @@ class Allocator:
         is_fee = event.transaction_type == "AWS_REV_SHARE" and posting.sequence == 1
         if not is_fee or invoice_id is None:
             return [Target(-posting.amount, event.agreement_id, event.customer_id)]
-        targets = self._on_invoice(-posting.amount, event, invoice_id)
+        targets = self._on_invoices(-posting.amount, event, [invoice_id])
         if targets[0].invoice_id is not None:
             self.fees_on_invoices.add(event.event_id)
         return targets
 
     def _invoice(self, event: CurrentEvent) -> int | None:
-        if event.order_id is None:
-            return None
-        found = self.invoices.get((event.order_id, event.month))
-        return found if found in self.open else None
+        """Our first invoice of the event's order and usage month."""
+        return next(
+            (
+                own.pk
+                for own in self.invoices
+                if own.order_id == event.order_id and own.month == event.month and own.pk in self.open
+            ),
+            None,
+        )
 
-    def _on_invoice(self, amount: Decimal, event: CurrentEvent, invoice_id: int) -> list[Target]:
-        """`amount` on the invoice as far as it is open, the rest on the agreement's account."""
-        on_invoice = max(min(amount, self.open[invoice_id]), ZERO)
+    def _others(self, event: CurrentEvent, invoice_id: int) -> list[int]:
+        """This invoice first, then the order's others, oldest first, each once."""
+        others = [own.pk for own in self.invoices if own.order_id == event.order_id and own.pk in self.open]
+        return list(dict.fromkeys([invoice_id, *others]))
+
+    def _on_invoices(self, amount: Decimal, event: CurrentEvent, invoice_ids: Sequence[int]) -> list[Target]:
+        """`amount` on these invoices as far as they are open, the rest on the agreement's account."""
         targets = []
-        if on_invoice:
-            self.open[invoice_id] -= on_invoice
-            targets.append(Target(on_invoice, event.agreement_id, event.customer_id, invoice_id))
-        if amount != on_invoice:
-            targets.append(Target(amount - on_invoice, event.agreement_id, event.customer_id))
+        for invoice_id in invoice_ids:
+            on_invoice = max(min(amount, self.open[invoice_id]), ZERO)
+            if on_invoice:
+                self.open[invoice_id] -= on_invoice
+                amount -= on_invoice
+                targets.append(Target(on_invoice, event.agreement_id, event.customer_id, invoice_id))
+        if amount:
+            targets.append(Target(amount, event.agreement_id, event.customer_id))
         return targets
 
     def _paid(self, payment: CurrentEvent) -> list[Target]:
@@ -104,7 +117,7 @@ class Allocator:
                 beside[line.agreement_id] = (total - amount, line)
         targets: list[Target] = []
         for invoice_id, (total, line) in by_invoice.items():
-            targets += self._on_invoice(total, line, invoice_id)
+            targets += self._on_invoices(total, line, self._others(line, invoice_id))
         targets += [
             Target(total, line.agreement_id, line.customer_id) for total, line in beside.values() if total
         ]

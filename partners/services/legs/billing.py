@@ -11,7 +11,7 @@ from partners.domain.fees import rate_for
 from partners.domain.legs import Item, compare, price_tolerance
 from partners.models import AgreementDimension, AwsAgreement
 from partners.selectors.events import CurrentEvent, own_invoices
-from partners.selectors.metered import months, scheduled_charges
+from partners.selectors.metered import months, scheduled_charges, shifted_value
 from partners.services.breaks import Found
 from partners.services.legs.context import Checked, Context, found
 
@@ -73,8 +73,10 @@ def _billed_otherwise(context: Context, item: Item, leg: str, kind: str) -> Foun
 
 
 def own_invoice(context: Context) -> Checked:
-    """L3B: our invoice of the month against what AWS billed. They may differ by what is carried to the
-    next month.
+    """L3B: what we bill of a service month against what AWS billed of it.
+
+    They may differ by what is carried to the next month, and by late usage, which we bill in the month it
+    happened in and AWS in the month that carried it; before we have billed it, it is on neither side.
     """
     by_order = {row.order_id: row for row in context.agreements.values()}
     left: dict[Hashable, Decimal] = defaultdict(Decimal)
@@ -85,11 +87,15 @@ def own_invoice(context: Context) -> Checked:
     right: dict[Hashable, Decimal] = {
         key: sum((e.amount for e in rows), ZERO) for key, rows in billed.items()
     }
+    shifted = shifted_value(context.channel.pk)
     carried: dict[int, Decimal] = defaultdict(Decimal)
     for dimension in AgreementDimension.objects.filter(agreement__channel=context.channel):
-        carried[dimension.agreement_id] += dimension.rate
-    line = context.sheet.tolerances.line
-    tolerance = {key: line + 2 * carried[key[0]] for key in right}  # type: ignore[index]
+        # Up to one unit comes in from the month before and one goes out, and each side rounds its line.
+        carried[dimension.agreement_id] += 2 * (dimension.rate + context.sheet.tolerances.line)
+    tolerance = {
+        key: carried[key[0]] + abs(shifted.get(key, ZERO))  # type: ignore[index, call-overload]
+        for key in right
+    }
     leg = compare("L3B", left, right, tolerance=tolerance, only=list(right))
     return Checked(
         leg,
