@@ -12,7 +12,15 @@ from django.views.generic import RedirectView
 
 def _api() -> list[URLPattern | URLResolver]:
     """Each app's api/urls.py, all under /api/v1/."""
-    modules = ["o2c.api.urls", *(f"{config.name}.api.urls" for config in apps.get_app_configs())]
+    return _included("o2c.api.urls", *(f"{config.name}.api.urls" for config in apps.get_app_configs()))
+
+
+def _public() -> list[URLPattern | URLResolver]:
+    """Each app's public_urls.py: pages for people who are not signed in."""
+    return _included(*(f"{config.name}.public_urls" for config in apps.get_app_configs()))
+
+
+def _included(*modules: str) -> list[URLPattern | URLResolver]:
     return [path("", include(name)) for name in modules if _exists(name)]
 
 
@@ -26,6 +34,7 @@ def _exists(name: str) -> bool:
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("", include("o2c.runtime.urls")),
+    path("", include(_public())),
     path("api/v1/", include(_api())),
     path("admin/", admin.site.urls),
 ]

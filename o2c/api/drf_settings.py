@@ -43,8 +43,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
-    "POSTPROCESSING_HOOKS": [
-        "drf_spectacular.hooks.postprocess_schema_enums",
-        "o2c.api.schema.add_meta",
-    ],
+    "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
+    # Choices stay where they are used: a component per choice set would be named by chance, and Salesforce
+    # can't read the alternatives that blank choices make of it.
+    "POSTPROCESSING_HOOKS": ["o2c.api.schema.finish"],
 }

@@ -35,4 +35,7 @@ class ProblemMiddleware:
         problem = PLAIN.get(response.status_code, INTERNAL)
         body = problem.as_json(str(getattr(request, "request_id", "")), request.path)
         body["status"] = response.status_code
-        return HttpResponse(json.dumps(body), status=response.status_code, content_type=MEDIA_TYPE)
+        response.content = json.dumps(body).encode()
+        response.headers["Content-Type"] = MEDIA_TYPE
+        response.headers["Content-Length"] = str(len(response.content))
+        return response

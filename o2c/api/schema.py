@@ -11,7 +11,7 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
 from o2c.api.idempotency import HEADER
-from o2c.api.views import ON_BEHALF_OF, ApiView
+from o2c.api.views import ON_BEHALF_OF, ApiView, ListView
 
 ERRORS = {
     "400": "The request can't be read, or a required header is missing.",
@@ -26,6 +26,7 @@ ERRORS = {
     "429": "Too many calls; wait `retry_after_s` seconds.",
     "500": "Our fault; nothing was changed. Quote `request_id`.",
 }
+VERBS = {"GET": "read", "POST": "create", "PUT": "put", "PATCH": "change", "DELETE": "delete"}
 READING = ("401", "403", "422", "429", "500")
 WRITING = ("400", "401", "403", "409", "413", "415", "422", "429", "500")
 
@@ -72,6 +73,19 @@ class Schema(AutoSchema):  # type: ignore[no-untyped-call]
     @property
     def ours(self) -> ApiView | None:
         return self.view if isinstance(self.view, ApiView) else None
+
+    def _is_list_view(self, serializer: Any = None) -> bool:
+        if isinstance(self.view, ListView):
+            return bool(self.method == "GET")
+        return super()._is_list_view(serializer)
+
+    def get_operation_id(self) -> str:
+        """`listOrders`, `createOrder`: where the view doesn't name the operation itself."""
+        if self.ours is None:
+            return super().get_operation_id()
+        reads_many = self._is_list_view() and self.method == "GET"
+        verb = "list" if reads_many else VERBS[self.method]
+        return verb + type(self.ours).__name__.removesuffix("View")
 
     def get_override_parameters(self) -> list[Any]:
         if self.ours is None or self.method == "GET":
@@ -125,9 +139,11 @@ class Schema(AutoSchema):  # type: ignore[no-untyped-call]
         return sorted(found)
 
 
-def add_meta(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
-    """Post-processing: `meta` on every single record that a call of ours answers with."""
+def finish(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
+    """Post-processing: `meta` on every single record that a call answers with; no alternatives."""
     schemas = result.get("components", {}).get("schemas", {})
+    for schema in schemas.values():
+        _without_alternatives(schema)
     if "Meta" not in schemas:
         return result
     for path in result["paths"].values():
@@ -140,3 +156,12 @@ def add_meta(result: dict[str, Any], generator: Any, request: Any, public: bool)
                 if status < "300" and name in schemas and not name.startswith("Paginated"):
                     schemas[name]["properties"]["meta"] = {"$ref": "#/components/schemas/Meta"}
     return result
+
+
+def _without_alternatives(schema: dict[str, Any]) -> None:
+    """An e-mail address or an empty text is told as a text: Salesforce can't read alternatives."""
+    for inner in schema.get("properties", {}).values():
+        kinds = {option.get("type") for option in inner.get("oneOf", [])}
+        if kinds == {"string"}:
+            del inner["oneOf"]
+            inner["type"] = "string"

@@ -143,6 +143,7 @@ class ApiView(GenericAPIView):
     def _write(
         self, handler: Callable[..., Response], request: Request, *args: Any, **kwargs: Any
     ) -> Response:
+        request.data  # noqa: B018  # what can't be read is refused before anything is looked up
         with acting(self.actor, reason=reason_of(request._request), request_id=self.request_id):
             if not self.needs_key(str(request.method)):
                 return handler(request, *args, **kwargs)
