@@ -61,3 +61,8 @@ class Currency(serializers.CharField):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(min_length=3, max_length=3, **kwargs)
+
+
+@extend_schema_field({"type": "object", "additionalProperties": True})
+class Document(serializers.JSONField):
+    """A JSON object of a shape of its own, such as a price; its numbers are decimals in strings too."""

@@ -77,7 +77,7 @@ def _schema_faults(schema: dict[str, Any], path: str = "") -> Iterator[str]:
         if items.get("type") in ("array", "object"):
             yield f"{path or 'itself'} is an array whose items have no name"
     for name, inner in schema.get("properties", {}).items():
-        if not inner:
+        if not {"type", "$ref", "allOf"} & set(inner):
             yield f"{path}.{name} has no type"
         yield from _schema_faults(inner, f"{path}.{name}".lstrip("."))
 

@@ -67,7 +67,7 @@ class CustomerIn(serializers.Serializer[Any]):
         )
 
 
-class PriceSpec(serializers.JSONField):
+class PriceSpec(fields.Document):
     """A price (orders/domain/price_spec.py); the service checks it, and tells every problem by its place."""
 
     def to_internal_value(self, data: Any) -> Any:

@@ -53,7 +53,7 @@ class SegmentOut(serializers.ModelSerializer[Segment]):
     quantity = fields.Quantity()
     price_id = serializers.IntegerField()
     price = serializers.CharField(source="price.__str__", help_text="The list price version, 'SEATS USD v1'.")
-    price_override = serializers.JSONField(allow_null=True)
+    price_override = fields.Document(allow_null=True)
     discount_percent = fields.Rate()
 
     class Meta:
@@ -134,7 +134,8 @@ class OrderOut(OrderRow):
     lines = LineOut(many=True)
     amendments = AmendmentOut(many=True)
 
-    class Meta(OrderRow.Meta):
+    class Meta:
+        model = Order
         fields = (
             *OrderRow.Meta.fields,
             "billing_frequency", "anchor", "proration", "payment_terms_days", "time_zone",

@@ -175,7 +175,8 @@ class Deals(ApiView):
         responses={201: outputs.DealOut, 202: outputs.DealOut},
     )
     def post(self, request: Request) -> Response:
-        taken = intake.receive(request.data, actor=self.actor)
+        payload = request.data if isinstance(request.data, dict) else {}
+        taken = intake.receive(payload, actor=self.actor)
         status = 201 if taken.state == DealIntake.State.ACCEPTED else 202
         return Response(outputs.DealOut(taken).data, status=status)
 
