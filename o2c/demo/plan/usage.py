@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 from random import Random
 from zoneinfo import ZoneInfo
 
@@ -46,9 +47,9 @@ class UsageRow:
     received_on: dt.date
 
 
-def _counts(sources: Sequence[UsageSource], total: int) -> list[int]:
-    weights = sum(source.weight for source in sources) or 1
-    return [max(1, total * source.weight // weights) for source in sources]
+def _days(source: UsageSource, since: dt.date, until: dt.date) -> list[dt.date]:
+    first, last = max(since, source.starts_on), min(until, source.ends_on)
+    return [first + dt.timedelta(days=n) for n in range((last - first).days)]
 
 
 def _instant(random: Random, days: Sequence[dt.date], weights: Sequence[int], zone: ZoneInfo) -> dt.datetime:
@@ -74,19 +75,18 @@ def usage_rows(
 
     A source's quantity a day is met on average: its events share what its days carry.
     """
-    for source, count in zip(sources, _counts(sources, total), strict=True):
-        first, last = max(since, source.starts_on), min(until, source.ends_on)
-        days = [first + dt.timedelta(days=n) for n in range((last - first).days)]
-        if not days:
-            continue
+    served = [(source, days) for source in sources if (days := _days(source, since, until))]
+    share = Fraction(total, sum(source.weight * len(days) for source, days in served) or 1)
+    for source, days in served:
+        count = max(1, round(share * source.weight * len(days)))
         random = Random(f"{seed}:{source.key}:{since}")
         weights = [WEEKDAYS[day.weekday()] for day in days]
         zone = ZoneInfo(source.time_zone)
         mean = source.daily * len(days) / count
         for n in range(count):
             at = _instant(random, days, weights, zone)
-            share = Decimal(random.randint(200, 1800)).scaleb(-3)
-            quantity = (mean * share).to_integral_value() or Decimal(1)
+            burst = Decimal(random.randint(200, 1800)).scaleb(-3)
+            quantity = (mean * burst).to_integral_value() or Decimal(1)
             late = random.randint(2, 9) if random.random() < 1 / 150 else 0
             row = UsageRow(
                 event_id=f"{source.key}-{since:%Y%m}-{n:06d}",

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from typing import Protocol
@@ -16,6 +15,7 @@ from o2c.demo.plan.deals import DealPlan, deals
 from o2c.demo.walk import billing, books, foundation, metering, selling
 from o2c.demo.walk.cast import Cast
 from o2c.ledger.models import LegalEntity
+from revenue.models import CloseRun
 
 Advance = Callable[[int], None]
 
@@ -94,10 +94,21 @@ def month(
         closing(1)
 
 
+def finished(scale: Scale) -> bool:
+    """Whether the walk has closed all its months."""
+    return all(is_closed(since) for since, _ in scale.spans)
+
+
+def is_closed(since: dt.date) -> bool:
+    """Whether every legal entity has locked the month that begins on this day."""
+    locked = CloseRun.objects.filter(state=CloseRun.State.LOCKED, period__starts_on=since)
+    return locked.count() == len(company.ENTITIES)
+
+
 def walk(scale: Scale, password: str, report: Report) -> None:
     """From an empty company to closed months, and the work that waits on the first day after them."""
     cast, entities, plans = begin(scale, password, report)
-    for span in scale.spans:
+    for span in [span for span in scale.spans if not is_closed(span[0])]:
         month(scale, cast, entities, plans, span, report)
     today = scale.spans[-1][1]
     advance = report.step("What waits on the next morning", 2)
@@ -105,14 +116,3 @@ def walk(scale: Scale, password: str, report: Report) -> None:
     advance(1)
     billing.propose(cast, entities["US"], today)
     advance(1)
-
-
-@contextmanager
-def quiet() -> Iterator[Report]:
-    """A report that nobody reads."""
-
-    class Quiet:
-        def step(self, label: str, total: int | None = None) -> Advance:
-            return lambda count: None
-
-    yield Quiet()

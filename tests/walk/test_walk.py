@@ -1,0 +1,114 @@
+"""The whole walk on a small company: a signed order becomes cash and closed books, twice without a change."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from billing.models import Invoice, InvoiceDelivery, Receipt, UsageBatch
+from o2c.audit.reconcile import reconcile
+from o2c.demo.summary import figures
+from o2c.demo.walk.journey import Advance, Scale, finished, walk
+from o2c.invariants import all_invariants
+from o2c.ledger.models import AccountingPeriod
+from orders.models import Amendment, Entitlement, Order
+from revenue.models import CloseRun, TieOut
+
+SMALL = Scale(customers=40, events=9000)
+PASSWORD = "walk-the-order-to-cash"
+
+
+class Silent:
+    """A report that nobody reads."""
+
+    def step(self, label: str, total: int | None = None) -> Advance:
+        return lambda count: None
+
+
+def rows_by_table() -> dict[str, int]:
+    """Rows of every table of the product but the record of background work."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+            " AND relname !~ '^(django_|axes_|runtime_|invariants_)' ORDER BY 1"
+        )
+        names = [row[0] for row in cursor.fetchall()]
+        counts = {}
+        for name in names:
+            cursor.execute(f'SELECT count(*) FROM "{name}"')
+            counts[name] = cursor.fetchone()[0]
+    return counts
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_company_walks_from_signed_deals_to_three_closed_months(settings: Any) -> None:
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    assert not finished(SMALL)
+
+    walk(SMALL, PASSWORD, Silent())
+
+    assert finished(SMALL)
+    _contracts_are_active_and_amended()
+    _usage_is_conserved()
+    _documents_are_posted_numbered_and_delivered()
+    _books_are_closed_and_explained()
+    _nothing_is_broken()
+
+    before = rows_by_table()
+    walk(SMALL, PASSWORD, Silent())
+    assert rows_by_table() == before
+
+
+def _contracts_are_active_and_amended() -> None:
+    assert Order.objects.count() == 40
+    assert not Order.objects.filter(state__in=["draft", "signed"]).exists()
+    assert Amendment.objects.filter(state="applied").count() >= 5
+    assert Entitlement.objects.exists()
+
+
+def _usage_is_conserved() -> None:
+    batches = list(UsageBatch.objects.all())
+    received = sum(batch.received for batch in batches)
+    assert received > 8000
+    assert received == sum(b.accepted + b.duplicate + b.parked for b in batches)
+    assert sum(batch.duplicate for batch in batches) > 0
+    assert sum(batch.parked for batch in batches) > 0
+
+
+def _documents_are_posted_numbered_and_delivered() -> None:
+    posted = Invoice.objects.filter(state="posted")
+    assert posted.filter(kind="invoice").count() > 60
+    assert posted.filter(kind="credit_memo").exists()
+    for entity in ("US", "IE"):
+        numbers = sorted(
+            int((number or "").rsplit("-", 1)[1])
+            for number in posted.filter(entity__code=entity, kind="invoice").values_list("number", flat=True)
+        )
+        assert numbers == list(range(1, len(numbers) + 1))
+    direct = posted.filter(channel="direct").exclude(total=0)
+    sent = InvoiceDelivery.objects.filter(state="sent")
+    assert sent.count() == direct.count()
+    assert not posted.filter(channel="aws", deliveries__isnull=False).exists()
+    assert Receipt.objects.filter(applied__gt=0).count() > 30
+
+
+def _books_are_closed_and_explained() -> None:
+    closed = AccountingPeriod.objects.filter(state="closed").values_list("entity__code", "name")
+    assert sorted(closed) == [(e, m) for e in ("IE", "US") for m in ("2026-08", "2026-09", "2026-10")]
+    for run in CloseRun.objects.filter(state="locked"):
+        answers = TieOut.objects.filter(close=run, attempt=run.attempt)
+        assert answers.count() >= 15
+        assert {answer.code for answer in answers if answer.differing} <= {"usage.parked"}
+    by_heading = {figure.heading: figure for figure in figures()}
+    assert Decimal(by_heading["Journals"].amount) == 0
+
+
+def _nothing_is_broken() -> None:
+    assert reconcile() == []
+    with connection.cursor() as cursor:
+        for invariant in all_invariants():
+            cursor.execute(f"SELECT * FROM ({invariant.query()}) violations LIMIT 3")
+            assert cursor.fetchall() == [], invariant.code
