@@ -15,7 +15,10 @@ from orders.selectors.value import order_values
 
 def blockers_of(pks: Iterable[int]) -> dict[int, list[Blocker]]:
     """Every blocker by order; an order that can activate has an empty list. Eight queries at most."""
-    rows = Order.objects.filter(pk__in=list(pks)).select_related("customer__entity", "entity")
+    chosen = list(pks)
+    if not chosen:
+        return {}
+    rows = Order.objects.filter(pk__in=chosen).select_related("customer__entity", "entity")
     orders = {order.pk: order for order in rows}
     priced = [pk for pk, order in orders.items() if order.signed_total is not None]
     values = order_values(priced) if priced else {}

@@ -10,7 +10,7 @@ from decimal import Decimal
 from orders.domain import effects
 from orders.domain.effects import OrderFacts
 from orders.models import Order
-from orders.selectors.facts import order_facts
+from orders.selectors.facts import order_facts, quote_facts
 
 
 def value_of(facts: OrderFacts) -> Decimal:
@@ -24,6 +24,11 @@ def value_of(facts: OrderFacts) -> Decimal:
 def order_values(pks: Iterable[int]) -> dict[int, Decimal]:
     """Committed value by order, in the currency of each. Four queries."""
     return {pk: value_of(facts) for pk, facts in order_facts(pks).items()}
+
+
+def quote_values(pks: Iterable[int]) -> dict[int, Decimal]:
+    """Committed value by quote, in the currency of each. Two queries."""
+    return {pk: value_of(facts) for pk, facts in quote_facts(pks).items()}
 
 
 def line_values(pk: int) -> dict[int, Decimal]:

@@ -99,6 +99,22 @@ def attribute_sku(
         return sku
 
 
+def attribute(
+    pk: int, *, revenue_treatment: str = "", gl_segment: str = "", actor: Actor, reason: str = ""
+) -> Sku:
+    """The same for a SKU by primary key, as its page asks for it; an empty field stays as it is."""
+    code = Sku.objects.filter(pk=pk).values_list("code", flat=True).first()
+    if code is None:
+        raise NotFound(f"There is no SKU with id {pk}")
+    return attribute_sku(
+        code,
+        revenue_treatment=revenue_treatment or None,
+        gl_segment=gl_segment or None,
+        actor=actor,
+        reason=reason,
+    )
+
+
 def set_meter(pk: int, *, meter: str, actor: Actor, reason: str = "") -> Sku:
     """Say which meter measures the SKU; `meter` is a code."""
     with acting(actor, reason=reason):

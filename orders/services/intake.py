@@ -18,15 +18,13 @@ from o2c.access import require
 from o2c.actor import Actor, acting
 from o2c.errors import DomainError, InvalidInput
 from orders.domain.deals import Deal, DealErrors, DealLine
-from orders.models import Customer, DealIntake, Order, Price
+from orders.models import Customer, DealIntake, Order
 from orders.salesforce import mapping
 from orders.services import customers
 from orders.services import orders as order_services
 from orders.services.common import move
 from orders.services.inputs import CustomerInput, LineInput, OrderInput, TermsInput
-
-PRICED_PER_UNIT = frozenset({"per_unit"})
-PRICED_AT_ONCE = frozenset({"flat", "one_time"})
+from orders.services.pricing import unit_override
 
 
 def receive(payload: Mapping[str, Any], *, actor: Actor, reason: str = "") -> DealIntake:
@@ -162,7 +160,14 @@ def _customer(deal: Deal, actor: Actor, reason: str) -> Customer:
 
 
 def _line(line: DealLine, deal: Deal) -> LineInput:
-    override = None if line.unit_price is None else _spec_at(line, deal)
+    override = None
+    if line.unit_price is not None:
+        try:
+            day = line.starts_on or deal.starts_on
+            override = unit_override(line.sku, deal.currency, day, line.unit_price)
+        except InvalidInput as error:
+            fields = {f"{line.path}UnitPrice": [error.message]}
+            raise InvalidInput(error.message, fields=fields, code=error.code) from error
     return LineInput(
         sku=line.sku,
         quantity=line.quantity,
@@ -172,28 +177,6 @@ def _line(line: DealLine, deal: Deal) -> LineInput:
         ends_on=line.ends_on,
         description=line.description,
         source_line_id=line.source_id,
-    )
-
-
-def _spec_at(line: DealLine, deal: Deal) -> dict[str, str]:
-    """The list price's model at the sold unit price.
-
-    A tiered or metered list price can't be said by one unit price: such a deal is parked for a person.
-    """
-    day = line.starts_on or deal.starts_on
-    rows = Price.objects.filter(
-        sku__code=line.sku, currency=deal.currency, state=Price.State.ACTIVE, effective_from__lte=day
-    )
-    listed = rows.order_by("-effective_from").first()
-    model = listed.spec["model"] if listed else "per_unit"
-    if model in PRICED_PER_UNIT:
-        return {"model": model, "unit_amount": f"{line.unit_price:f}"}
-    if model in PRICED_AT_ONCE:
-        return {"model": model, "amount": f"{line.unit_price:f}"}
-    raise InvalidInput(
-        f"{line.sku} is priced as {model!r}; one unit price can't replace that",
-        fields={f"{line.path}UnitPrice": [f"can't replace the {model} price of {line.sku}"]},
-        code="unit_price_ambiguous",
     )
 
 

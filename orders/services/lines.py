@@ -16,8 +16,8 @@ from zoneinfo import available_timezones
 
 from o2c.periods import Period, add_months
 from orders.domain import price_spec
-from orders.models import BillingTerms, Customer, Price, Sku
-from orders.services.common import Problems
+from orders.models import BillingTerms, Customer, Order, OrderLine, Price, Segment, Sku
+from orders.services.common import BATCH, Problems
 from orders.services.inputs import LineInput, SegmentInput, TermsInput
 
 MOST_LINES = 1000
@@ -256,3 +256,39 @@ def _check_dates(steps: Sequence[Step], contract: Asked, path: str, found: Probl
         elif left.ends_on < right.starts_on:
             gap = f"[{left.ends_on}, {right.starts_on})"
             found.add(f"{path}segments", f"no segment covers {gap}; give a pause as a quantity of 0")
+
+
+def write_lines(pairs: Sequence[tuple[Order, Sequence[Resolved]]], *, after: int = 0) -> None:
+    """Insert lines, from position `after` + 1 on, and segments: one statement each per thousand rows."""
+    lines: list[OrderLine] = []
+    steps: list[Segment] = []
+    for order, resolved in pairs:
+        for position, item in enumerate(resolved, start=after + 1):
+            line = OrderLine(
+                order=order,
+                position=position,
+                sku=item.sku,
+                description=item.asked.description or item.sku.name,
+                timing=item.timing,
+                frequency=item.asked.frequency,
+                usage_key=item.asked.usage_key,
+                source_line_id=item.asked.source_line_id,
+            )
+            lines.append(line)
+            for sequence, step in enumerate(sorted(item.steps, key=lambda s: s.starts_on), start=1):
+                steps.append(
+                    Segment(
+                        line=line,
+                        sequence=sequence,
+                        starts_on=step.starts_on,
+                        ends_on=step.ends_on,
+                        quantity=step.quantity,
+                        price=step.price,
+                        price_override=step.price_override,
+                        discount_percent=step.discount_percent,
+                    )
+                )
+    OrderLine.objects.bulk_create(lines, batch_size=BATCH)
+    for segment in steps:
+        segment.line_id = segment.line.pk
+    Segment.objects.bulk_create(steps, batch_size=BATCH)

@@ -19,7 +19,7 @@ from orders.salesforce.ids import eighteen
 from orders.selectors.activation import blockers_of
 from orders.services.common import BATCH, Problems, changed, move, numbered
 from orders.services.inputs import OrderInput
-from orders.services.lines import Asked, Resolved, clauses, resolve, term_end
+from orders.services.lines import Asked, clauses, resolve, term_end, write_lines
 
 REFERENCE_DATA = frozenset(
     {
@@ -84,7 +84,7 @@ def _create(items: Sequence[OrderInput]) -> list[Order]:
         )
     ]
     Order.objects.bulk_create(orders, batch_size=BATCH)
-    _write_lines(list(zip(orders, lines, strict=True)))
+    write_lines(list(zip(orders, lines, strict=True)))
     return orders
 
 
@@ -112,7 +112,7 @@ def replace_draft(pk: int, data: OrderInput, *, actor: Actor, reason: str = "") 
         names = [f.name for f in Order._meta.concrete_fields if f.name not in kept]
         changed(order, {name: getattr(fresh, name) for name in names})
         order.save()
-        _write_lines([(order, lines[0])])
+        write_lines([(order, lines[0])])
         return order
 
 
@@ -285,39 +285,3 @@ def _order(item: OrderInput, contract: Asked, terms: dict[str, Any], pk: int, nu
         ),
         **terms,
     )
-
-
-def _write_lines(pairs: Sequence[tuple[Order, Sequence[Resolved]]]) -> None:
-    """Insert lines and segments: one statement each per thousand rows."""
-    lines: list[OrderLine] = []
-    steps: list[Segment] = []
-    for order, resolved in pairs:
-        for position, item in enumerate(resolved, start=1):
-            line = OrderLine(
-                order=order,
-                position=position,
-                sku=item.sku,
-                description=item.asked.description or item.sku.name,
-                timing=item.timing,
-                frequency=item.asked.frequency,
-                usage_key=item.asked.usage_key,
-                source_line_id=item.asked.source_line_id,
-            )
-            lines.append(line)
-            for sequence, step in enumerate(sorted(item.steps, key=lambda s: s.starts_on), start=1):
-                steps.append(
-                    Segment(
-                        line=line,
-                        sequence=sequence,
-                        starts_on=step.starts_on,
-                        ends_on=step.ends_on,
-                        quantity=step.quantity,
-                        price=step.price,
-                        price_override=step.price_override,
-                        discount_percent=step.discount_percent,
-                    )
-                )
-    OrderLine.objects.bulk_create(lines, batch_size=BATCH)
-    for segment in steps:
-        segment.line_id = segment.line.pk
-    Segment.objects.bulk_create(steps, batch_size=BATCH)

@@ -203,6 +203,16 @@ def _still_valid(quote: Quote, day: dt.date | None = None) -> None:
         )
 
 
+def append_lines(quote: Quote, lines: Sequence[LineInput], *, after: int) -> None:
+    """Add lines to a draft that the caller has locked, from position `after` + 1 on."""
+    found = Problems()
+    asked = Asked("", quote.customer, quote.starts_on, quote.ends_on, tuple(lines))
+    resolved = resolve([asked], found)[0]
+    _reasons(lines, found)
+    found.raise_if_any("The line", record=str(quote), code="quote_invalid")
+    _write_lines(quote, resolved, after=after)
+
+
 def _resolved(data: QuoteInput, customer: Customer, actor: Actor) -> tuple[Quote, list[Resolved]]:
     """An unsaved quote and its lines. Raises InvalidInput with every problem."""
     found = Problems()
@@ -211,12 +221,7 @@ def _resolved(data: QuoteInput, customer: Customer, actor: Actor) -> tuple[Quote
         found.add("customer", f"{customer} is inactive")
     terms = clauses(data.terms, customer, "", found)
     lines = resolve([Asked("", customer, data.starts_on, ends_on, data.lines)], found)[0]
-    for index, line in enumerate(data.lines):
-        if line.segments:
-            found.add(f"lines[{index}].segments", "a quote has one line per step; the order joins them")
-        negotiated = line.price_override is not None or line.discount_percent
-        if negotiated and not line.override_reason.strip():
-            found.add(f"lines[{index}].override_reason", "is missing: why is this not the list price?")
+    _reasons(data.lines, found)
     found.raise_if_any(f"The quote for {customer}", code="quote_invalid")
     quote = Quote(
         customer=customer,
@@ -231,9 +236,19 @@ def _resolved(data: QuoteInput, customer: Customer, actor: Actor) -> tuple[Quote
     return quote, lines
 
 
-def _write_lines(quote: Quote, lines: Sequence[Resolved]) -> None:
+def _reasons(lines: Sequence[LineInput], found: Problems) -> None:
+    """What is not at list price says why; a quote has one step per line."""
+    for index, line in enumerate(lines):
+        if line.segments:
+            found.add(f"lines[{index}].segments", "a quote has one line per step; the order joins them")
+        negotiated = line.price_override is not None or line.discount_percent
+        if negotiated and not line.override_reason.strip():
+            found.add(f"lines[{index}].override_reason", "is missing: why is this not the list price?")
+
+
+def _write_lines(quote: Quote, lines: Sequence[Resolved], *, after: int = 0) -> None:
     rows = []
-    for position, item in enumerate(lines, start=1):
+    for position, item in enumerate(lines, start=after + 1):
         step = item.steps[0]
         rows.append(
             QuoteLine(

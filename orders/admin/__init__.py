@@ -1,0 +1,11 @@
+"""Pages of orders in the console."""
+
+from orders.admin import (  # noqa: F401
+    amendments,
+    catalogue,
+    customers,
+    entitlements,
+    intake,
+    orders,
+    quotes,
+)
