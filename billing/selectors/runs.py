@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -134,16 +135,18 @@ def customers_in_scope(run: BillRun) -> list[int]:
     )
 
 
-def rivals(run: BillRun) -> QuerySet[BillRun]:
-    """Unfinished runs whose population overlaps that of `run`."""
+def rival(run: BillRun, customer_ids: Sequence[int]) -> BillRun | None:
+    """An unfinished run with some of the same customers in the same entity and currency."""
     open_runs = BillRun.objects.exclude(state__in=[BillRun.State.POSTED, BillRun.State.CANCELLED])
-    if run.pk:
-        open_runs = open_runs.exclude(pk=run.pk)
     if run.entity_id:
         open_runs = open_runs.filter(Q(entity_id=run.entity_id) | Q(entity__isnull=True))
     if run.currency:
         open_runs = open_runs.filter(currency__in=["", run.currency])
-    return open_runs
+    wanted = set(customer_ids)
+    for other in open_runs.prefetch_related("chunks").order_by("pk"):
+        if any(wanted.intersection(chunk.customer_ids) for chunk in other.chunks.all()):
+            return other
+    return None
 
 
 def last_nets(customer_ids: list[int], before: dt.date, run_id: int) -> dict[tuple[int, str, str], Decimal]:

@@ -69,16 +69,16 @@ def plan(
             issue_on=issue_on or through - dt.timedelta(days=1),
             planned_by_id=actor.user_id,
         )
-        rival = run_selectors.rivals(run).first()
+        customers = run_selectors.customers_in_scope(run)
+        if customer_ids is not None:
+            customers = [pk for pk in customers if pk in set(customer_ids)]
+        rival = run_selectors.rival(run, customers)
         if rival is not None:
             raise Conflict(
                 f"{rival.number} covers some of the same and is {rival.get_state_display().lower()}",
                 remedy="Post or cancel it first",
                 code="run_overlaps",
             )
-        customers = run_selectors.customers_in_scope(run)
-        if customer_ids is not None:
-            customers = [pk for pk in customers if pk in set(customer_ids)]
         run.save(force_insert=True)
         BillRunChunk.objects.bulk_create(
             BillRunChunk(run=run, sequence=n, customer_ids=customers[start : start + chunk])

@@ -236,9 +236,7 @@ def test_a_reduction_gives_a_credit_memo(team: Team, order: Order) -> None:
 
 
 def test_a_marketplace_invoice_is_not_ours_to_tax_or_to_collect(team: Team, customer: Customer) -> None:
-    make_order(
-        team.orders, customer, [line("SEATS", 10)], state="active", terms={"channel": "aws"}
-    )
+    make_order(team.orders, customer, [line("SEATS", 10)], state="active", terms={"channel": "aws"})
 
     bill(team, AUGUST)
 
