@@ -117,9 +117,7 @@ def test_nobody_can_set_what_is_applied(team: Team, customer: Customer) -> None:
 def test_unapplying_is_a_second_row_that_reverses_the_first(team: Team, customer: Customer) -> None:
     invoice = post_invoice(team, customer, "100.00")
     receipt = receive(team, customer, "108.88")
-    (applied,) = receipts.apply(
-        receipt.pk, [(invoice.pk, Decimal("108.88"))], applied_on=ON, actor=team.cash
-    )
+    (applied,) = receipts.apply(receipt.pk, [(invoice.pk, Decimal("108.88"))], applied_on=ON, actor=team.cash)
 
     undo = receipts.unapply(applied.pk, on=dt.date(2026, 9, 12), actor=team.cash, reason="Wrong customer")
 
@@ -217,9 +215,7 @@ def test_exchange_difference_is_realised_per_application_and_nothing_is_left(
 def test_reversing_a_receipt_needs_it_unapplied(team: Team, customer: Customer) -> None:
     invoice = post_invoice(team, customer, "100.00")
     receipt = receive(team, customer, "50.00")
-    (applied,) = receipts.apply(
-        receipt.pk, [(invoice.pk, Decimal("50.00"))], applied_on=ON, actor=team.cash
-    )
+    (applied,) = receipts.apply(receipt.pk, [(invoice.pk, Decimal("50.00"))], applied_on=ON, actor=team.cash)
 
     with pytest.raises(Conflict, match="unapply it first"):
         receipts.reverse(receipt.pk, actor=team.cash, reason="Returned by the bank")
