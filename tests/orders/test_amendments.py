@@ -97,6 +97,7 @@ def test_a_backdated_change_keeps_what_it_replaced_on_file(team: Actor, order: O
     amend(team, order, "quantity", TERM_START, {"lines": [{"line": seats(order), "quantity": "12"}]})
     assert timeline(order) == [("2026-08-01", "2026-11-01", "12"), ("2026-11-01", "2027-08-01", "12")]
     emptied = Segment.objects.filter(line=seats(order), ends_on=TERM_START).get()
+    assert emptied.closed_by is not None
     assert (emptied.quantity, emptied.closed_by.number) == (D(10), 2)
     assert Segment.objects.filter(line=seats(order)).count() == 4
 

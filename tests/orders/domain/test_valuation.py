@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from o2c.errors import InvalidInput
-from o2c.periods import Period
+from o2c.periods import Period, add_months
 from orders.domain import valuation
 from orders.domain.timeline import Span
 from orders.domain.valuation import Clauses, Priced
@@ -159,7 +159,7 @@ def test_conventions(proration: str, first_half: Fraction, second_half: Fraction
 def test_the_parts_of_a_period_make_the_period(
     proration: str, start: dt.date, months: int, cuts: list[int], late: int
 ) -> None:
-    end = valuation.add_months(start, months)
+    end = add_months(start, months)
     first_day = min(start + dt.timedelta(days=late), end - dt.timedelta(days=1))
     edges = sorted(
         {first_day, end, *(d for c in cuts if first_day < (d := start + dt.timedelta(days=c)) < end)}
