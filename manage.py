@@ -9,7 +9,15 @@ import sys
 # Commands that create or change tables connect as the owner of the tables; everything else as the app.
 OWNER_COMMANDS = {"migrate", "flush", "sqlflush"}
 # Commands that work without a database server.
-OFFLINE_COMMANDS = {"services", "check", "help", "version", "collectstatic", "compilemessages", "makemessages"}
+OFFLINE_COMMANDS = {
+    "services",
+    "check",
+    "help",
+    "version",
+    "collectstatic",
+    "compilemessages",
+    "makemessages",
+}
 
 
 def main(argv: list[str]) -> None:

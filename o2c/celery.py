@@ -15,7 +15,7 @@ from celery.signals import setup_logging
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "o2c.settings")
 
-from o2c.runtime import broker  # noqa: E402
+from o2c.runtime import broker
 
 broker.register()
 

@@ -27,7 +27,7 @@ if PROFILE not in {"local", "production"}:
 PRODUCTION = PROFILE == "production"
 DEBUG = env.bool("O2C_DEBUG", default=False)
 
-# --- Identity of the installation ---------------------------------------------------------------
+# --- Identity of the installation -----------------------------------------------------------------
 
 SECRET_KEY = env.str("SECRET_KEY", default=environ.Env.NOTSET if PRODUCTION else home.secret_key())
 ALLOWED_HOSTS = env.list(
@@ -38,7 +38,7 @@ CSRF_FAILURE_VIEW = "o2c.console.errors.csrf_failure"
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 PUBLIC_URL = env.str("O2C_PUBLIC_URL", default=environ.Env.NOTSET if PRODUCTION else "http://localhost:8000")
 
-# --- Applications -------------------------------------------------------------------------------
+# --- Applications ---------------------------------------------------------------------------------
 
 
 def _present(*packages: str) -> list[str]:
@@ -135,7 +135,7 @@ TEMPLATES = [
     },
 ]
 
-# --- Database: three roles, of which this process uses one -----------------------------------------
+# --- Database: three roles, of which this process uses one ----------------------------------------
 
 DB_ROLE = env.str("O2C_DB_ROLE", default="app")
 if DB_ROLE not in {"app", "owner", "auditor"}:
@@ -170,14 +170,14 @@ def _database() -> dict[str, Any]:
 DATABASES = {"default": _database()}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# --- Time and language --------------------------------------------------------------------------------
+# --- Time and language ----------------------------------------------------------------------------
 
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = True
 
-# --- Sign-in -----------------------------------------------------------------------------------------
+# --- Sign-in --------------------------------------------------------------------------------------
 
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
@@ -204,7 +204,7 @@ AXES_CLIENT_IP_CALLABLE = "o2c.access.client.address"
 AXES_LOCKOUT_CALLABLE = "o2c.access.lockout.locked_out"
 AXES_DISABLE_ACCESS_LOG = True  # access.SignIn is the log
 
-# --- Transport security ---------------------------------------------------------------------------------
+# --- Transport security ---------------------------------------------------------------------------
 
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
@@ -236,7 +236,7 @@ CONTENT_SECURITY_POLICY = {
     },
 }
 
-# --- Files -----------------------------------------------------------------------------------------------
+# --- Files ----------------------------------------------------------------------------------------
 
 STATIC_URL = "static/"
 STATIC_ROOT = Path(env.str("O2C_STATIC_ROOT", default=str(BASE_DIR / "staticfiles")))
@@ -253,7 +253,7 @@ STORAGES = {
     },
 }
 
-# --- E-mail -----------------------------------------------------------------------------------------------
+# --- E-mail ---------------------------------------------------------------------------------------
 
 EMAIL_URL = env.str("EMAIL_URL", default=environ.Env.NOTSET if PRODUCTION else "")
 if EMAIL_URL:
@@ -265,18 +265,18 @@ else:
 DEFAULT_FROM_EMAIL = env.str("O2C_FROM_EMAIL", default="billing@example.com")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 
-# --- API ---------------------------------------------------------------------------------------------------
+# --- API ------------------------------------------------------------------------------------------
 
 API_CALLS_PER_MINUTE = env.int("O2C_API_CALLS_PER_MINUTE", default=12_000)  # per token
 API_BODY_LIMIT_BYTES = env.int("O2C_API_BODY_LIMIT_BYTES", default=10_000_000)
 
-# --- Provisioning: the internal service that grants what a customer bought ---------------------------------
+# --- Provisioning: the internal service that grants what a customer bought ------------------------
 
 PROVISIONING_URL = env.str("PROVISIONING_URL", default="")  # empty: entitlements wait
 PROVISIONING_TOKEN = env.str("PROVISIONING_TOKEN", default="")
 PROVISIONING_TIMEOUT_SECONDS = env.int("PROVISIONING_TIMEOUT_SECONDS", default=5)
 
-# --- Tasks ---------------------------------------------------------------------------------------------------
+# --- Tasks ----------------------------------------------------------------------------------------
 
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default=environ.Env.NOTSET if PRODUCTION else "pgq://")
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
@@ -303,12 +303,12 @@ CELERY_WORKER_MAX_TASKS_PER_CHILD = 500
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = not CELERY_BROKER_URL.startswith("pgq")
 
-# --- Figures for machines --------------------------------------------------------------------------------------
+# --- Figures for machines -------------------------------------------------------------------------
 
 METRICS_TOKEN = env.str("O2C_METRICS_TOKEN", default="")
 PROMETHEUS_EXPORT_MIGRATIONS = False
 
-# --- Logs -----------------------------------------------------------------------------------------------------
+# --- Logs -----------------------------------------------------------------------------------------
 
 LOG_LEVEL = env.str("O2C_LOG_LEVEL", default="INFO")
 LOG_FORMAT = env.str("O2C_LOG_FORMAT", default="json" if PRODUCTION else "text")

@@ -41,12 +41,12 @@ class StateField(django_fsm.FSMField):
         kwargs.setdefault("protected", True)
         super().__init__(*args, **kwargs)
 
-    def contribute_to_class(self, cls: type[models.Model], name: str, **kwargs: Any) -> None:
+    def contribute_to_class(self, cls: type[models.Model], name: str, private_only: bool = False) -> None:
         """A model of a migration has no transitions; the library would listen for each of the thousands."""
         if cls.__module__ == "__fake__":
-            models.CharField.contribute_to_class(self, cls, name, **kwargs)
+            models.CharField.contribute_to_class(self, cls, name, private_only)
         else:
-            super().contribute_to_class(cls, name, **kwargs)
+            super().contribute_to_class(cls, name, private_only)
 
 
 class StateMachine(django_fsm.ConcurrentTransitionMixin, models.Model):

@@ -12,7 +12,7 @@ os.environ["O2C_DB_ROLE"] = "owner"
 os.environ.pop("O2C_DB_POOL_SIZE", None)
 os.environ.setdefault("O2C_PROFILE", "local")
 
-from o2c.runtime.embedded import ensure_if_used  # noqa: E402
+from o2c.runtime.embedded import ensure_if_used
 
 ensure_if_used()
 

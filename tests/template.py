@@ -22,7 +22,17 @@ from o2c.runtime import home
 
 PREFIX = "o2c_template_"
 KEEP = 3
-PARTS = ("migrations", "models", "models.py", "triggers.py", "guards.py", "duties.py", "audit", "access", "seeds")
+PARTS = (
+    "migrations",
+    "models",
+    "models.py",
+    "triggers.py",
+    "guards.py",
+    "duties.py",
+    "audit",
+    "access",
+    "seeds",
+)
 
 
 def fingerprint() -> str:
@@ -53,8 +63,8 @@ def name() -> str:
 def _connect() -> psycopg.Connection[Any]:
     database = settings.DATABASES["default"]
     return psycopg.connect(
-        host=database["HOST"], port=database["PORT"] or 5432, user=database["USER"], password=database["PASSWORD"],
-        dbname="postgres", autocommit=True,
+        host=database["HOST"], port=database["PORT"] or 5432, user=database["USER"],
+        password=database["PASSWORD"], dbname="postgres", autocommit=True,
     )  # fmt: skip
 
 
@@ -67,8 +77,8 @@ def _existing() -> list[str]:
     """Templates, the oldest first."""
     with _connect() as connection:
         found = connection.execute(
-            "SELECT datname FROM pg_database WHERE starts_with(datname, %s) AND datname NOT LIKE '%%unfinished'"
-            " ORDER BY oid",
+            "SELECT datname FROM pg_database WHERE starts_with(datname, %s)"
+            " AND datname NOT LIKE '%%unfinished' ORDER BY oid",
             [PREFIX],
         )
         return [row[0] for row in found]

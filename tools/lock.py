@@ -19,7 +19,7 @@ COMMON = [
 
 def main() -> int:
     uv = str(Path(sys.executable).with_name("uv"))
-    runs = (
+    runs: tuple[tuple[str, list[str]], ...] = (
         ("requirements.lock", []),
         ("requirements-dev.lock", ["--group", "dev", "--constraint", "requirements.lock"]),
     )

@@ -1,7 +1,7 @@
 """Have what the tests need beside Python packages: a Chromium, and a Redis server for the broker tests.
 
-What the machine has is used. Otherwise, as root on a Debian machine, its packages are installed; failing that,
-Playwright's own Chromium. Says what is missing, and how to get it, when nothing works.
+What the machine has is used. Otherwise, as root on a Debian machine, its packages are installed; failing
+that, Playwright's own Chromium. Says what is missing, and how to get it, when nothing works.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ def main() -> int:
         subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"], check=False)
     absent = []
     if not chromium():
-        absent.append("a Chromium (Debian: apt-get install chromium; else: playwright install --with-deps chromium)")
+        absent.append(
+            "a Chromium (Debian: apt-get install chromium; else: playwright install --with-deps chromium)"
+        )
     if not redis():
         absent.append("a Redis server (Debian: apt-get install redis-server)")
     for thing in absent:
@@ -39,7 +41,10 @@ def chromium() -> str:
         found = shutil.which(name)
         if found:
             return found
-    question = "from playwright.sync_api import sync_playwright as s\nwith s() as p: print(p.chromium.executable_path)"
+    question = (
+        "from playwright.sync_api import sync_playwright as start\n"
+        "with start() as playwright: print(playwright.chromium.executable_path)"
+    )
     answer = subprocess.run([sys.executable, "-c", question], capture_output=True, text=True, check=False)
     path = answer.stdout.strip()
     return path if path and Path(path).exists() else ""

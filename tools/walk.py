@@ -29,16 +29,27 @@ def main() -> int:
     embedded.ensure_if_used()
     owner = os.environ.get("DATABASE_OWNER_URL") if os.environ.get("DATABASE_URL") else embedded.url("owner")
     if not owner:
-        print("Set DATABASE_OWNER_URL beside DATABASE_URL: the walk needs a database of its own", file=sys.stderr)
+        print(
+            "Set DATABASE_OWNER_URL beside DATABASE_URL: the walk needs a database of its own",
+            file=sys.stderr,
+        )
         return 1
     recreate(owner)
     environment = {**os.environ, "O2C_DATABASE": DATABASE, "O2C_LOG_LEVEL": "WARNING"}
     started = time.monotonic()
-    for command in (("migrate", "--no-input", "--verbosity", "0"), ("demo", "build", *(sys.argv[1:] or SMALL))):
+    for command in (
+        ("migrate", "--no-input", "--verbosity", "0"),
+        ("demo", "build", *(sys.argv[1:] or SMALL)),
+    ):
         print(f"manage.py {' '.join(command)}", flush=True)
-        done = subprocess.run([sys.executable, "manage.py", *command], cwd=PROJECT, env=environment, check=False)
+        done = subprocess.run(
+            [sys.executable, "manage.py", *command], cwd=PROJECT, env=environment, check=False
+        )
         if done.returncode:
-            print(f"The walk failed in `manage.py {command[0]}`; its database {DATABASE} is kept", file=sys.stderr)
+            print(
+                f"The walk failed in `manage.py {command[0]}`; its database {DATABASE} is kept",
+                file=sys.stderr,
+            )
             return done.returncode
     print(f"The walk took {time.monotonic() - started:.0f} s", flush=True)
     drop(owner)

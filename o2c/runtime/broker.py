@@ -37,6 +37,10 @@ WHERE id = ANY(%s)"""
 class QoS(virtual.QoS):
     """Acknowledging deletes the row; it may happen in another thread than the one that claims."""
 
+    channel: Any
+    _delivered: Any
+    _dirty: Any
+
     def ack(self, delivery_tag: str) -> None:
         self._forget(delivery_tag)
         super().ack(delivery_tag)
@@ -96,14 +100,16 @@ class Channel(virtual.Channel):
         self._execute("DELETE FROM runtime_brokermessage WHERE id = %s", (row,))
 
     def renew(self) -> None:
-        held = self.qos.held()
+        qos: Any = self.qos
+        held: list[int] = qos.held()
         if held:
             self._execute(RENEW, (self.lease, held))
 
     def _restore(self, message: Any) -> None:
         """Give a delivered message back at once, for any worker."""
         self._execute(
-            "UPDATE runtime_brokermessage SET leased_until = NULL WHERE id = %s", (message.properties["pgq_id"],)
+            "UPDATE runtime_brokermessage SET leased_until = NULL WHERE id = %s",
+            (message.properties["pgq_id"],),
         )
 
     _restore_at_beginning = _restore
@@ -115,7 +121,8 @@ class Channel(virtual.Channel):
     def _purge(self, queue: str) -> int:
         return len(self._execute("DELETE FROM runtime_brokermessage WHERE queue = %s RETURNING id", (queue,)))
 
-    _delete = _purge
+    def _delete(self, queue: str, *args: Any, **kwargs: Any) -> None:
+        self._purge(queue)
 
     def close(self) -> None:
         super().close()
@@ -130,9 +137,15 @@ class Transport(virtual.Transport):
     polling_interval = POLL_SECONDS
     driver_type = "postgresql"
     driver_name = "psycopg"
-    connection_errors = (*virtual.Transport.connection_errors, psycopg.OperationalError, psycopg.InterfaceError)
+    connection_errors = (
+        *virtual.Transport.connection_errors,
+        psycopg.OperationalError,
+        psycopg.InterfaceError,
+    )
     channel_errors = (*virtual.Transport.channel_errors, psycopg.Error)
 
+    client: Any
+    channels: Any
     _renewed = 0.0
 
     default_connection_params: ClassVar[dict[str, Any]] = {}
@@ -140,7 +153,7 @@ class Transport(virtual.Transport):
     def driver_version(self) -> str:
         return psycopg.__version__
 
-    def drain_events(self, connection: Any, timeout: float | None = None) -> None:
+    def drain_events(self, connection: Any, timeout: float | None = None, **kwargs: Any) -> None:
         lease = self.client.transport_options.get("lease_seconds", LEASE_SECONDS)
         if time.monotonic() - self._renewed > lease / 4:
             self._renewed = time.monotonic()

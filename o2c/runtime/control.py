@@ -82,7 +82,8 @@ def _wait_until_served(port: int) -> None:
     while not served(port):
         if time.monotonic() > deadline:
             words = "\n".join(
-                f"--- {path}\n{embedded.tail(path)}" for path in map(supervisor.log_file, ("supervisor", "web"))
+                f"--- {path}\n{embedded.tail(path)}"
+                for path in map(supervisor.log_file, ("supervisor", "web"))
             )
             raise StartError(f"The web server does not answer on port {port}:\n{words}")
         time.sleep(0.15)
@@ -117,14 +118,17 @@ def status() -> list[Line]:
     lines = []
     for name in ("supervisor", *SERVICES):
         identity = processes.recorded(supervisor.record_file(name))
-        lines.append(Line(name, "running" if identity else "stopped", f"process {identity.pid}" if identity else ""))
+        lines.append(
+            Line(name, "running" if identity else "stopped", f"process {identity.pid}" if identity else "")
+        )
     port = web_port()
     if port is not None and served(port):
         lines.append(Line("address", "answers", address(port)))
     if embedded.used():
         known = embedded.status()
-        lines.append(Line("database", str(known.pop("state")), ", ".join(f"{k} {v}" for k, v in known.items() if v)))
+        lines.append(
+            Line("database", str(known.pop("state")), ", ".join(f"{k} {v}" for k, v in known.items() if v))
+        )
     else:
         lines.append(Line("database", "external", "DATABASE_URL"))
     return lines
-

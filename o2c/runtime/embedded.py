@@ -257,7 +257,11 @@ def ensure() -> str:
         roles.create(
             dsn("superuser", "postgres"),
             database=os.environ.get("O2C_DATABASE", DATABASE),
-            passwords={roles.OWNER: secrets["owner"], roles.APP: secrets["app"], roles.AUDITOR: secrets["auditor"]},
+            passwords={
+                roles.OWNER: secrets["owner"],
+                roles.APP: secrets["app"],
+                roles.AUDITOR: secrets["auditor"],
+            },
         )
     return "already" if running else "started"
 
@@ -304,4 +308,9 @@ def status() -> dict[str, Any]:
         return {"state": "never started"}
     identity = postmaster(server)
     state = "running" if identity and _answers(server) else "starting" if identity else "stopped"
-    return {"state": state, "pid": identity.pid if identity else None, "port": server.port, "data": str(server.data)}
+    return {
+        "state": state,
+        "pid": identity.pid if identity else None,
+        "port": server.port,
+        "data": str(server.data),
+    }

@@ -35,7 +35,9 @@ class Finding:
     seconds: float | None = None
 
 
-def _age(name: str, since: dt.datetime | None, limit: int, *, what: str, none: str, none_is_well: bool) -> Finding:
+def _age(
+    name: str, since: dt.datetime | None, limit: int, *, what: str, none: str, none_is_well: bool
+) -> Finding:
     if since is None:
         return Finding(name, none_is_well, none, 0.0 if none_is_well else None)
     seconds = max(0.0, (clock.now() - since).total_seconds())
@@ -53,13 +55,17 @@ def migrations() -> Finding:
     executor = MigrationExecutor(connection)
     missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
     names = ", ".join(str(migration) for migration, _ in missing[:3])
-    return Finding("migrations", not missing, f"{len(missing)} not applied: {names}" if missing else "all applied")
+    return Finding(
+        "migrations", not missing, f"{len(missing)} not applied: {names}" if missing else "all applied"
+    )
 
 
 def outbox() -> Finding:
     """The oldest event that is due and undelivered, and the ones that failed for good."""
     delivery = apps.get_model("outbox", "Delivery")
-    oldest = delivery.objects.filter(state="pending", due_at__lte=clock.now()).aggregate(at=Min("due_at"))["at"]
+    oldest = delivery.objects.filter(state="pending", due_at__lte=clock.now()).aggregate(at=Min("due_at"))[
+        "at"
+    ]
     stuck = delivery.objects.filter(state="stuck").count()
     finding = _age("outbox", oldest, OUTBOX_SECONDS, what="oldest due", none="nothing due", none_is_well=True)
     if stuck:
@@ -88,7 +94,9 @@ def jobs() -> Finding:
     left = Job.objects.filter(state=Job.State.RUNNING, leased_until__lt=now).count()
     finding = _age("jobs", waiting, JOB_SECONDS, what="oldest due", none="none waits", none_is_well=True)
     if left:
-        return Finding("jobs", finding.well, f"{left} left by dead workers; {finding.detail}", finding.seconds)
+        return Finding(
+            "jobs", finding.well, f"{left} left by dead workers; {finding.detail}", finding.seconds
+        )
     return finding
 
 
@@ -103,5 +111,7 @@ def findings(checks: tuple[Callable[[], Finding], ...] = ALL) -> list[Finding]:
         try:
             found.append(check())
         except DatabaseError as error:
-            found.append(Finding(check.__name__, False, f"{type(error).__name__}: {str(error).splitlines()[0]}"))
+            found.append(
+                Finding(check.__name__, False, f"{type(error).__name__}: {str(error).splitlines()[0]}")
+            )
     return found

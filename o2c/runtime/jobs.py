@@ -9,8 +9,8 @@
     jobs.enqueue("billing.run.post", {"run_id": 7}, actor=actor, key="billing.run:7:post")
 
 A job function must be able to start again: after a worker's death it is called anew, with `job.cursor` as the
-last chunk left it. `count` and `save_cursor` inside the chunk's transaction are committed with its work, so the
-figures stay true; progress becomes visible to others when the chunk commits.
+last chunk left it. `count` and `save_cursor` inside the chunk's transaction are committed with its work, so
+the figures stay true; progress becomes visible to others when the chunk commits.
 """
 
 from __future__ import annotations
@@ -135,7 +135,9 @@ def kind_of(code: str) -> Kind:
     try:
         return _kinds[code]
     except KeyError:
-        raise NotFound(f"No job function is named {code}", remedy="Register it in the app's tasks.py") from None
+        raise NotFound(
+            f"No job function is named {code}", remedy="Register it in the app's tasks.py"
+        ) from None
 
 
 def enqueue(
@@ -188,7 +190,9 @@ def due(now: dt.datetime) -> list[int]:
     """Jobs that ought to be running and aren't: waiting and due, or left behind by a dead worker."""
     waiting = Q(state=Job.State.QUEUED, due_at__lte=now)
     left = Q(state=Job.State.RUNNING, leased_until__lt=now)
-    return list(Job.objects.filter(waiting | left).order_by("due_at", "id").values_list("pk", flat=True)[:500])
+    return list(
+        Job.objects.filter(waiting | left).order_by("due_at", "id").values_list("pk", flat=True)[:500]
+    )
 
 
 def _claim(job_id: int) -> Job | None:
@@ -217,9 +221,7 @@ def run(job_id: int, *, listener: Callable[[Job], None] | None = None) -> Job:
         return Job.objects.get(pk=job_id)
     registered = kind_of(job.kind)
     context = structlog.contextvars.bound_contextvars(job=job.pk, job_kind=job.kind)
-    edge = ambient(
-        Actor.of(job.actor), reason=job.reason or registered.label, request_id=f"job:{job.pk}"
-    )
+    edge = ambient(Actor.of(job.actor), reason=job.reason or registered.label, request_id=f"job:{job.pk}")
     with context, edge, _Lease(job):
         try:
             registered.function(Running(job, listener))
@@ -241,12 +243,14 @@ def _finish(job: Job, state: Job.State, error: str = "") -> None:
 
 
 def _fail(job: Job, registered: Kind, error: Exception) -> None:
-    """Keep what went wrong. A refusal of the domain is final; anything else is tried again, later each time."""
+    """Keep what went wrong. A refusal of the domain is final; anything else is tried again, ever later."""
     from o2c.errors import DomainError
 
     final = isinstance(error, DomainError) or job.attempts >= registered.attempts
     log.error("job failed", final=final, attempts=job.attempts, exc_info=error)
-    text = str(error) if isinstance(error, DomainError) else "".join(traceback.format_exception(error))[-8000:]
+    text = (
+        str(error) if isinstance(error, DomainError) else "".join(traceback.format_exception(error))[-8000:]
+    )
     if final:
         _finish(job, Job.State.FAILED, text)
         return

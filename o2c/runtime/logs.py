@@ -32,8 +32,12 @@ def configure(level: str, style: str) -> dict[str, Any]:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
-    renderer = structlog.processors.JSONRenderer() if style == "json" else structlog.dev.ConsoleRenderer(colors=False)
-    final = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
+    renderer = (
+        structlog.processors.JSONRenderer()
+        if style == "json"
+        else structlog.dev.ConsoleRenderer(colors=False)
+    )
+    final: list[Any] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
     if style == "json":
         final.append(structlog.processors.format_exc_info)
     return {
@@ -57,7 +61,6 @@ def configure(level: str, style: str) -> dict[str, Any]:
             "celery.app.trace": {"level": "WARNING"},
         },
     }
-
 
 
 def _drop_noise(_logger: Any, _name: str, event: Any) -> Any:

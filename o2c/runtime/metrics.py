@@ -35,7 +35,7 @@ class WorkCollector(Collector):
 
     def _ages(self) -> GaugeMetricFamily:
         ages = GaugeMetricFamily(
-            "o2c_age_seconds", "Age of the oldest due outbox delivery or job, of the last tick or sign of life",
+            "o2c_age_seconds", "Age of the oldest due delivery or job, of the last tick or sign of life",
             labels=["what"],
         )  # fmt: skip
         for check in (health.outbox, health.jobs, health.scheduler, health.workers):
@@ -55,7 +55,7 @@ def page() -> bytes:
     """The exposition text of all web processes together."""
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         registry = CollectorRegistry()
-        MultiProcessCollector(registry)
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         general = generate_latest(registry)
     else:
         general = generate_latest(REGISTRY)

@@ -28,7 +28,9 @@ class Job(models.Model):
 
     OPEN = (State.QUEUED, State.RUNNING)
 
-    kind = models.CharField(max_length=100, help_text="Name of the registered function, e.g. billing.run.post")
+    kind = models.CharField(
+        max_length=100, help_text="Name of the registered function, e.g. billing.run.post"
+    )
     arguments = models.JSONField(default=dict)
     key = models.CharField(max_length=200, blank=True, help_text="At most one open job per key")
     actor = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
@@ -39,7 +41,9 @@ class Job(models.Model):
     current = models.BigIntegerField(default=0, help_text="Steps done")
     total = models.BigIntegerField(null=True, help_text="Steps in all, unknown at first")
     counts = models.JSONField(default=dict, help_text="Figures by name, e.g. {'posted': 120}")
-    cursor = models.JSONField(default=dict, help_text="Where to go on after an interruption; the function's own")
+    cursor = models.JSONField(
+        default=dict, help_text="Where to go on after an interruption; the function's own"
+    )
     error = models.TextField(blank=True)
 
     attempts = models.PositiveIntegerField(default=0)
@@ -64,7 +68,9 @@ class Job(models.Model):
             ),
         )
         indexes = (
-            models.Index(fields=["due_at"], condition=Q(state__in=["queued", "running"]), name="runtime_job_open"),
+            models.Index(
+                fields=["due_at"], condition=Q(state__in=["queued", "running"]), name="runtime_job_open"
+            ),
         )
 
     def __str__(self) -> str:

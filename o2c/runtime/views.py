@@ -31,7 +31,7 @@ def ready(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def page(request: HttpRequest) -> HttpResponse:
-    """All checks with their details: a page for people signed in, JSON for monitors with the metrics token."""
+    """All checks with details: a page for people signed in, JSON for monitors with the metrics token."""
     signed_in = request.user.is_authenticated and request.user.is_staff
     if not signed_in and not metrics.allowed(request):
         return ready(request)
@@ -48,5 +48,7 @@ def page(request: HttpRequest) -> HttpResponse:
 def figures(request: HttpRequest) -> HttpResponseBase:
     """Prometheus metrics."""
     if not metrics.allowed(request):
-        return HttpResponse("Send the metrics token as a bearer token.\n", status=403, content_type="text/plain")
+        return HttpResponse(
+            "Send the metrics token as a bearer token.\n", status=403, content_type="text/plain"
+        )
     return HttpResponse(metrics.page(), content_type="text/plain; version=0.0.4; charset=utf-8")

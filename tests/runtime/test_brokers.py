@@ -18,7 +18,9 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.worker, pytes
 
 
 @pytest.fixture(params=["embedded", "redis"])
-def broker(request: pytest.FixtureRequest, tmp_path: Path, transactional_db: None) -> Iterator[dict[str, str]]:
+def broker(
+    request: pytest.FixtureRequest, tmp_path: Path, transactional_db: None
+) -> Iterator[dict[str, str]]:
     """The environment that selects a broker, with short leases; this process sends to the same one."""
     if request.param == "embedded":
         with _sending_to("pgq://"):
@@ -45,10 +47,9 @@ class _sending_to:
 
     def _point(self, url: str) -> None:
         pools.reset()  # closes what this process keeps open, which would hold the test database
-        app.conf.broker_url = url
-        app.conf.broker_write_url = app.conf.broker_read_url = url
-        app.amqp._producer_pool = None
-        app._pool = None
+        celery: Any = app
+        celery.conf.broker_url = celery.conf.broker_write_url = celery.conf.broker_read_url = url
+        celery.amqp._producer_pool = celery._pool = None
 
 
 def _traces(prefix: str) -> set[str]:

@@ -133,7 +133,9 @@ def _listeners(pid: int) -> list[tuple[str, int]]:
     return [(c.laddr.ip, c.laddr.port) for c in connections if c.status == psutil.CONN_LISTEN and c.laddr]
 
 
-def test_a_reused_process_number_is_another_process(tmp_path: Path, stranger: subprocess.Popen[bytes]) -> None:
+def test_a_reused_process_number_is_another_process(
+    tmp_path: Path, stranger: subprocess.Popen[bytes]
+) -> None:
     record = tmp_path / "web.json"
     processes.record(record, stranger.pid)
     assert processes.recorded(record) is not None

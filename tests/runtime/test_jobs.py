@@ -121,7 +121,9 @@ def test_a_crash_is_kept_and_tried_again_later_then_final(actor: Any, sent: list
     assert (twice.state, twice.attempts) == ("failed", 2)
 
 
-def test_a_refusal_is_final_and_says_why(actor: Any, sent: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refusal_is_final_and_says_why(
+    actor: Any, sent: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(job: jobs.Running) -> None:
         raise InvalidInput("The period is closed", record="US 2026-08", remedy="Reopen it")
 

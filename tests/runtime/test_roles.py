@@ -15,6 +15,7 @@ from psycopg.errors import InsufficientPrivilege
 from o2c.runtime import embedded, roles
 
 TABLE = "runtime_heartbeat"
+OUR_TABLES = "c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')"
 
 
 def _connect(role: str) -> psycopg.Connection[Any]:
@@ -23,8 +24,8 @@ def _connect(role: str) -> psycopg.Connection[Any]:
         variable = {"app": "DATABASE_URL", "auditor": "DATABASE_AUDITOR_URL"}[role]
         parsed = Env().db_url(variable)
         return psycopg.connect(
-            host=parsed["HOST"], port=parsed["PORT"] or 5432, user=parsed["USER"], password=parsed["PASSWORD"],
-            dbname=connection.settings_dict["NAME"],
+            host=parsed["HOST"], port=parsed["PORT"] or 5432, user=parsed["USER"],
+            password=parsed["PASSWORD"], dbname=connection.settings_dict["NAME"],
         )  # fmt: skip
     return psycopg.connect(embedded.dsn(role, str(connection.settings_dict["NAME"])))
 
@@ -74,14 +75,16 @@ def test_the_app_cannot(app: psycopg.Connection[Any], statement: str) -> None:
 
 def test_the_app_owns_nothing(app: psycopg.Connection[Any]) -> None:
     owned = app.execute("SELECT relname FROM pg_class WHERE pg_get_userbyid(relowner) = 'o2c_app'").fetchall()
-    functions = app.execute("SELECT proname FROM pg_proc WHERE pg_get_userbyid(proowner) = 'o2c_app'").fetchall()
+    functions = app.execute(
+        "SELECT proname FROM pg_proc WHERE pg_get_userbyid(proowner) = 'o2c_app'"
+    ).fetchall()
 
     assert (owned, functions) == ([], [])
 
 
 def test_the_app_reads_and_writes_every_table(app: psycopg.Connection[Any]) -> None:
     lacking = app.execute(
-        "SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')"
+        f"SELECT c.relname FROM pg_class c WHERE {OUR_TABLES}"
         " AND NOT has_table_privilege(c.oid, 'SELECT, INSERT, UPDATE, DELETE')"
     ).fetchall()
 
@@ -103,18 +106,20 @@ def test_a_table_made_later_is_granted_as_it_is_made(
 
 def test_the_auditor_reads_everything_but_credentials(auditor: psycopg.Connection[Any]) -> None:
     hidden = auditor.execute(
-        "SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')"
+        f"SELECT c.relname FROM pg_class c WHERE {OUR_TABLES}"
         " AND NOT has_any_column_privilege(c.oid, 'SELECT') ORDER BY 1"
     ).fetchall()
     columns = auditor.execute(
-        "SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0"
-        " WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT a.attisdropped"
-        " AND has_any_column_privilege(c.oid, 'SELECT') AND NOT has_column_privilege(c.oid, a.attnum, 'SELECT')"
-        " ORDER BY 1, 2"
+        "SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid"
+        f" WHERE {OUR_TABLES} AND a.attnum > 0 AND NOT a.attisdropped"
+        " AND has_any_column_privilege(c.oid, 'SELECT')"
+        " AND NOT has_column_privilege(c.oid, a.attnum, 'SELECT') ORDER BY 1, 2"
     ).fetchall()
 
     assert hidden == [("django_session",)]
-    assert columns == sorted((table, column) for table, hides in roles.HIDDEN_COLUMNS.items() for column in hides)
+    assert columns == sorted(
+        (table, column) for table, hides in roles.HIDDEN_COLUMNS.items() for column in hides
+    )
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,11 @@ pytestmark = [pytest.mark.services, pytest.mark.slow]
 
 def _manage(*arguments: str) -> str:
     done = subprocess.run(
-        [sys.executable, "manage.py", *arguments], cwd=home.PROJECT, capture_output=True, text=True, check=False
+        [sys.executable, "manage.py", *arguments],
+        cwd=home.PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -48,7 +52,9 @@ def test_start_kill_start_stop(installation: Path, monkeypatch: pytest.MonkeyPat
 
     # A worker that dies is started again.
     os.kill(first["worker"].pid, signal.SIGKILL)
-    eventually(lambda: _running("worker") not in {None, first["worker"]}, 20, supervisor.log_file("supervisor"))
+    eventually(
+        lambda: _running("worker") not in {None, first["worker"]}, 20, supervisor.log_file("supervisor")
+    )
 
     # The database, killed, comes back by itself, and web answers from it again.
     os.kill(int(embedded.status()["pid"]), signal.SIGKILL)

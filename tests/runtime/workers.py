@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -23,7 +23,11 @@ from o2c.runtime.home import PROJECT
 def environment(**extra: str) -> dict[str, str]:
     """The environment of a process that works on the test database with the app's own credentials."""
     name = str(connection.settings_dict["NAME"])
-    kept = {key: value for key, value in os.environ.items() if key not in {"O2C_DB_ROLE", "DJANGO_SETTINGS_MODULE"}}
+    kept = {
+        key: value
+        for key, value in os.environ.items()
+        if key not in {"O2C_DB_ROLE", "DJANGO_SETTINGS_MODULE"}
+    }
     address = kept.pop("DATABASE_URL", "")
     url = f"{address.rpartition('/')[0]}/{name}" if address else embedded.url("app", name)
     return kept | {"DATABASE_URL": url, "O2C_LOG_LEVEL": "WARNING"} | extra
@@ -49,10 +53,8 @@ def worker(log: Path, *options: str, **extra: str) -> Iterator[subprocess.Popen[
 
 def kill(process: subprocess.Popen[bytes]) -> None:
     """SIGKILL to the worker and the processes it forked; it leads the group, being its first member."""
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(process.pid, 9)
-    except ProcessLookupError:
-        pass
     process.wait()
 
 
@@ -84,7 +86,7 @@ def redis_server(directory: Path) -> Iterator[str]:
         port = probe.getsockname()[1]
     with (directory / "redis.log").open("ab") as output:
         process = subprocess.Popen(
-            [redis_binary(), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(directory)],
+            [redis_binary(), "--port", str(port), "--bind", "127.0.0.1", "--save", ""], cwd=directory,
             stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
         )  # fmt: skip
     try:

@@ -27,7 +27,9 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--print", action="store_true", help="Print the grants that migrate makes, change nothing")
+        parser.add_argument(
+            "--print", action="store_true", help="Print the grants that migrate makes, change nothing"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["print"]:
