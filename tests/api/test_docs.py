@@ -23,11 +23,11 @@ BLOCK = re.compile(r"^```console\n(.*?)^```|^<!-- (\w+) = (\S+) -->$", re.MULTIL
 
 
 class Step(NamedTuple):
-    """A call with its expected status and answer, or a value to keep."""
+    """A call with its expected status and answer (JSON, with $NAMES), or a value to keep."""
 
     call: str = ""
     status: int = 0
-    expected: Any = None
+    expected: str = ""
     keep: str = ""
     path: str = ""
 
@@ -39,17 +39,19 @@ def steps(text: str) -> list[Step]:
             found.append(Step(keep=match[2], path=match[3]))
             continue
         for part in re.split(r"^\$ ", match[1], flags=re.MULTILINE)[1:]:
-            call, _, answer = re.sub(r"\\\n\s*", " ", part).partition("\n")
-            status, _, body = answer.partition("\n")
-            found.append(Step(call, int(status.split()[0]), json.loads(body) if body.strip() else None))
+            call, status, body = re.split(r"^(\d{3}) .*$", part, maxsplit=1, flags=re.MULTILINE)
+            found.append(Step(call.replace("\\\n", " ").strip(), int(status), body.strip()))
     return found
+
+
+def filled(text: str, values: dict[str, str]) -> str:
+    """The text with the variables in their places."""
+    return re.sub(r"\$([A-Z][A-Z0-9_]*)", lambda match: values[match[1]], text)
 
 
 def send(call: str, values: dict[str, str]) -> httpx.Response:
     """Carry out a curl command line: the few options that the page uses, and no other."""
-    for name, value in values.items():
-        call = call.replace(f"${name}", value)
-    words = shlex.split(call)
+    words = shlex.split(filled(call, values))
     assert words[0] == "curl"
     method, headers, body, address = "GET", {}, None, ""
     rest = iter(words[1:])
@@ -106,5 +108,6 @@ def test_every_example_of_the_page_works_in_its_order(live_server: Any) -> None:
         answer = send(step.call, values)
         told = f"{step.call}\n{answer.status_code} {answer.text}"
         assert answer.status_code == step.status, told
-        if step.expected is not None:
-            assert differences(step.expected, answer.json()) == [], told
+        if step.expected:
+            expected = json.loads(filled(step.expected, values))
+            assert differences(expected, answer.json()) == [], told
