@@ -114,7 +114,8 @@ def _order(deal: DealPlan, customer: int) -> OrderInput:
         ends_on=deal.ends_on,
         lines=tuple(_line(deal, position, line) for position, line in enumerate(deal.lines)),
         terms=TermsInput(
-            time_zone=deal.company.time_zone,
+            # AWS bills by the UTC month.
+            time_zone="UTC" if deal.channel == "aws" else deal.company.time_zone,
             billing_frequency=deal.frequency,
             anchor=deal.anchor,
             po_number=deal.po_number,
