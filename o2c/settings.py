@@ -92,6 +92,7 @@ INSTALLED_APPS = [
         "billing",
         "revenue",
         "partners",
+        "o2c.demo",
     ),
 ]
 AUTH_USER_MODEL = "access.User"

@@ -26,7 +26,8 @@ def after_migrate(sender: AppConfig, **kwargs: Any) -> None:
     from o2c.access.registry import is_ours
     from o2c.access.services import ensure_system_accounts, sync_roles
 
-    last = [config for config in apps.get_app_configs() if is_ours(config)][-1]
+    # Django announces only apps that have models.
+    last = [config for config in apps.get_app_configs() if is_ours(config) and config.models_module][-1]
     if sender.label != last.label or "access_role" not in connection.introspection.table_names():
         return
     installer = Actor.installer()

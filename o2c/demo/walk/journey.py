@@ -9,10 +9,9 @@ from importlib.resources import as_file, files
 from typing import Protocol
 
 from billing.services import tax
-from o2c import outbox
 from o2c.demo.plan import company
 from o2c.demo.plan.deals import DealPlan, deals
-from o2c.demo.walk import billing, books, foundation, metering, selling
+from o2c.demo.walk import billing, books, foundation, metering, provisioning, selling
 from o2c.demo.walk.cast import Cast
 from o2c.ledger.models import LegalEntity
 from revenue.models import CloseRun
@@ -56,7 +55,8 @@ def begin(scale: Scale, password: str, report: Report) -> tuple[Cast, dict[str, 
     selling.sell(cast, plans, advance)
     advance(0)
     report.step("Revenue contracts and entitlements")
-    outbox.drain()
+    waiting = provisioning.waiting()
+    provisioning.provision(report.step("Entitlements at the provisioning service", waiting))
     return cast, entities, plans
 
 
@@ -78,7 +78,8 @@ def month(
         billing.bill(cast, entity, since)
         first(1)
     selling.amend(cast, plans, since, until, report.step(f"{name}: amendments", len(changes)))
-    outbox.drain()
+    waiting = provisioning.waiting()
+    provisioning.provision(report.step(f"{name}: changed entitlements", waiting))
     metering.meter(
         cast, plans, seed=scale.seed, since=since, until=until, received_by=until, total=scale.events // 3,
         advance=report.step(f"{name}: usage events", scale.events // 3),
