@@ -20,7 +20,7 @@ from o2c.console.registry import Chart, ChartData, Series
 WIDTH, HEIGHT = 640, 220
 LEFT, RIGHT, TOP, BOTTOM = 56, 8, 10, 26
 TICKS = 4
-MAX_LABELS = 12
+LETTER = 6.4  # width of a letter on the axis
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +140,10 @@ def _slot(count: int) -> float:
 
 
 def _labels(labels: Sequence[str]) -> SafeString:
-    every = math.ceil(len(labels) / MAX_LABELS)
+    """As many labels as fit beside each other, always with the same distance between them."""
     slot = _slot(len(labels))
+    widest = max((len(label) for label in labels), default=0) * LETTER + LETTER
+    every = max(math.ceil(widest / slot), 1)
     return format_html_join(
         "",
         '<text class="o-tick" x="{}" y="{}" text-anchor="middle">{}</text>',

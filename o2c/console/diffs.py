@@ -81,9 +81,8 @@ def _compare(row: Any, previous: Any | None, names: Names) -> Iterator[FieldChan
         before = getattr(previous, field.attname) if previous is not None else None
         if after == before or (previous is None and after in (None, "", [], {})):
             continue
-        label = str(field.verbose_name)
         yield FieldChange(
-            label[:1].upper() + label[1:],
+            fmt.label(field.verbose_name),
             field.name,
             names.show(field, before, previous) if previous is not None else None,
             names.show(field, after, row),

@@ -118,7 +118,7 @@ def columns_of(admin: Any, request: HttpRequest) -> list[ExportColumn]:
 
 
 def _column(admin: Any, name: str) -> ExportColumn:
-    title = name.replace("__", " ").replace("_", " ").strip().capitalize()
+    title = fmt.label(name)
     method = getattr(admin, name, None)
     if callable(method):
         title = str(getattr(method, "short_description", title))

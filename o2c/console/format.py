@@ -294,6 +294,18 @@ def _loaded(obj: Any, name: str) -> bool:
     return True
 
 
+_SPELLED = {
+    w.lower(): w for w in ("SKU", "PO", "ID", "GL", "AWS", "SSP", "URL", "SHA256", "ISO", "ARN", "FX")
+}
+
+
+def label(name: str) -> str:
+    """A field's name as a heading: 'po_number' -> 'PO number'."""
+    words = [_SPELLED.get(word.lower(), word) for word in str(name).replace("_", " ").split()]
+    text = " ".join(words)
+    return text[:1].upper() + text[1:]
+
+
 def hidden(field: models.Field[Any, Any]) -> bool:
     """Secrets and raw bytes are on no page."""
     return field.name in SECRET_FIELDS or isinstance(field, models.BinaryField)

@@ -100,10 +100,9 @@ def _beside(obj: Any, row: Any) -> list[tuple[str, Any, Any, bool]]:
         if field.primary_key or fmt.hidden(field):
             continue
         then, now = getattr(row, field.attname), getattr(obj, field.attname)
-        label = str(field.verbose_name)
         compared.append(
             (
-                label[:1].upper() + label[1:],
+                fmt.label(field.verbose_name),
                 names.show(field, then, row),
                 fmt.value_of(obj, field),
                 then != now,

@@ -57,6 +57,7 @@ def find(admin: Any, request: HttpRequest, object_id: str) -> Any:
 def object_page(admin: Any, request: HttpRequest, object_id: str) -> HttpResponse:
     obj = find(admin, request, object_id)
     opts = admin.model._meta
+    groups, others = field_groups(admin, obj)
     buttons = [Button(act, act.why_not(obj, request.user)) for act in admin.all_acts]
     context = {
         **admin.admin_site.each_context(request),
@@ -66,11 +67,12 @@ def object_page(admin: Any, request: HttpRequest, object_id: str) -> HttpRespons
         "original": obj,
         "record_admin": admin,
         "badge": fmt.state_badge(obj, admin.state_field_name) if admin.state_field_name else "",
-        "facts": admin.facts(obj),
+        "facts": [fact for fact in admin.facts(obj) if fact.value not in (None, "")],
         "notices": admin.notices(obj),
         "strip": admin.money_strip(obj),
         "buttons": sorted(buttons, key=lambda b: not b.enabled),
-        "field_groups": field_groups(admin, request, obj),
+        "field_groups": groups,
+        "other_fields": others,
         "panels": admin.panels(obj),
         "timeline": timeline_of(admin, obj, limit=TIMELINE_ROWS),
         "editable": bool(admin.editable_fields) and admin.has_change_permission(request, obj),
@@ -85,25 +87,18 @@ def object_page(admin: Any, request: HttpRequest, object_id: str) -> HttpRespons
     return TemplateResponse(request, admin.object_template, context)
 
 
-def field_groups(admin: Any, request: HttpRequest, obj: Any) -> list[tuple[str, list[Fact]]]:
-    """The record's own fields, grouped as `fieldsets` say; the rest under 'Details',
-    so that nothing is hidden.
-    """
+def field_groups(admin: Any, obj: Any) -> tuple[list[tuple[str, list[Fact]]], list[Fact]]:
+    """The fields of the record by the groups of `fieldsets`, and those in none: nothing is hidden."""
     groups: list[tuple[str, list[Fact]]] = []
     seen: set[str] = set()
     for title, options in admin.fieldsets or []:
         names = [n for entry in options["fields"] for n in ([entry] if isinstance(entry, str) else entry)]
         seen.update(names)
         groups.append((str(title or "Details"), [_fact(admin, obj, name) for name in names]))
-    if any(options.get("classes") == ["only"] for _, options in admin.fieldsets or []):
-        return groups
-    hidden = set(admin.exclude or ())
-    rest = [f.name for f in obj._meta.concrete_fields if f.name not in seen | hidden and not fmt.hidden(f)]
-    if rest:
-        groups.append(
-            ("Details" if not groups else "Other fields", [_fact(admin, obj, name) for name in rest])
-        )
-    return groups
+    left_out = seen | set(admin.exclude or ())
+    rest = [f.name for f in obj._meta.concrete_fields if f.name not in left_out and not fmt.hidden(f)]
+    others = [_fact(admin, obj, name) for name in rest]
+    return (groups, others) if groups else ([("Details", others)] if others else [], [])
 
 
 def _fact(admin: Any, obj: Any, name: str) -> Fact:
@@ -115,11 +110,10 @@ def _fact(admin: Any, obj: Any, name: str) -> Fact:
         return _computed(admin, obj, name)
     if name == "actor_id":
         return Fact("Recorded by", user_link(obj.actor_id))
-    label = str(field.verbose_name)
     value = fmt.value_of(obj, field)
     if name in admin.why_fields and getattr(obj, name) is not None:
         value = with_why(value, obj, name)
-    return Fact(label[:1].upper() + label[1:], value, note=str(field.help_text or ""))
+    return Fact(fmt.label(field.verbose_name), value, note=str(field.help_text or ""))
 
 
 def _computed(admin: Any, obj: Any, name: str) -> Fact:

@@ -57,7 +57,7 @@ class Column:
         if self.title:
             return self.title
         name = self.source if isinstance(self.source, str) else getattr(self.source, "__name__", "")
-        return name.rpartition(".")[2].replace("_", " ").capitalize()
+        return fmt.label(name.rpartition(".")[2])
 
     def raw(self, row: Any) -> Any:
         if callable(self.source):
@@ -153,7 +153,7 @@ class Panel:
             title = str(getattr(model_field, "verbose_name", name))
             is_money = isinstance(model_field, o2c_money.AmountField | o2c_money.RateField)
             numeric = isinstance(model_field, models.DecimalField | models.IntegerField)
-            return Column(name, title[:1].upper() + title[1:], numeric=is_money or numeric or None)
+            return Column(name, fmt.label(title), numeric=is_money or numeric or None)
         return Column(name)
 
     def fetch(self) -> list[Any]:

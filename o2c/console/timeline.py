@@ -93,7 +93,7 @@ def _entry(version: Version, what: str, state_name: str) -> TimelineEntry:
     """A row of history as an entry; a change of state is an entry of its own kind."""
     row = version.row
     state = next((c for c in version.changes if c.name == state_name), None)
-    subject = f"{what} {getattr(row, 'number', '') or ''}".strip()
+    subject = f"{what} {getattr(row, 'number', '') or ''}".strip() if what else ""
     if state is not None and version.kind == "changed":
         title, kind = f"{fmt_state(state.before)} → {fmt_state(state.after)}", "state"
     else:

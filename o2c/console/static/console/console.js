@@ -33,6 +33,17 @@
     popover.style.top = `${box.bottom + scrollY}px`;
   });
 
+  // Columns of amounts that an app shows by a method of its own are right-aligned like the others.
+  document.addEventListener("DOMContentLoaded", () => {
+    const rows = [...document.querySelectorAll("#result_list tr.data-row")];
+    const heads = [...document.querySelectorAll("#result_list thead th")];
+    heads.forEach((head, column) => {
+      const cells = rows.map((row) => row.children[column]).filter(Boolean);
+      if (!cells.some((cell) => cell.querySelector(".o-money, .o-right-me"))) return;
+      [head, ...cells].forEach((cell) => cell.classList.add("o-right"));
+    });
+  });
+
   // Bulk selection on queue pages.
   const selection = () => {
     const boxes = [...document.querySelectorAll("#o-bulk [name=_selected_action]")];
