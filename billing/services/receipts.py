@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from decimal import Decimal
 
+from django.db import IntegrityError, transaction
+
 from billing import events, postings
 from billing.models import Receipt
 from billing.services import applications
@@ -47,22 +49,28 @@ def record(
                 remedy="Give a positive amount in whole minor units",
                 fields={"amount": ["must be positive and in whole minor units"]},
             )
-        if external_id:
-            known = Receipt.objects.filter(external_id=external_id).first()
-            if known is not None:
-                return _same(known, entity_id, currency, amount)
-        receipt = Receipt.objects.create(
-            number=numbering.take(entity_id, "RCT", received_on.year)[0],
-            entity_id=entity_id,
-            customer_id=customer_id,
-            currency=currency,
-            amount=amount,
-            received_on=received_on,
-            method=method,
-            reference=reference[:140],
-            payer_name=payer_name[:140],
-            external_id=external_id or None,
-        )
+        known = Receipt.objects.filter(external_id=external_id).first() if external_id else None
+        if known is not None:
+            return _same(known, entity_id, currency, amount)
+        try:
+            with transaction.atomic():
+                receipt = Receipt.objects.create(
+                    number=numbering.take(entity_id, "RCT", received_on.year)[0],
+                    entity_id=entity_id,
+                    customer_id=customer_id,
+                    currency=currency,
+                    amount=amount,
+                    received_on=received_on,
+                    method=method,
+                    reference=reference[:140],
+                    payer_name=payer_name[:140],
+                    external_id=external_id or None,
+                )
+        except IntegrityError:
+            known = Receipt.objects.filter(external_id=external_id).first() if external_id else None
+            if known is None:
+                raise
+            return _same(known, entity_id, currency, amount)  # another reader of the file was first
         _post(receipt)
         events.receipt_event(events.RECEIPT_RECORDED, receipt.pk)
         return receipt
