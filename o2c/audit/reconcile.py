@@ -23,6 +23,7 @@ class Difference:
 
 
 def _query(d: Declaration) -> str:
+    """The names are the models' own, quoted."""
     pk = q(d.pk)
     live = ", ".join(f"l.{q(c)}" for c in d.history_columns)
     known = ", ".join(f"h.{q(c)}" for c in d.history_columns)

@@ -1,4 +1,4 @@
-"""A real trace at a real price list: a customer whose every request is rated at the listed price per token."""
+"""A real trace at a real price list: every request of a customer rated at the listed price per token."""
 
 from __future__ import annotations
 

@@ -24,15 +24,13 @@ def minor_units(currency: str) -> int:
     if currency in fractions:
         return int(fractions[currency][0])
     if currency not in get_global("all_currencies"):
-        raise InvalidInput(
-            f"{currency!r} is not an ISO 4217 currency code", remedy="Use a code such as USD"
-        )
+        raise InvalidInput(f"{currency!r} is not an ISO 4217 currency code", remedy="Use a code such as USD")
     return int(fractions["DEFAULT"][0])
 
 
 def exact(value: Exact) -> Fraction:
     """`value` as a Fraction. Floats are refused: they are wrong before they arrive."""
-    if isinstance(value, float) or isinstance(value, bool):
+    if isinstance(value, float | bool):
         raise InvalidInput(f"{value!r} is not exact", remedy="Pass Decimal, Fraction or int")
     return Fraction(value)
 
