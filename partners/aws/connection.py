@@ -1,13 +1,20 @@
 """Where the metering service is: AWS itself, or the stand-in on this machine."""
 
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.db import connection
 
 from o2c.runtime import home
 from partners.aws.client import BotoMetering, Metering, Unreachable
 
 STAND_IN_FILE = "fake_aws.json"
+
+
+def journal_path() -> Path:
+    """Where the stand-in remembers what it metered: one file per database of this checkout."""
+    return home.home() / "aws" / f"{connection.settings_dict['NAME']}.jsonl"
 
 
 def stand_in_url() -> str:
@@ -25,8 +32,7 @@ def connect() -> Metering:
 
     O2C_AWS_ENDPOINT_URL names another endpoint; in production, empty means AWS itself.
     """
-    endpoint = getattr(settings, "AWS_ENDPOINT_URL", "")
-    region = getattr(settings, "AWS_MARKETPLACE_REGION", "us-east-1")
+    endpoint, region = settings.AWS_ENDPOINT_URL, settings.AWS_MARKETPLACE_REGION
     if settings.PRODUCTION:
         return BotoMetering(endpoint_url=endpoint, region=region)
     endpoint = endpoint or stand_in_url()

@@ -6,8 +6,9 @@ For every leg sum of left - sum of right = sum of of all deltas, those tolerated
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
+K = TypeVar("K", bound=Hashable)
 ZERO = Decimal(0)
 
 
@@ -15,7 +16,7 @@ ZERO = Decimal(0)
 class Item:
     """One key of a leg with both sides. `tolerance` is the largest difference that is no break."""
 
-    key: Hashable
+    key: Any
     left: Decimal
     right: Decimal
     tolerance: Decimal = ZERO
@@ -52,12 +53,12 @@ class Leg:
 
 def compare(
     name: str,
-    left: Mapping[Hashable, Decimal],
-    right: Mapping[Hashable, Decimal],
+    left: Mapping[K, Decimal],
+    right: Mapping[K, Decimal],
     *,
-    tolerance: Mapping[Hashable, Decimal] | Decimal = ZERO,
-    context: Mapping[Hashable, Mapping[str, Any]] | None = None,
-    only: Iterable[Hashable] | None = None,
+    tolerance: Mapping[K, Decimal] | Decimal = ZERO,
+    context: Mapping[K, Mapping[str, Any]] | None = None,
+    only: Iterable[K] | None = None,
 ) -> Leg:
     """Join both sides on their keys; a key on one side only has zero on the other.
 

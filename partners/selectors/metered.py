@@ -9,9 +9,9 @@ from django.db import connection
 MONTHS = """
 SELECT a.id, a.currency, d.id, d.key, d.rate, to_char(r.hour AT TIME ZONE 'UTC', 'YYYY-MM') AS month,
        sum(r.quantity) AS frozen,
-       sum(r.quantity) FILTER (WHERE EXISTS (
+       coalesce(sum(r.quantity) FILTER (WHERE EXISTS (
          SELECT 1 FROM partners_meteringresult x
-         WHERE x.record_id = r.id AND x.disposition = 'accepted')) AS accepted,
+         WHERE x.record_id = r.id AND x.disposition = 'accepted')), 0) AS accepted,
        count(*)
 FROM partners_meteringrecord r
 JOIN partners_agreementdimension d ON d.id = r.dimension_id
@@ -41,9 +41,7 @@ def months(channel_id: int, before: datetime) -> list[MonthTotal]:
     """Totals per dimension and UTC month of the hours that began before `before`."""
     with connection.cursor() as cursor:
         cursor.execute(MONTHS, [channel_id, before])
-        return [
-            MonthTotal(*row[:6], Decimal(row[6]), Decimal(row[7] or 0), row[8]) for row in cursor.fetchall()
-        ]
+        return [MonthTotal(*row) for row in cursor.fetchall()]
 
 
 SHIFTED = """

@@ -13,6 +13,9 @@ from orders.models import Order, OrderLine
 from partners import events
 from partners.models import AgreementDimension, AgreementIdentity, AwsAgreement, Channel
 
+ADDITIVE = ("sum", "count")
+"""Aggregations whose hours add up to the month."""
+
 
 @dataclass(frozen=True, slots=True)
 class IdentityTuple:
@@ -55,8 +58,8 @@ def open_agreement(
 ) -> AwsAgreement:
     """Link an AWS agreement to an order of channel aws and say what is metered.
 
-    Raises InvalidInput when the order is not sold through AWS, a dimension's line is not metered usage of
-    this order, or the ids name no buyer.
+    Raises InvalidInput when the order is not sold through AWS or not kept in UTC, a dimension's line is not
+    metered usage of this order, or the ids name no buyer.
     """
     with acting(actor, reason=reason):
         order = locks.row(Order, order_id)
@@ -95,6 +98,12 @@ def _check_order(order: Order) -> None:
             record=order.number,
             remedy="An AWS agreement belongs to an order with channel aws",
         )
+    if order.time_zone != "UTC":
+        raise InvalidInput(
+            f"The order's days begin at midnight in {order.time_zone}",
+            record=order.number,
+            remedy="AWS bills by the UTC month: give the order the time zone UTC",
+        )
     if AwsAgreement.objects.filter(order=order).exists():
         raise Conflict("The order has an AWS agreement already", record=order.number)
 
@@ -104,7 +113,7 @@ def _check_dimensions(order: Order, dimensions: Sequence[DimensionInput]) -> Non
         line.pk: line
         for line in OrderLine.objects.filter(
             order=order, pk__in=[item.line_id for item in dimensions]
-        ).select_related("sku")
+        ).select_related("sku__meter")
     }
     for item in dimensions:
         line = lines.get(item.line_id)
@@ -113,6 +122,12 @@ def _check_dimensions(order: Order, dimensions: Sequence[DimensionInput]) -> Non
                 f"Dimension {item.key!r} does not point at a metered line of the order",
                 record=order.number,
                 remedy="Choose a line whose SKU has a meter",
+            )
+        if line.sku.meter is not None and line.sku.meter.aggregation not in ADDITIVE:
+            raise InvalidInput(
+                f"Dimension {item.key!r} meters {line.sku.meter.get_aggregation_display().lower()}",
+                record=order.number,
+                remedy="Only sums and counts can be sent hour by hour",
             )
         if item.per_unit <= 0:
             raise InvalidInput(f"Dimension {item.key!r} needs a positive unit size", record=order.number)

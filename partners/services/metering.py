@@ -25,10 +25,9 @@ def freeze_due(*, as_of: datetime, actor: Actor, reason: str = "") -> int:
     """
     with acting(actor, reason=reason or "hourly metering"):
         require(actor, "partners.metering.freeze")
-        ids = list(reads.metered_dimensions().values_list("pk", flat=True))
-        # The lock: one freezer per dimension at a time.
-        list(AgreementDimension.objects.select_for_update(of=("self",)).filter(pk__in=ids).order_by("pk"))
-        dimensions = {dimension.pk: dimension for dimension in reads.metered_dimensions()}
+        # The lock, in the order of the primary key: one freezer per dimension at a time.
+        locked = reads.metered_dimensions().select_for_update(of=("self",))
+        dimensions = {dimension.pk: dimension for dimension in locked}
         positions = reads.positions(dimensions)
         spans = {
             dimension.pk: span

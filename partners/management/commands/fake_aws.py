@@ -8,8 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from o2c.runtime import home
-from partners.aws.connection import record_stand_in
+from partners.aws.connection import journal_path, record_stand_in
 from partners.aws.fake_server import FakeServer
 
 
@@ -25,7 +24,7 @@ class Command(BaseCommand):
         parser.add_argument("--accepts-hours", type=int, default=24, help="how old a record may be")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        journal = options["journal"] or home.make_home() / "fake_aws.jsonl"
+        journal = options["journal"] or journal_path()
         server = FakeServer(options["port"], journal=journal, accepts_hours=options["accepts_hours"])
         record_stand_in(server.url)
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

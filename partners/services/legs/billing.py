@@ -1,7 +1,6 @@
 """Legs L3 and L4: what AWS billed the buyer against what we metered and billed, the schedule, the fee."""
 
 from collections import defaultdict
-from collections.abc import Hashable
 from datetime import timedelta
 from decimal import Decimal
 
@@ -17,6 +16,8 @@ from partners.services.legs.context import Checked, Context, found
 
 ZERO = Decimal(0)
 BILLED = ("INVOICED", "FORGIVEN")
+Month = tuple[int, str]
+"""Agreement and usage month, or agreement and buyer invoice."""
 SCHEDULE_DAYS = timedelta(days=3)
 
 
@@ -36,17 +37,15 @@ def usage_revenue(context: Context) -> dict[tuple[int, str], list[CurrentEvent]]
 
 def price(context: Context) -> Checked:
     """L3: accepted quantity at the dimension's rate against the invoiced revenue share, per usage month."""
-    left: dict[Hashable, Decimal] = defaultdict(Decimal)
-    lines: dict[Hashable, int] = defaultdict(int)
+    left: dict[Month, Decimal] = defaultdict(Decimal)
+    lines: dict[Month, int] = defaultdict(int)
     for row in months(context.channel.pk, context.as_of):
         # Rounding: AWS rounds each dimension of an invoice to the cent.
         left[row.agreement_id, row.month] += quantize(row.accepted * row.rate, row.currency)
         lines[row.agreement_id, row.month] += 1
     billed = usage_revenue(context)
-    right: dict[Hashable, Decimal] = {
-        key: sum((e.amount for e in rows), ZERO) for key, rows in billed.items()
-    }
-    due = [key for key in {*left, *right} if key in right or context.today > context.billed_by(str(key[1]))]  # type: ignore[index]
+    right: dict[Month, Decimal] = {key: sum((e.amount for e in rows), ZERO) for key, rows in billed.items()}
+    due = [key for key in {*left, *right} if key in right or context.today > context.billed_by(str(key[1]))]
     sheet = context.sheet.tolerances
     tolerance = {
         key: price_tolerance(
@@ -61,7 +60,6 @@ def price(context: Context) -> Checked:
 
 
 def _billed_otherwise(context: Context, item: Item, leg: str, kind: str) -> Found:
-    assert isinstance(item.key, tuple)
     agreement_id, month = item.key
     if kind == "PRICE" and not item.right:
         kind = "MISSING_BILL"
@@ -79,23 +77,18 @@ def own_invoice(context: Context) -> Checked:
     happened in and AWS in the month that carried it; before we have billed it, it is on neither side.
     """
     by_order = {row.order_id: row for row in context.agreements.values()}
-    left: dict[Hashable, Decimal] = defaultdict(Decimal)
+    left: dict[Month, Decimal] = defaultdict(Decimal)
     for invoice in own_invoices(list(by_order)):
         if invoice.kind == "invoice" and invoice.month:
             left[by_order[invoice.order_id].pk, invoice.month] += invoice.net
     billed = usage_revenue(context)
-    right: dict[Hashable, Decimal] = {
-        key: sum((e.amount for e in rows), ZERO) for key, rows in billed.items()
-    }
+    right: dict[Month, Decimal] = {key: sum((e.amount for e in rows), ZERO) for key, rows in billed.items()}
     shifted = shifted_value(context.channel.pk)
     carried: dict[int, Decimal] = defaultdict(Decimal)
     for dimension in AgreementDimension.objects.filter(agreement__channel=context.channel):
         # Up to one unit comes in from the month before and one goes out, and each side rounds its line.
         carried[dimension.agreement_id] += 2 * (dimension.rate + context.sheet.tolerances.line)
-    tolerance = {
-        key: carried[key[0]] + abs(shifted.get(key, ZERO))  # type: ignore[index, call-overload]
-        for key in right
-    }
+    tolerance = {key: carried[key[0]] + abs(shifted.get(key, ZERO)) for key in right}
     leg = compare("L3B", left, right, tolerance=tolerance, only=list(right))
     return Checked(
         leg,
@@ -110,9 +103,9 @@ def schedule(context: Context) -> Checked:
     for event in context.events:
         if event.action in BILLED and event.transaction_type == "SELLER_REV_SHARE" and event.agreement_id:
             billed[event.agreement_id].append(event)
-    left: dict[Hashable, Decimal] = {}
-    right: dict[Hashable, Decimal] = {}
-    about: dict[Hashable, tuple[int, str]] = {}
+    left: dict[str, Decimal] = {}
+    right: dict[str, Decimal] = {}
+    about: dict[str, tuple[int, str]] = {}
     for charge in scheduled_charges(context.channel.pk):
         if charge.agreement_id is None or charge.due_on + SCHEDULE_DAYS > context.today:
             continue
@@ -164,10 +157,10 @@ def expected_fee(context: Context, agreement: AwsAgreement, event: CurrentEvent)
 
 def fee(context: Context) -> Checked:
     """L4: the fee by our table against AWS's fee rows, per buyer invoice. Amounts, never percentages."""
-    left: dict[Hashable, Decimal] = defaultdict(Decimal)
-    right: dict[Hashable, Decimal] = defaultdict(Decimal)
-    lines: dict[Hashable, int] = defaultdict(int)
-    periods: dict[Hashable, str] = {}
+    left: dict[Month, Decimal] = defaultdict(Decimal)
+    right: dict[Month, Decimal] = defaultdict(Decimal)
+    lines: dict[Month, int] = defaultdict(int)
+    periods: dict[Month, str] = {}
     for event in context.events:
         agreement = context.agreements.get(event.agreement_id or 0)
         if event.action not in BILLED or agreement is None:
@@ -192,9 +185,9 @@ def fee(context: Context) -> Checked:
                 "FEE",
                 "L4",
                 item,
-                key=f"{item.key[0]}:{item.key[1]}",  # type: ignore[index]
+                key=f"{item.key[0]}:{item.key[1]}",
                 period=periods[item.key],
-                agreement_id=item.key[0],  # type: ignore[index]
+                agreement_id=item.key[0],
             )
             for item in leg.differing
         ],

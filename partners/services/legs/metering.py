@@ -60,13 +60,12 @@ def read_back(context: Context) -> Checked:
     # A feed that never came is a gap of the feed, not of every single day.
     covered = {key[2].strftime("%Y-%m") for key in theirs}
     due = [key for key in {*ours, *theirs} if key[2].strftime("%Y-%m") in covered]
-    leg = compare("L2", dict(ours), dict(theirs), tolerance=context.sheet.tolerances.feed_quantity, only=due)
+    leg = compare("L2", ours, theirs, tolerance=context.sheet.tolerances.feed_quantity, only=due)
     rates = {(row.agreement_id, row.dimension): row.rate for row in months(context.channel.pk, end)}
     return Checked(leg, context.currency, [_quantity(context, item, rates) for item in leg.differing])
 
 
 def _quantity(context: Context, item: Item, rates: dict[tuple[int, str], Decimal]) -> Found:
-    assert isinstance(item.key, tuple)
     agreement_id, dimension, day = item.key
     if agreement_id is None:
         kind = "IDENTITY"

@@ -1,7 +1,6 @@
 """Legs L7 to L11: billed against paid, payments against their lines, and the receivable against the books."""
 
 from collections import defaultdict
-from collections.abc import Hashable
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -19,15 +18,17 @@ from partners.services.legs.context import Checked, Context, found
 
 ZERO = Decimal(0)
 BILLED = ("INVOICED", "FORGIVEN")
+Invoice = tuple[int, str]
+"""Agreement and the buyer's invoice at AWS."""
 
 
 def settlement(context: Context) -> Checked:
     """L7: what AWS owes us per buyer invoice against what its live payments settled."""
     dead = failed_disbursements(event.structural for event in context.events)
-    left: dict[Hashable, Decimal] = defaultdict(Decimal)
-    right: dict[Hashable, Decimal] = defaultdict(Decimal)
-    due: dict[Hashable, date] = {}
-    failed: set[Hashable] = set()
+    left: dict[Invoice, Decimal] = defaultdict(Decimal)
+    right: dict[Invoice, Decimal] = defaultdict(Decimal)
+    due: dict[Invoice, date] = {}
+    failed: set[Invoice] = set()
     for event in context.events:
         if event.agreement_id is None or is_payment(event.transaction_type):
             continue
@@ -57,7 +58,6 @@ def _settled(context: Context, item: Item, due_on: date | None, failed: bool) ->
         kind = "SHORT_PAY"
     if not kind or (kind == "SHORT_PAY" and not overdue):
         return None
-    assert isinstance(item.key, tuple)
     agreement_id, invoice_id = item.key
     evidence = {"invoice": invoice_id, "status": outcome.label}
     if due_on is not None:
@@ -140,7 +140,7 @@ def _notice(event: CurrentEvent, credits: list[Decimal]) -> str:
 
 def books(context: Context) -> Checked:
     """L11: the marketplace receivable by documents against the ledger, per entity of ours."""
-    left: dict[Hashable, Decimal] = defaultdict(Decimal)
+    left: dict[int, Decimal] = defaultdict(Decimal)
     by_order = {row.order_id: row for row in context.agreements.values()}
     for own in own_invoices(list(by_order)):
         left[by_order[own.order_id].entity_id] += own.net
