@@ -276,7 +276,7 @@ API_BODY_LIMIT_BYTES = env.int("O2C_API_BODY_LIMIT_BYTES", default=10_000_000)
 PROVISIONING_URL = env.str("PROVISIONING_URL", default="")  # empty: entitlements wait
 PROVISIONING_TOKEN = env.str("PROVISIONING_TOKEN", default="")
 PROVISIONING_TIMEOUT_SECONDS = env.int("PROVISIONING_TIMEOUT_SECONDS", default=5)
-AWS_ENDPOINT_URL = env.str("O2C_AWS_ENDPOINT_URL", default="")  # empty: the stand-in, in production AWS itself
+AWS_ENDPOINT_URL = env.str("O2C_AWS_ENDPOINT_URL", default="")  # empty: stand-in, in production AWS
 AWS_MARKETPLACE_REGION = env.str("O2C_AWS_REGION", default="us-east-1")
 
 # --- Tasks ----------------------------------------------------------------------------------------
