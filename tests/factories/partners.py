@@ -126,7 +126,11 @@ def make_shop(
     channel = make_channel(team)
     customer = make_customer(team, name=f"Buyer {number}")
     order = make_order(
-        team, customer, [line("TOKENS", timing="arrears")], state="active", terms={"channel": "aws", **terms}
+        team,
+        customer,
+        [line("TOKENS", timing="arrears")],
+        state="active",
+        terms={"channel": "aws", "time_zone": "UTC", **terms},
     )
     order_line = order.lines.get()
     agreement = agreements.open_agreement(
@@ -143,6 +147,8 @@ def make_shop(
 
 def use(shop: Shop, at: datetime, quantity: str) -> None:
     """Add metered usage to an hour, as the intake's rollup would hold it."""
+    meter = shop.line.sku.meter
+    assert meter is not None
     with acting(shop.team, reason="test usage"):
         dimensions, _ = UsageDimensions.objects.get_or_create(key="{}", defaults={"values": {}})
         row, made = UsageHour.objects.get_or_create(
@@ -151,7 +157,7 @@ def use(shop: Shop, at: datetime, quantity: str) -> None:
             dimensions=dimensions,
             defaults={
                 "customer_id": shop.order.customer_id,
-                "meter_id": shop.line.sku.meter_id,
+                "meter": meter,
                 "quantity": Decimal(quantity),
                 "event_count": 1,
             },

@@ -112,7 +112,11 @@ def test_an_agreement_belongs_to_an_order_sold_through_aws(team: Actor) -> None:
 
 def test_a_dimension_points_at_a_metered_line(team: Actor) -> None:
     order = make_order(
-        team, make_customer(team), [line("SEATS", "3")], state="active", terms={"channel": "aws"}
+        team,
+        make_customer(team),
+        [line("SEATS", "3")],
+        state="active",
+        terms={"channel": "aws", "time_zone": "UTC"},
     )
 
     with pytest.raises(InvalidInput, match="does not point at a metered line"):
@@ -127,7 +131,10 @@ def test_a_dimension_points_at_a_metered_line(team: Actor) -> None:
 
 def test_metering_starts_only_when_the_order_is_active(team: Actor) -> None:
     order = make_order(
-        team, make_customer(team), [line("TOKENS", timing="arrears")], terms={"channel": "aws"}
+        team,
+        make_customer(team),
+        [line("TOKENS", timing="arrears")],
+        terms={"channel": "aws", "time_zone": "UTC"},
     )
     agreement = agreements.open_agreement(
         order.pk,
