@@ -107,6 +107,11 @@ class ApiView(GenericAPIView):
         data: dict[str, Any] = reader.validated_data
         return data
 
+    @property
+    def raw_body(self) -> bytes:
+        """The request's body as it came; needs `parser_classes = (RawJSONParser,)`."""
+        return self.request.data if isinstance(self.request.data, bytes) else b""
+
     def created(self, data: Any) -> Response:
         return Response(data, status=201)
 

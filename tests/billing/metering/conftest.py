@@ -71,4 +71,4 @@ def event(id: str, quantity: str = "100", time: str = "2026-08-03T10:15:00Z", **
 
 def send(actor: Actor, *events: dict[str, Any], source: str = "gateway", **more: Any) -> Outcome:
     body = json.dumps({"source": source, "events": events})
-    return metering.ingest(source, body, actor=actor, **{"as_of": NOW, **more})
+    return metering.ingest(body, actor=actor, **{"as_of": NOW, **more})

@@ -247,7 +247,7 @@ def test_late_usage_waits_where_the_contract_wants_a_review(team: Actor, custome
 @pytest.mark.parametrize("body", ['{"events": 5}', "[]x", '{"events": [1, 2]}', "", '{"events": "a"}'])
 def test_a_body_of_another_shape_is_refused_whole(team: Actor, tokens: OrderLine, body: str) -> None:
     with pytest.raises(InvalidInput):
-        metering.ingest("gateway", body, actor=team, as_of=NOW)
+        metering.ingest(body, source_code="gateway", actor=team, as_of=NOW)
 
     assert UsageBatch.objects.count() == 0
 

@@ -1,0 +1,5 @@
+"""Addresses of billing, under /api/v1/."""
+
+from billing.api import usage
+
+urlpatterns = [*usage.urlpatterns]
