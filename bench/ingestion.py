@@ -19,16 +19,19 @@ from bench import usage_data
 from bench.database import scratch
 
 BARE = """
-CREATE UNLOGGED TABLE IF NOT EXISTS bare_nothing ();
 DROP TABLE IF EXISTS bare_usage;
 CREATE TABLE bare_usage (
-    source_id smallint NOT NULL DEFAULT 1, event_id text NOT NULL, customer text NOT NULL, meter text NOT NULL,
-    occurred_at timestamptz NOT NULL, quantity numeric(28,9) NOT NULL, model text, kind text,
+    source_id smallint NOT NULL DEFAULT 1, event_id text NOT NULL, customer text NOT NULL,
+    meter text NOT NULL, occurred_at timestamptz NOT NULL, quantity numeric(28,9) NOT NULL,
+    model text, kind text,
     UNIQUE (source_id, event_id)
 );
 GRANT ALL ON bare_usage TO o2c_app
 """
-COPY = "COPY bare_usage (event_id, customer, meter, occurred_at, quantity, model, kind) FROM STDIN (FORMAT csv, HEADER)"
+COLUMNS = "event_id, customer, meter, occurred_at, quantity, model, kind"
+COPY = f"COPY bare_usage ({COLUMNS}) FROM STDIN (FORMAT csv, HEADER)"
+
+WORKERS = 2
 
 
 def as_owner(statement: str) -> None:
@@ -52,12 +55,12 @@ def copy_bare(path: Path) -> float:
     return time.perf_counter() - started
 
 
-def import_file(path: Path, actor: Any) -> tuple[float, Any]:
+def import_file(path: Path, actor: Any, workers: int) -> tuple[float, Any]:
     """Seconds and outcome of the product's import of the file."""
     from billing.services import files
 
     started = time.perf_counter()
-    outcome = files.import_file(path, "bench", actor=actor)
+    outcome = files.import_file(path, "bench", actor=actor, workers=workers)
     return time.perf_counter() - started, outcome
 
 
@@ -71,10 +74,10 @@ def measure_file(count: int, actor: Any, numbers: list[str], directory: Path) ->
     usage_data.write_csv(path, usage_data.events(numbers, count))
     bare = copy_bare(path)
     report("COPY into a table with the same unique key", bare, count)
-    seconds, outcome = import_file(path, actor)
+    seconds, outcome = import_file(path, actor, WORKERS)
     assert (outcome.accepted, outcome.parked) == (count, 0), outcome
     report(f"file of {count:,} events", seconds, count, bare)
-    again, outcome = import_file(path, actor)
+    again, outcome = import_file(path, actor, WORKERS)
     assert (outcome.duplicate, outcome.accepted) == (count, 0), outcome
     report("the same file again: nothing changes", again, count, bare)
 

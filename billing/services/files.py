@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
-from django.db import DataError, transaction
+import psycopg
+from django.db import connection, transaction
 
 from billing.importers import event_files
 from billing.models import UsageBatch
@@ -55,34 +59,70 @@ def import_file(
     as_of: dt.datetime | None = None,
     customer: str = "",
     meter: str = "",
+    workers: int = 1,
     progress: Progress | None = None,
     reason: str = "",
 ) -> Imported:
-    """Store a CSV or JSONL file of events; `progress` is told bytes read and bytes in all.
+    """Store a CSV or JSONL file of events; `progress` is told bytes stored and bytes in all.
 
-    `customer` and `meter` stand for columns that a CSV does not have. A crash leaves whole blocks stored; the
-    next import of the file goes through all of it and stores the rest. Raises InvalidInput when the format or
-    the header cannot be read.
+    `customer` and `meter` stand for columns that a CSV does not have. Blocks are stored by `workers`
+    database connections at once. A crash leaves whole blocks stored; the next import of the file goes through
+    all of it and stores the rest. Raises InvalidInput when the format or the header cannot be read.
     """
     kind = format or path.suffix.lstrip(".").lower()
     if kind not in ("csv", "jsonl"):
         raise InvalidInput(f"{kind!r} is not a format of usage files", remedy="Use csv or jsonl")
     done = Imported(path.name, event_files.sha256(path))
-    origin = Origin(
-        metering.source(source_code, actor=actor).pk,
-        UsageBatch.Channel.FILE,
-        file_name=path.name,
-        file_sha256=done.file_sha256,
-    )
-    total = path.stat().st_size
+    source_id = metering.source(source_code, actor=actor).pk
+    total, stored = path.stat().st_size, 0
     with path.open("rb") as file:
         stage = _csv_stage(file, path, customer, meter) if kind == "csv" else _Stage(intake.stage_lines)
-        for block in event_files.blocks(file, quoted=kind == "csv"):
-            origin = _next(origin, done, stage.dimensions)
-            done.add(_store(origin, lambda block=block: stage.fill(block), actor, as_of, reason))  # type: ignore[misc]
+
+        def store(numbered: tuple[int, bytes]) -> tuple[int, Outcome]:
+            part, block = numbered
+            origin = Origin(
+                source_id,
+                UsageBatch.Channel.FILE,
+                file_name=path.name,
+                file_sha256=done.file_sha256,
+                part=part,
+                dimension_names=stage.dimensions,
+            )
+            return len(block), _store(origin, lambda: stage.fill(block), actor, as_of, reason)
+
+        parts = enumerate(event_files.blocks(file, quoted=kind == "csv"), start=1)
+        for size, outcome in _in_order(store, parts, workers):
+            done.add(outcome)
+            stored += size
             if progress is not None:
-                progress(min(file.tell(), total), total)
+                progress(min(stored, total), total)
     return done
+
+
+def _in_order(
+    store: Callable[[tuple[int, bytes]], tuple[int, Outcome]],
+    parts: Iterable[tuple[int, bytes]],
+    workers: int,
+) -> Iterator[tuple[int, Outcome]]:
+    """The outcome of every part, in order; with several workers, as many parts at once and one waiting."""
+    if workers <= 1:
+        yield from map(store, parts)
+        return
+
+    def in_thread(numbered: tuple[int, bytes]) -> tuple[int, Outcome]:
+        try:
+            return store(numbered)
+        finally:
+            connection.close()  # a thread's connection is its own; nobody else would close it
+
+    with ThreadPoolExecutor(workers) as pool:
+        running: deque[Future[tuple[int, Outcome]]] = deque()
+        for part in parts:
+            running.append(pool.submit(in_thread, part))
+            if len(running) > workers:
+                yield running.popleft().result()
+        while running:
+            yield running.popleft().result()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +144,7 @@ def _csv_stage(file: io.BufferedReader, path: Path, customer: str, meter: str) -
         try:
             with transaction.atomic():
                 intake.stage_csv(block, header.columns)
-        except DataError:  # some line has too few or too many values: find out which
+        except psycopg.DataError:  # some line has too few or too many values: find out which
             good, bad = event_files.split_readable(block, width)
             intake.stage_csv(good, header.columns)
             intake.stage_unreadable(bad)
@@ -125,29 +165,15 @@ def import_rows(
 ) -> Imported:
     """Store events that an importer made from a foreign file: rows in the order of `intake_sql.STAGED`."""
     done = Imported(file_name, file_sha256)
-    origin = Origin(
-        metering.source(source_code, actor=actor).pk,
-        UsageBatch.Channel.FILE,
-        file_name=file_name,
-        file_sha256=file_sha256,
-    )
-    for chunk in _chunks(rows, ROWS):
-        origin = _next(origin, done, ())
-        done.add(_store(origin, lambda chunk=chunk: intake.stage_rows(chunk), actor, as_of, reason))  # type: ignore[misc]
+    source_id = metering.source(source_code, actor=actor).pk
+    for part, chunk in enumerate(_chunks(rows, ROWS), start=1):
+        origin = Origin(
+            source_id, UsageBatch.Channel.FILE, file_name=file_name, file_sha256=file_sha256, part=part
+        )
+        done.add(_store(origin, partial(intake.stage_rows, chunk), actor, as_of, reason))
         if progress is not None:
             progress(done.received)
     return done
-
-
-def _next(origin: Origin, done: Imported, dimensions: tuple[str, ...]) -> Origin:
-    return Origin(
-        origin.source_id,
-        origin.channel,
-        file_name=origin.file_name,
-        file_sha256=origin.file_sha256,
-        part=done.parts + 1,
-        dimension_names=dimensions,
-    )
 
 
 def _store(

@@ -78,17 +78,21 @@ def open_stage() -> None:
     _run(sql.TABLES)
 
 
-def stage_json(body: str) -> None:
-    """Stage `{"events": [...]}`. Raises InvalidInput when it is not JSON of that shape."""
+def stage_json(body: str) -> tuple[str, int]:
+    """Stage `{"source": ..., "events": [...]}`; the source named there (or "") and the number of events.
+
+    Raises InvalidInput when it is not JSON of that shape.
+    """
+    shape = 'Send {"source": "...", "events": [{"id": "...", ...}, ...]}'
     try:
         with transaction.atomic():
-            _run(sql.FROM_JSON, {"body": body})
+            source, count, kind = _row(sql.FROM_JSON, {"body": body})
     except DataError as error:
         first = str(error).splitlines()[0]
-        raise InvalidInput(
-            f"The body is not what usage events are sent as: {first}",
-            remedy='Send {"source": "...", "events": [{"id": "...", ...}, ...]}',
-        ) from error
+        raise InvalidInput(f"The body is not what usage events are sent as: {first}", remedy=shape) from error
+    if kind != "array":
+        raise InvalidInput("The body has no list of events", remedy=shape)
+    return source or "", int(count)
 
 
 def stage_rows(rows: Iterable[Sequence[str | None]]) -> None:
@@ -131,12 +135,7 @@ def stage_exceptions(ids: Sequence[int]) -> None:
 
 def analyse() -> None:
     """Tell the planner how much was staged; worth it for more than a few thousand rows."""
-    _run("ANALYZE usage_stage")
-
-
-def staged() -> int:
-    """How many events are staged."""
-    return int(_row("SELECT count(*) FROM usage_stage")[0])
+    _run("ANALYZE usage_stage (customer)")
 
 
 def store(origin: Origin, *, now: dt.datetime, accept_late: bool = False, park: bool = True) -> Outcome:

@@ -35,11 +35,17 @@ DELETE FROM usage_refused
 FIELDS = """id text, customer text, meter text, "key" text, "time" text, quantity text, dimensions text,
     subject text"""
 
+# Stages the events; answers the source that the body names, and how many events there are.
 FROM_JSON = f"""
-INSERT INTO usage_stage (n, event_id, customer, meter, usage_key, occurred, quantity, dims_json, subject)
-SELECT n, id, customer, meter, "key", "time", quantity, dimensions, subject
-FROM ROWS FROM (json_to_recordset((%(body)s::json) -> 'events') AS ({FIELDS}))
-    WITH ORDINALITY AS e(id, customer, meter, "key", "time", quantity, dimensions, subject, n)
+WITH body AS MATERIALIZED (SELECT (%(body)s)::json AS sent), events AS (
+    INSERT INTO usage_stage
+        (n, event_id, customer, meter, usage_key, occurred, quantity, dims_json, subject)
+    SELECT n, id, customer, meter, "key", "time", quantity, dimensions, subject
+    FROM body, ROWS FROM (json_to_recordset(sent -> 'events') AS ({FIELDS}))
+        WITH ORDINALITY AS e(id, customer, meter, "key", "time", quantity, dimensions, subject, n)
+    RETURNING 1
+)
+SELECT sent ->> 'source', (SELECT count(*) FROM events), json_typeof(sent -> 'events') FROM body
 """  # noqa: S608  # FIELDS is a constant
 
 # One JSON object a line. A line that is none is kept as it is, to be parked.
@@ -98,6 +104,7 @@ coverage AS MATERIALIZED (
      AND b.line_id > a.line_id AND b.from_at < a.to_at AND b.to_at > a.from_at
 )"""
 
+# Materialised: a value is read once, not in every condition that looks at it.
 TYPED = """
 readable AS (
     SELECT n, event_id, customer, coalesce(meter, '') AS meter, dimensions,
@@ -109,7 +116,7 @@ readable AS (
            quantity IS NOT NULL AND quantity COLLATE "C" < ':'
                AND pg_input_is_valid(quantity, 'numeric(28,9)') AS ok_quantity
     FROM usage_stage
-), parsed AS (
+), parsed AS MATERIALIZED (
     SELECT n, event_id, customer, meter, dimensions, usage_key, subject,
            CASE WHEN ok_time THEN occurred::timestamptz END AS at,
            CASE WHEN ok_quantity THEN quantity::numeric(28,9) END AS quantity,
@@ -202,7 +209,7 @@ WITH refused AS (
            CASE WHEN r.kind = 'unmatched' AND c.id IS NULL THEN 'unknown_customer' ELSE r.kind END AS kind,
            jsonb_strip_nulls(jsonb_build_object('id', s.event_id, 'customer', s.customer, 'meter', s.meter,
                'key', s.usage_key, 'time', s.occurred, 'quantity', s.quantity, 'subject', s.subject,
-               'line', s.line, 'dimensions', coalesce(w.sent, nullif(s.dims_json, '')))) AS raw
+               'line', s.line, 'dimensions', nullif(coalesce(w.sent, s.dims_json), ''))) AS raw
     FROM usage_refused r JOIN usage_stage s USING (n)
     LEFT JOIN orders_customer c ON c.number = s.customer
     LEFT JOIN (SELECT DISTINCT dims, sent

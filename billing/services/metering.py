@@ -47,36 +47,36 @@ NEW_SOURCE = (
 
 
 def ingest(
-    source_code: str,
     body: bytes | str,
     *,
     actor: Actor,
+    source_code: str = "",
     as_of: dt.datetime | None = None,
     request_id: str = "",
     reason: str = "",
 ) -> Outcome:
-    """Store `{"events": [...]}`, up to LARGEST_BATCH events, in one transaction; sent again it is harmless.
+    """Store `{"source": ..., "events": [...]}`, up to LARGEST_BATCH events, in one transaction.
 
     Each event has id, customer (number), meter (code), time, quantity, and where they apply dimensions (an
-    object), key (the usage key of the order line) and subject (what a unique count counts). Raises
-    InvalidInput when the body is not of that shape; a single event that is wrong is parked instead.
+    object), key (the usage key of the order line) and subject (what a unique count counts). Sent again it
+    changes nothing. Raises InvalidInput when the body is not of that shape; a single event that is wrong is
+    parked instead. `source_code` stands for a body that names no source.
     """
     try:
         text = body if isinstance(body, str) else body.decode()
     except UnicodeDecodeError as error:
         raise InvalidInput("The body is not UTF-8") from error
-    from_source = source(source_code, actor=actor)
     with acting(actor, reason=reason or "Usage received", request_id=request_id):
-        require(actor, INGEST, record=source_code)
+        require(actor, INGEST)
         intake.open_stage()
-        intake.stage_json(text)
-        count = intake.staged()
+        named, count = intake.stage_json(text)
         if count > LARGEST_BATCH:
             raise InvalidInput(
                 f"{count} events are more than a batch may hold",
                 remedy=f"Send at most {LARGEST_BATCH} events at once",
                 code="batch_too_large",
             )
+        from_source = source(named or source_code, actor=actor)
         origin = Origin(from_source.pk, UsageBatch.Channel.API, request_id=request_id)
         return intake.store(origin, now=as_of or clock.now())
 
@@ -93,7 +93,7 @@ def ingest_events(
     outcomes = []
     for start in range(0, len(events), LARGEST_BATCH):
         body = json.dumps({"events": events[start : start + LARGEST_BATCH]}, default=str)
-        outcomes.append(ingest(source_code, body, actor=actor, as_of=as_of, reason=reason))
+        outcomes.append(ingest(body, source_code=source_code, actor=actor, as_of=as_of, reason=reason))
     return outcomes
 
 
