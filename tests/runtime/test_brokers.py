@@ -61,7 +61,7 @@ def test_tasks_run_in_the_name_of_the_service_account(broker: dict[str, str], tm
     with workers.worker(log, **broker):
         for number in range(20):
             probes.leave_trace.delay(number)
-        workers.eventually(lambda: len(_traces("trace:")) == 20, 40, log)
+        workers.eventually(lambda: len(_traces("trace:")) == 20, 90, log)
 
     details: list[Any] = list(
         Heartbeat.objects.filter(component__startswith="trace:").values_list("detail", flat=True)
@@ -75,12 +75,12 @@ def test_no_task_is_lost_when_the_worker_is_killed(broker: dict[str, str], tmp_p
     with workers.worker(log, **broker) as first:
         for number in range(16):
             probes.leave_trace.delay(number, 0.4)
-        workers.eventually(lambda: len(_traces("trace:")) >= 3, 40, log)
+        workers.eventually(lambda: len(_traces("trace:")) >= 3, 90, log)
         workers.kill(first)
     assert len(_traces("trace:")) < 16
 
     with workers.worker(log, **broker):
-        workers.eventually(lambda: len(_traces("trace:")) == 16, 60, log)
+        workers.eventually(lambda: len(_traces("trace:")) == 16, 120, log)
 
 
 def test_a_job_whose_worker_was_killed_goes_on_where_it_stood(
@@ -89,7 +89,7 @@ def test_a_job_whose_worker_was_killed_goes_on_where_it_stood(
     log = tmp_path / "worker.log"
     job = jobs.enqueue("tests.count_to", {"goal": 12, "seconds": 0.3}, actor=actor)
     with workers.worker(log, **broker) as first:
-        workers.eventually(lambda: len(_traces("count:")) >= 3, 40, log)
+        workers.eventually(lambda: len(_traces("count:")) >= 3, 90, log)
         workers.kill(first)
     done_before = len(_traces("count:"))
     assert Job.objects.get(pk=job.pk).state == Job.State.RUNNING
@@ -98,7 +98,7 @@ def test_a_job_whose_worker_was_killed_goes_on_where_it_stood(
     Job.objects.filter(pk=job.pk).update(leased_until="2020-01-01T00:00:00Z")
     with workers.worker(log, **broker):
         app.send_task("o2c.runtime.sweep")
-        workers.eventually(lambda: Job.objects.get(pk=job.pk).state == Job.State.SUCCEEDED, 60, log)
+        workers.eventually(lambda: Job.objects.get(pk=job.pk).state == Job.State.SUCCEEDED, 120, log)
 
     job.refresh_from_db()
     attempts = [h.detail["attempt"] for h in Heartbeat.objects.filter(component__startswith="count:")]
