@@ -7,7 +7,6 @@ broker by itself; `production` has no default for anything that matters and refu
 from __future__ import annotations
 
 import datetime as dt
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -40,19 +39,6 @@ PUBLIC_URL = env.str("O2C_PUBLIC_URL", default=environ.Env.NOTSET if PRODUCTION 
 
 # --- Applications ---------------------------------------------------------------------------------
 
-
-def _present(*packages: str) -> list[str]:
-    """Packages that can be installed by now. O2C_ONLY=o2c.access,orders leaves out the others."""
-    only = env.list("O2C_ONLY", default=list(packages))
-    return [name for name in packages if name in only and _installable(BASE_DIR / name.replace(".", "/"))]
-
-
-def _installable(package: Path) -> bool:
-    has_models = (package / "models.py").exists() or (package / "models").exists()
-    ready = (package / "migrations" / "0001_initial.py").exists() or "makemigrations" in sys.argv
-    return (package / "__init__.py").exists() and (ready or not has_models)
-
-
 INSTALLED_APPS = [
     "unfold.apps.BasicAppConfig",  # the site is o2c.console's
     "unfold.contrib.filters",
@@ -76,24 +62,21 @@ INSTALLED_APPS = [
     "django_structlog",
     "django_prometheus",
     # The kernel first: its history and guards must exist before the tables that they guard.
-    *_present(
-        "o2c.runtime",
-        "o2c.access",
-        "o2c.audit",
-        "o2c.controls",
-        "o2c.ledger",
-        "o2c.numbering",
-        "o2c.outbox",
-        "o2c.documents",
-        "o2c.invariants",
-        "o2c.api",
-        "o2c.console",
-        "orders",
-        "billing",
-        "revenue",
-        "partners",
-        "o2c.demo",
-    ),
+    "o2c.runtime",
+    "o2c.access",
+    "o2c.audit",
+    "o2c.ledger",
+    "o2c.numbering",
+    "o2c.outbox",
+    "o2c.documents",
+    "o2c.invariants",
+    "o2c.api",
+    "o2c.console",
+    "orders",
+    "billing",
+    "revenue",
+    "partners",
+    "o2c.demo",
 ]
 AUTH_USER_MODEL = "access.User"
 

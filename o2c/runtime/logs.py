@@ -58,6 +58,8 @@ def configure(level: str, style: str) -> dict[str, Any]:
             "django.server": {"handlers": [], "propagate": False},
             "django.request": {"level": "ERROR"},
             "axes": {"level": "WARNING"},
+            # One line per call to a vendor says nothing that the vendor's own log of ours doesn't.
+            **{name: {"level": "WARNING"} for name in ("httpx", "httpcore", "boto3", "botocore", "urllib3")},
             "celery.app.trace": {"level": "WARNING"},
         },
     }
