@@ -117,6 +117,7 @@ ROLE_DUTIES = {
         *TOTALS,
     ],
     "metering": ["billing.usage.ingest"],
+    "bank": ["billing.receipt.record"],
     "partner_ops": ["billing.marketplace.settle"],
     "marketplace": ["billing.marketplace.settle"],
     "automation": [

@@ -1,5 +1,5 @@
 """Addresses of billing, under /api/v1/."""
 
-from billing.api import usage
+from billing.api import cash, invoices, usage
 
-urlpatterns = [*usage.urlpatterns]
+urlpatterns = [*usage.urlpatterns, *invoices.urlpatterns, *cash.urlpatterns]

@@ -75,6 +75,7 @@ SHIPPED: tuple[ShippedRole, ...] = (
         "crm", "CRM integration", "Customers, signed deals, orders, invoices read.", ("orders", "billing")
     ),
     ShippedRole("metering", "Metering integration", "Sends usage events.", ("billing",)),
+    ShippedRole("bank", "Bank integration", "Reports money received.", ("billing",)),
     ShippedRole("provisioning", "Provisioning integration", "Reports what was provisioned.", ("orders",)),
     ShippedRole("marketplace", "Marketplace integration", "Metering and settlement feeds.", ("partners",)),
 )

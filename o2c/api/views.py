@@ -25,9 +25,12 @@ from collections.abc import Callable
 from typing import Any, ClassVar, cast
 from urllib.parse import unquote
 
+from django.http import HttpResponse
+from django.utils.http import content_disposition_header
 from rest_framework import serializers
 from rest_framework.exceptions import ParseError
 from rest_framework.generics import GenericAPIView
+from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.encoders import JSONEncoder
@@ -207,6 +210,28 @@ class DetailView(ApiView):
         if request.headers.get("If-None-Match", "").strip('"') == version_of(data):
             return Response(status=304, headers={"ETag": f'"{version_of(data)}"'})
         return Response(data)
+
+
+class IgnoresAccept(BaseContentNegotiation):
+    """The call has one kind of answer, whatever the caller would accept."""
+
+    def select_parser(self, request: Request, parsers: Any) -> Any:
+        return parsers[0]
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
+        return renderers[0], renderers[0].media_type
+
+
+class DownloadView(ApiView):
+    """GET: a file, such as the PDF of an invoice. A refusal is a problem document as everywhere."""
+
+    content_negotiation_class = IgnoresAccept
+
+    def download(self, content: bytes, media_type: str, name: str) -> HttpResponse:
+        disposition = content_disposition_header(as_attachment=True, filename=name)
+        return HttpResponse(
+            content, content_type=media_type, headers={"Content-Disposition": disposition or ""}
+        )
 
 
 def version_of(data: Any) -> str:

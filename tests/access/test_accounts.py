@@ -21,7 +21,7 @@ STRONG = "a long enough phrase"
 
 def test_the_shipped_accounts_answer_to_the_placeholder() -> None:
     shipped = {user.username: user for user in User.objects.filter(kind="service")}
-    assert sorted(shipped) == ["aws", "metering", "provisioning", "salesforce", "scheduler", "system"]
+    assert sorted(shipped) == ["aws", "bank", "metering", "provisioning", "salesforce", "scheduler", "system"]
     assert {user.owner.username for user in shipped.values() if user.owner} == {"platform-owner"}
     assert not any(user.has_usable_password() for user in shipped.values())
 

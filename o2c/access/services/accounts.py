@@ -23,6 +23,7 @@ SYSTEM_ACCOUNTS: dict[str, tuple[str, str]] = {
     "scheduler": ("Tasks started by the clock", "automation"),
     "salesforce": ("The CRM: customers, signed deals, orders", "crm"),
     "metering": ("Product telemetry: usage events", "metering"),
+    "bank": ("Banks and payment processors: money received", "bank"),
     "provisioning": ("The internal provisioning service", "provisioning"),
     "aws": ("AWS Marketplace: metering and settlement feeds", "marketplace"),
 }
