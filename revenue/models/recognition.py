@@ -77,11 +77,11 @@ class Recognition(AppendOnly):
     @property
     def event_key(self) -> str:
         """The event key of the journal that it was posted with."""
-        return f"revenue.run:{self.run_id}:{self.contract_id}:{self.effective_month:%Y-%m}"
+        return f"revenue.recognitionrun:{self.run_id}:{self.contract_id}:{self.effective_month:%Y-%m}"
 
     @property
     def source(self) -> str:
-        return f"revenue.contract:{self.contract_id}"
+        return f"revenue.revenuecontract:{self.contract_id}"
 
 
 class Adjustment(AppendOnly):

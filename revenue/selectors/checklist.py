@@ -74,6 +74,29 @@ class Item:
             return "agrees"
         return "explained" if self.explanation else "differs"
 
+    @property
+    def owner_text(self) -> str:
+        return self.query.owner.replace("_", " ").capitalize()
+
+    @property
+    def expected_text(self) -> str:
+        return self._figure("expected")
+
+    @property
+    def actual_text(self) -> str:
+        return self._figure("actual")
+
+    @property
+    def difference_text(self) -> str:
+        return self._figure("difference")
+
+    def _figure(self, name: str) -> str:
+        """A figure of the last answer as text; amounts of several currencies are a control total."""
+        if self.answer is None:
+            return ""
+        value: Decimal = getattr(self.answer, name)
+        return f"{value:,.0f}" if self.query.unit == "count" else f"{value:,.2f}"
+
 
 def evaluate(period: AccountingPeriod, queries: Iterable[TieOutQuery] | None = None) -> list[Answer]:
     """Run the checklist, or some of its queries, against the books as they are now. One query each."""

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from django.db import connection
 
@@ -89,7 +90,7 @@ def revisions(contracts: Sequence[int], period_id: int) -> dict[Key, int]:
     return {(obligation, kind, month): count for obligation, kind, month, count in rows}
 
 
-def _rows(query: str, parameters: dict[str, object]) -> list[tuple]:  # type: ignore[type-arg]
+def _rows(query: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(query, parameters)
         return cursor.fetchall()

@@ -111,9 +111,9 @@ class Books:
             currency=self.contracts[contract].currency,
             posting_date=day,
             effective_date=self.context.last_day,
-            event_key=f"revenue.run:{self.context.run.pk}:{contract}",
+            event_key=f"revenue.recognitionrun:{self.context.run.pk}:{contract}",
             rule=rule,
-            source=f"revenue.contract:{contract}",
+            source=f"revenue.revenuecontract:{contract}",
             lines=lines,
         )
 

@@ -12,6 +12,7 @@ from o2c.access import require
 from o2c.actor import Actor, acting
 from orders.models import Order, OrderLine
 from revenue import events
+from revenue.domain.stored import bands_as_json, promise_from_json
 from revenue.domain.types import Treatment
 from revenue.domain.versions import Priced, State
 from revenue.models import Allocation, ContractVersion, Obligation, RevenueContract, ScheduleSlice
@@ -22,9 +23,7 @@ from revenue.services.drafting import (
     DraftVersion,
     Facts,
     Stored,
-    bands_as_json,
     draft,
-    promise_from_json,
 )
 
 CHUNK = 500

@@ -17,8 +17,9 @@ from billing.domain.types import Timeline
 from o2c.periods import Period
 from orders.models import Order, OrderLine
 from revenue.domain.schedules import ratable
-from revenue.domain.types import Band, Plan, Slice, Treatment
-from revenue.domain.versions import Priced, Promise, State, initial, modified, schedule
+from revenue.domain.stored import bands_as_json
+from revenue.domain.types import Plan, Slice, Treatment
+from revenue.domain.versions import Priced, State, initial, modified, schedule
 from revenue.models import ContractVersion, Obligation
 from revenue.postings import balance_account, revenue_account
 from revenue.selectors.credits import Credit
@@ -232,19 +233,6 @@ def _digest(state: State, credits: Sequence[Credit]) -> str:
     taken = [[c.invoice, c.line, str(c.amount), str(c.starts_on), str(c.ends_on)] for c in credits]
     text = json.dumps([str(state.effective_on), promises, taken], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def bands_as_json(service: Sequence[Band]) -> list[list[str]]:
-    return [[str(b.start), str(b.end), f"{b.quantity.normalize():f}"] for b in service]
-
-
-def bands_from_json(stored: Sequence[Sequence[str]]) -> tuple[Band, ...]:
-    day = dt.date.fromisoformat
-    return tuple(Band(day(start), day(end), Decimal(quantity)) for start, end, quantity in stored)
-
-
-def promise_from_json(line: int, stated: Decimal, ssp: Decimal, stored: Sequence[Sequence[str]]) -> Promise:
-    return Promise(line, stated, ssp, bands_from_json(stored))
 
 
 def _obligations(facts: Facts, bases: Mapping[int, str]) -> list[DraftObligation]:

@@ -13,9 +13,9 @@ from o2c.errors import InvalidInput
 from o2c.ledger.models import AccountingPeriod, ExchangeRate
 from revenue.models import Adjustment, Obligation, Recognition, RecognitionRun, RevenueContract
 from revenue.postings import BREAKAGE, CREDITS, rule_of
-from revenue.selectors import balances, charged, differences
+from revenue.selectors import balances, differences
 from revenue.selectors.differences import Difference, Window
-from revenue.services import adjusting
+from revenue.services import adjusting, charged
 
 ONE_DAY = dt.timedelta(days=1)
 ZERO = Decimal(0)

@@ -65,4 +65,7 @@ def checklist() -> list[TieOutQuery]:
 
 def by_code(code: str) -> TieOutQuery:
     """The item called `code`. Raises LookupError."""
-    return next(item for item in checklist() if item.code == code)
+    for item in checklist():
+        if item.code == code:
+            return item
+    raise LookupError(f"The checklist has no item {code!r}")

@@ -47,7 +47,7 @@ def test_a_clean_month_ties_out_and_is_locked_by_two(books, august):
 
     assert run.state == CloseRun.State.LOCKED
     assert books.period("2026-08").state == "closed"
-    assert (run.prepared_by.username, run.reviewed_by.username) == ("accountant", "controller")
+    assert (run.prepared_by_id, run.reviewed_by_id) == (books.accountant.user_id, books.controller.user_id)
     assert (
         run.snapshot["trial_balance"]["sha256"] == trial_balance.hashes(august.pk)["trial_balance"]["sha256"]
     )

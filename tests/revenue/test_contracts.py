@@ -105,4 +105,4 @@ def test_building_costs_the_same_for_one_and_for_many(books, customer, django_as
         contracts.build([o.pk for o in orders], actor=system_actor())
 
     assert RevenueContract.objects.count() == 12
-    assert RevenueContract.objects.first().starts_on == dt.date(2026, 8, 1)
+    assert RevenueContract.objects.earliest("pk").starts_on == dt.date(2026, 8, 1)

@@ -215,7 +215,7 @@ def _versions(changes):
     versions = [Version(start, D("12000.00"), (Band(start, YEAR.end, D(10)),), Treatment.INITIAL)]
     for day, cents, treatment, seats in changes:
         on = date.fromordinal(start.toordinal() + day)
-        bands = (Band(on, YEAR.end, D(seats)),)
+        bands: tuple[Band, ...] = (Band(on, YEAR.end, D(seats)),)
         if on > start:
             bands = (Band(start, on, D(10)), *bands)
         versions.append(Version(on, D(cents).scaleb(-2), bands, treatment))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from revenue.domain.types import Band, Treatment
-from revenue.domain.versions import RELATIVE, STATED, Promise, initial, modified, schedule
+from revenue.domain.versions import RELATIVE, STATED, Promise, State, initial, modified, schedule
 
 JAN = date(2026, 1, 1)
 YEAR = (Band(JAN, date(2027, 1, 1)),)
@@ -121,7 +121,7 @@ STATES = st.lists(
 
 @given(STATES, st.lists(st.integers(1, 364), min_size=4, max_size=4))
 def test_every_version_allocates_its_whole_price_and_schedules_all_of_it(states, days):
-    history = []
+    history: list[State] = []
     for rows, day in zip(states, days, strict=False):
         promises = [
             Promise(

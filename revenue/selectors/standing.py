@@ -1,0 +1,92 @@
+"""Where a contract stands: per obligation and per month."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.db.models import Sum
+
+from revenue.models import Recognition, RevenueContract, ScheduleSlice
+from revenue.selectors import balances
+
+ZERO = Decimal(0)
+FOREVER = dt.date(9999, 1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One obligation: its price, what was recognised, and its balances (liability positive)."""
+
+    obligation: str
+    treatment: str
+    basis: str
+    ssp: Decimal
+    stated: Decimal
+    allocated: Decimal
+    recognised: Decimal
+    liability: Decimal
+    asset: Decimal
+    unbilled: Decimal
+    prepaid: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """One month of a contract: what the schedule plans and what was posted for it."""
+
+    month: str
+    planned: Decimal
+    posted: Decimal
+
+    @property
+    def open(self) -> Decimal:
+        """Still to post; usage is posted without a plan."""
+        return self.planned - self.posted if self.planned else ZERO
+
+
+def of_contract(contract: RevenueContract) -> list[Standing]:
+    """Every obligation of a contract as the books have it now. Three queries."""
+    rows = contract.obligations.select_related("order_line__sku").order_by("order_line__position")
+    recognised = dict(
+        Recognition.objects.filter(contract=contract)
+        .values_list("obligation")
+        .annotate(amount=Sum("amount"))
+        .order_by()
+    )
+    books = balances.of_obligations([contract.pk], FOREVER, FOREVER).get(contract.pk, {})
+    found = []
+    for o in rows:
+        by_account = books.get(o.pk, {})
+        of = {code: by_account[code].now.amount for code in by_account}
+        found.append(
+            Standing(
+                obligation=f"{o.order_line.position}. {o.description}",
+                treatment=o.get_treatment_display(),
+                basis=o.get_basis_display(),
+                ssp=o.ssp,
+                stated=o.stated,
+                allocated=o.allocated,
+                recognised=recognised.get(o.pk, ZERO),
+                liability=of.get("2100", ZERO),
+                asset=-of.get("1120", ZERO),
+                unbilled=-of.get("1110", ZERO),
+                prepaid=of.get("2110", ZERO),
+            )
+        )
+    return found
+
+
+def months(contract: RevenueContract) -> list[Month]:
+    """Planned and posted revenue of a contract by the month it belongs to. Two queries."""
+    planned: dict[dt.date, Decimal] = defaultdict(Decimal)
+    plan = ScheduleSlice.objects.filter(version__contract=contract, version__number=contract.version)
+    for month, amount in plan.values_list("month").annotate(a=Sum("amount")).order_by():
+        planned[month] = amount
+    posted: dict[dt.date, Decimal] = defaultdict(Decimal)
+    done = Recognition.objects.filter(contract=contract)
+    for month, amount in done.values_list("effective_month").annotate(a=Sum("amount")).order_by():
+        posted[month] = amount
+    return [Month(f"{m:%Y-%m}", planned[m], posted[m]) for m in sorted(planned.keys() | posted.keys())]
