@@ -11,7 +11,7 @@ from typing import Protocol
 from billing.services import tax
 from o2c.demo.plan import company
 from o2c.demo.plan.deals import DealPlan, deals
-from o2c.demo.walk import billing, books, foundation, metering, provisioning, selling
+from o2c.demo.walk import billing, books, foundation, marketplace, metering, provisioning, selling
 from o2c.demo.walk.cast import Cast
 from o2c.ledger.models import LegalEntity
 from revenue.models import CloseRun
@@ -66,6 +66,7 @@ def month(
     entities: dict[str, LegalEntity],
     plans: list[DealPlan],
     span: tuple[dt.date, dt.date],
+    market: marketplace.Aws,
     report: Report,
 ) -> None:
     """One month: bill what is due on the 1st and the 16th, meter, amend, collect, close."""
@@ -84,11 +85,14 @@ def month(
         cast, plans, seed=scale.seed, since=since, until=until, received_by=until, total=scale.events // 3,
         advance=report.step(f"{name}: usage events", scale.events // 3),
     )  # fmt: skip
+    hours = report.step(f"{name}: hours metered to AWS Marketplace")
+    marketplace.meter(cast, since, until, market, hours)
     for entity in entities.values():
         billing.bill(cast, entity, middle)
         first(1)
     billing.deliver(report.step(f"{name}: invoices as PDF by e-mail", billing.waiting_documents()))
     billing.collect(cast, since, until, scale.seed, report.step(f"{name}: receipts"))
+    marketplace.settle(cast, until - dt.timedelta(days=1), market)
     closing = report.step(f"{name}: revenue, tie-outs, close", len(entities))
     for entity in entities.values():
         books.close(cast, entity, name)
@@ -109,8 +113,10 @@ def is_closed(since: dt.date) -> bool:
 def walk(scale: Scale, password: str, report: Report) -> None:
     """From an empty company to closed months, and the work that waits on the first day after them."""
     cast, entities, plans = begin(scale, password, report)
-    for span in [span for span in scale.spans if not is_closed(span[0])]:
-        month(scale, cast, entities, plans, span, report)
+    with marketplace.aws() as market:
+        marketplace.subscribe(cast, entities["US"], market)
+        for span in [span for span in scale.spans if not is_closed(span[0])]:
+            month(scale, cast, entities, plans, span, market, report)
     today = scale.spans[-1][1]
     advance = report.step("What waits on the next morning", 2)
     billing.dispute(cast, today)

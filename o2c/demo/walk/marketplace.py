@@ -205,7 +205,7 @@ def settle(cast: Cast, on: dt.date, market: Aws) -> int:
     if channel is None:
         return 0
     as_of = dt.datetime.combine(on, dt.time(6, 30), dt.UTC)
-    files = generate(list(market.server.metering.usage.values()), _contracts(channel, on), as_of)
+    files = generate(market.server.metering.held, _contracts(channel, on), as_of)
     for path, text in sorted(files.items()):
         feeds.import_text(
             text,
