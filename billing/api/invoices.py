@@ -1,156 +1,158 @@
-"""Invoices and credit memos as callers read them: posted documents, their lines, their PDF."""
+"""Posted documents, their PDF, and what a customer owes."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import django_filters
-from django.db.models import F, QuerySet
+from django.db.models import Prefetch
 from django.http import HttpResponse
 from django.urls import path
+from django.utils.http import content_disposition_header
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from billing.api import outputs
 from billing.models import Invoice, InvoiceLine
+from billing.selectors import ageing
 from billing.services import documents
-from o2c.api import fields
-from o2c.api.views import DetailView, DownloadView, ListView
+from o2c import clock
+from o2c.access.system import system_actor
+from o2c.api.views import ApiView, DetailView, ListView
+from o2c.documents.models import Document
+from o2c.errors import NotFound
+from o2c.ledger.models import LegalEntity
+from orders.models import Customer
 
-POSTED = Invoice.objects.exclude(state=Invoice.State.DRAFT).select_related(
-    "customer", "entity", "order", "corrects"
+# Drafts are nobody's business outside: they may still change or vanish.
+DOCUMENTS = Invoice.objects.exclude(state=Invoice.State.DRAFT).select_related(
+    "customer", "order", "entity", "corrects"
 )
-
-
-class InvoiceRow(serializers.ModelSerializer[Invoice]):
-    """A posted document in a list. Amounts are signed: those of a credit memo are negative."""
-
-    customer = serializers.CharField(source="customer.number")
-    entity = serializers.CharField(source="entity.code")
-    order = serializers.CharField(source="order.number", default=None, allow_null=True)
-    corrects = serializers.CharField(source="corrects.number", default=None, allow_null=True)
-    net = fields.Amount()
-    tax = fields.Amount()
-    total = fields.Amount()
-    open_amount = fields.Amount(help_text="What is still owed; of a credit memo: still to be used.")
-
-    class Meta:
-        model = Invoice
-        fields = (
-            "number", "kind", "state", "customer", "entity", "order", "currency", "issue_date", "due_date",
-            "po_number", "channel", "corrects", "net", "tax", "total", "open_amount",
-        )  # fmt: skip
-
-
-class InvoiceLineOut(serializers.ModelSerializer[InvoiceLine]):
-    """A line; service is [service_from, service_to)."""
-
-    quantity = fields.Quantity()
-    net = fields.Amount()
-    tax = fields.Amount()
-    tax_rate = fields.Rate(help_text="As a fraction: 0.0825.")
-
-    class Meta:
-        model = InvoiceLine
-        fields = (
-            "position", "kind", "sku_code", "description", "quantity", "unit", "service_from", "service_to",
-            "net", "tax_name", "tax_rate", "tax",
-        )  # fmt: skip
-
-
-class PartyOut(serializers.Serializer[Any]):
-    """The buyer as printed on the document; later changes of the customer don't change it."""
-
-    name = serializers.CharField(default="")
-    tax_id = serializers.CharField(default="")
-    country = serializers.CharField(default="")
-    email = serializers.CharField(default="")
-
-
-class InvoiceOut(InvoiceRow):
-    """A posted document with its lines."""
-
-    bill_to = PartyOut()
-    lines = InvoiceLineOut(many=True)
-
-    class Meta:
-        model = Invoice
-        fields = (
-            *InvoiceRow.Meta.fields,
-            "terms_days",
-            "tax_treatment",
-            "tax_note",
-            "reason",
-            "bill_to",
-            "lines",
-        )
+LINES = Prefetch("lines", InvoiceLine.objects.select_related("order_line__order").order_by("position"))
 
 
 class InvoiceFilter(django_filters.FilterSet):
-    customer = django_filters.CharFilter("customer__number")
-    order = django_filters.CharFilter("order__number")
-    issued_since = django_filters.DateFilter("issue_date", "gte")
-    issued_until = django_filters.DateFilter("issue_date", "lt", help_text="exclusive")
-    due_until = django_filters.DateFilter("due_date", "lt", help_text="exclusive")
-    open = django_filters.BooleanFilter(method="filter_open", help_text="true: something is still owed")
+    open = django_filters.BooleanFilter(method="only_open", label="Something is still owed or unused")
 
     class Meta:
         model = Invoice
-        fields = ("kind", "channel", "state")
+        fields = {
+            "customer__number": ["exact"],
+            "customer__salesforce_id": ["exact"],
+            "order__number": ["exact"],
+            "kind": ["exact"],
+            "state": ["exact"],
+            "currency": ["exact"],
+            "issue_date": ["gte", "lt"],
+            "due_date": ["gte", "lt"],
+        }
 
-    def filter_open(self, rows: QuerySet[Invoice], name: str, wanted: bool) -> QuerySet[Invoice]:
-        settled = rows.filter(applied=F("total"))
-        still_open = rows.filter(state=Invoice.State.POSTED).exclude(applied=F("total"))
-        return still_open if wanted else settled
+    def only_open(self, queryset: Any, name: str, value: bool) -> Any:
+        return queryset.open() if value else queryset
 
 
 class Invoices(ListView):
     duties = {"GET": "billing.read"}
-    queryset = POSTED
-    serializer_class = InvoiceRow
+    queryset = DOCUMENTS
+    serializer_class = outputs.InvoiceRow
     filterset_class = InvoiceFilter
-    order = ("-issue_date", "-id")
+    order = ("-issue_date",)
     for_salesforce = True
 
-    @extend_schema(operation_id="listInvoices", tags=["billing"], summary="Posted invoices and credit memos")
+    @extend_schema(operation_id="listInvoices", tags=["billing"], summary="Invoices and credit memos")
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().get(request, *args, **kwargs)
 
 
 class InvoiceByNumber(DetailView):
     duties = {"GET": "billing.read"}
-    queryset = POSTED.prefetch_related("lines")
-    serializer_class = InvoiceOut
+    queryset = DOCUMENTS.prefetch_related(LINES)
+    serializer_class = outputs.InvoiceOut
     lookup_field = "number"
     for_salesforce = True
 
-    @extend_schema(operation_id="readInvoice", tags=["billing"], summary="An invoice with its lines")
+    @extend_schema(operation_id="readInvoice", tags=["billing"], summary="A document with its lines")
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().get(request, *args, **kwargs)
 
 
-class InvoicePdf(DownloadView):
+class CreditMemos(Invoices):
+    queryset = DOCUMENTS.filter(kind=Invoice.Kind.CREDIT_MEMO)
+
+    @extend_schema(operation_id="listCreditMemos", tags=["billing"], summary="Credit memos")
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().get(request, *args, **kwargs)
+
+
+class InvoicePdf(ApiView):
     duties = {"GET": "billing.read"}
-    queryset = POSTED.select_related("document")
+    queryset = DOCUMENTS
+    serializer_class = serializers.Serializer
     lookup_field = "number"
 
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[Any, str]:
+        """The answer is a PDF whatever was asked for; a refusal is problem+json."""
+        return JSONRenderer(), "application/json"
+
     @extend_schema(
-        operation_id="downloadInvoice",
+        operation_id="readInvoicePdf",
         tags=["billing"],
-        summary="The PDF of an invoice",
-        responses={(200, documents.PDF): OpenApiTypes.BINARY},
+        summary="The PDF of a document",
+        responses={(200, "application/pdf"): OpenApiTypes.BINARY},
     )
-    def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
-        """The stored file, or the same bytes made anew where nobody has rendered it yet."""
-        invoice: Invoice = self.get_object()
-        content = invoice.document.content if invoice.document else documents.content_of(invoice)
-        return self.download(bytes(content), documents.PDF, f"{invoice.number}.pdf")
+    def get(self, request: Request, number: str) -> HttpResponse:
+        document = documents.render(self.get_object().pk, actor=system_actor())
+        stored = Document.objects.get(pk=document.pk)
+        response = HttpResponse(bytes(stored.content), content_type=stored.media_type)
+        response["Content-Disposition"] = content_disposition_header(False, stored.name) or "inline"
+        response["ETag"] = f'"{stored.sha256}"'
+        return response
+
+
+class CustomerBalance(ApiView):
+    duties = {"GET": "billing.read"}
+    queryset = Customer.objects.all()
+    serializer_class = outputs.BalanceOut
+    for_salesforce = True
+
+    @extend_schema(
+        operation_id="readBalance",
+        tags=["billing"],
+        summary="What a customer owes, by entity and currency, as of a day",
+        parameters=[OpenApiParameter("as_of", OpenApiTypes.DATE, description="By default today, UTC")],
+        responses={200: outputs.BalanceOut},
+    )
+    def get(self, request: Request, number: str) -> Response:
+        customer = Customer.objects.filter(number=number).first()
+        if customer is None:
+            raise NotFound(f"There is no customer {number}")
+        asked = request.query_params.get("as_of")
+        as_of = serializers.DateField().to_internal_value(asked) if asked else clock.today()
+        codes = dict(LegalEntity.objects.values_list("pk", "code"))
+        accounts = [
+            {
+                "entity": codes[entity],
+                "currency": currency,
+                "open": aged.total,
+                "overdue": aged.overdue,
+                "disputed": aged.disputed,
+                "unapplied": aged.unapplied,
+                "balance": aged.balance,
+                "buckets": aged.buckets,
+            }
+            for (entity, _, currency), aged in ageing.by_customer(as_of, customer_id=customer.pk).items()
+        ]
+        return Response(outputs.BalanceOut({"customer": number, "as_of": as_of, "accounts": accounts}).data)
 
 
 urlpatterns = [
     path("invoices", Invoices.as_view(), name="api-invoices"),
     path("invoices/<str:number>", InvoiceByNumber.as_view(), name="api-invoice"),
     path("invoices/<str:number>/pdf", InvoicePdf.as_view(), name="api-invoice-pdf"),
+    path("credit-memos", CreditMemos.as_view(), name="api-credit-memos"),
+    path("customers/<str:number>/balance", CustomerBalance.as_view(), name="api-customer-balance"),
 ]

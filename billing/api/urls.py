@@ -1,5 +1,5 @@
 """Addresses of billing, under /api/v1/."""
 
-from billing.api import cash, invoices, usage
+from billing.api import invoices, receipts, usage
 
-urlpatterns = [*usage.urlpatterns, *invoices.urlpatterns, *cash.urlpatterns]
+urlpatterns = [*usage.urlpatterns, *invoices.urlpatterns, *receipts.urlpatterns]

@@ -70,8 +70,6 @@ class InvoiceDelivery(StateMachine, Record):
         source=[State.QUEUED, State.FAILED],
         target=State.SENDING,
         duty="billing.delivery.send",
-        service="billing.services.delivery.send",
-        label="Send now",
     )
     def claim(self) -> None:
         """One worker takes the message; committed before the mail server is called."""

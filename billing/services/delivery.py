@@ -13,6 +13,7 @@ from email.utils import formataddr
 
 from django.conf import settings
 from django.core.mail import EmailMessage
+from django.db import transaction
 from django.db.models import Q
 from django.template.loader import render_to_string
 
@@ -58,7 +59,16 @@ def queue(invoice_ids: Sequence[int], *, actor: Actor, occasion: str = "issue", 
             ignore_conflicts=True,
         )
         after = InvoiceDelivery.objects.filter(invoice_id__in=invoice_ids, occasion=occasion).count()
+        if after > before:
+            transaction.on_commit(_wake_sender)
         return after - before
+
+
+def _wake_sender() -> None:
+    """Send by a task, as soon as what was queued is committed. The sweeper finds what this loses."""
+    from billing.tasks import send_documents  # Celery needs the settings; tasks import this module
+
+    send_documents.delay()
 
 
 def due(limit: int = 200) -> list[int]:
@@ -171,6 +181,7 @@ def retry(pk: int, *, actor: Actor, reason: str = "") -> InvoiceDelivery:
         delivery.retry()
         delivery.next_attempt_at, delivery.attempts = clock.now(), 0
         delivery.save()
+        transaction.on_commit(_wake_sender)
         return delivery
 
 
@@ -207,9 +218,11 @@ def resend(invoice_id: int, *, actor: Actor, address: str = "", reason: str = ""
         target = address or invoice.bill_to.get("email", "")
         if not target:
             raise Conflict("The customer has no billing address", record=str(invoice))
-        return InvoiceDelivery.objects.create(
+        delivery = InvoiceDelivery.objects.create(
             invoice=invoice,
             address=target,
             occasion=f"resend-{invoice.deliveries.count() + 1}",
             next_attempt_at=clock.now(),
         )
+        transaction.on_commit(_wake_sender)
+        return delivery
