@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 
-from o2c import outbox
+from o2c import clock, outbox
 from o2c.access.system import system_actor
 from orders.models import Entitlement
 from orders.provisioning import standin
 from orders.provisioning.client import Client
 from orders.provisioning.run import run_due
 
+LATER = dt.timedelta(hours=1)
+"""By then the call that the service dropped is due again."""
 Advance = Callable[[int], None]
 
 
@@ -25,5 +28,6 @@ def provision(advance: Advance) -> None:
     service = standin.StandIn(delay=0)
     service.misbehave("drop")
     with standin.running(service) as (_, url), Client(url) as client:
-        done = run_due(client, actor=system_actor())
-    advance(done.confirmed)
+        for wait in (dt.timedelta(0), LATER):
+            done = run_due(client, actor=system_actor(), now=clock.now() + wait)
+            advance(done.confirmed)
