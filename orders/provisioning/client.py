@@ -12,6 +12,7 @@ The same key always gets the same answer, so a call whose answer was lost is sim
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -21,6 +22,9 @@ import httpx
 Outcome = Literal["ok", "transient", "permanent"]
 PASSING = frozenset({408, 409, 423, 425, 429})  # 409: a call with the same key is still being worked on
 LONGEST_TEXT = 500
+
+# httpx says every call at INFO; ours are all in ProvisioningAttempt.
+logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,9 @@ transition.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, TypeVar
+from zoneinfo import available_timezones
 
 from django.db import connection, models
 
@@ -14,6 +16,12 @@ from o2c.states import StateMachine, state_field
 
 M = TypeVar("M", bound=StateMachine)
 BATCH = 1000
+
+
+@cache
+def time_zones() -> frozenset[str]:
+    """The IANA names that this machine knows; asking for them walks a directory, hence once."""
+    return frozenset(available_timezones())
 
 
 class Problems:

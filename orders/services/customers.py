@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
-from zoneinfo import available_timezones
 
 from babel.core import get_global
 from django.core.exceptions import ValidationError
@@ -22,7 +21,7 @@ from o2c.money import minor_units
 from orders.domain import tax_ids
 from orders.models import Contact, Customer, TaxRegistration
 from orders.salesforce.ids import eighteen
-from orders.services.common import BATCH, Problems, changed, move, numbered
+from orders.services.common import BATCH, Problems, changed, move, numbered, time_zones
 from orders.services.inputs import ContactInput, CustomerInput
 
 # Columns that are copied from the input as they are, when they are said.
@@ -212,7 +211,7 @@ def _checked_one(item: CustomerInput, path: str, found: Problems) -> CustomerInp
         if (code := values[name]) and code not in TERRITORIES:
             found.add(f"{path}{name}", f"{code!r} is not a country code such as IE")
     _attempt(lambda: item.currency and minor_units(item.currency), f"{path}currency", found)
-    if item.time_zone and item.time_zone not in available_timezones():
+    if item.time_zone and item.time_zone not in time_zones():
         found.add(f"{path}time_zone", f"{item.time_zone!r} is not a time zone such as Europe/Dublin")
     if item.payment_terms_days is not None and not 0 <= item.payment_terms_days <= LONGEST_TERMS:
         found.add(f"{path}payment_terms_days", f"is not between 0 and {LONGEST_TERMS} days")

@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
-from zoneinfo import available_timezones
 
 from o2c.periods import Period, add_months
 from orders.domain import price_spec
 from orders.models import BillingTerms, Customer, Order, OrderLine, Price, Segment, Sku
-from orders.services.common import BATCH, Problems
+from orders.services.common import BATCH, Problems, time_zones
 from orders.services.inputs import LineInput, SegmentInput, TermsInput
 
 MOST_LINES = 1000
@@ -120,7 +119,7 @@ def clauses(terms: TermsInput, customer: Customer, path: str, found: Problems) -
             found.add(f"{path}{name}", f"{said[name]!r} is not one of {', '.join(choices.values)}")
     said.setdefault("time_zone", customer.time_zone)
     said.setdefault("payment_terms_days", customer.payment_terms_days)
-    if said["time_zone"] not in available_timezones():
+    if said["time_zone"] not in time_zones():
         found.add(f"{path}time_zone", f"{said['time_zone']!r} is not a time zone such as Europe/Dublin")
     if said["payment_terms_days"] not in TERMS_DAYS:
         found.add(f"{path}payment_terms_days", f"is not between 0 and {TERMS_DAYS[-1]} days")
