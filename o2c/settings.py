@@ -223,7 +223,7 @@ CONTENT_SECURITY_POLICY = {
 # --- Files ----------------------------------------------------------------------------------------
 
 STATIC_URL = "static/"
-STATIC_ROOT = Path(env.str("O2C_STATIC_ROOT", default=str(BASE_DIR / "staticfiles")))
+STATIC_ROOT = env.str("O2C_STATIC_ROOT", default=str(BASE_DIR / "staticfiles") if PRODUCTION else None)
 STATICFILES_DIRS = [path for path in [BASE_DIR / "static"] if path.is_dir()]
 # A laptop serves straight from the packages; production serves hashed files that collectstatic made.
 WHITENOISE_USE_FINDERS = not PRODUCTION

@@ -60,7 +60,11 @@ def configure(level: str, style: str) -> dict[str, Any]:
             "axes": {"level": "WARNING"},
             # One line per call to a vendor says nothing that the vendor's own log of ours doesn't.
             **{name: {"level": "WARNING"} for name in ("httpx", "httpcore", "boto3", "botocore", "urllib3")},
-            "celery.app.trace": {"level": "WARNING"},
+            # Several lines for each of the tasks that run every other second; what they do is in our own.
+            **{
+                name: {"level": "WARNING"}
+                for name in ("celery.app.trace", "celery.beat", "celery.worker.strategy")
+            },
         },
     }
 

@@ -77,7 +77,7 @@ def services(port: int) -> list[Service]:
             "web",
             (
                 *(python, "-m", "granian", "--interface", "wsgi", "--host", bind, "--port", str(port)),
-                *("--workers", web_workers, "--blocking-threads", "8", "--no-ws", "--log-level", "warning"),
+                *("--workers", web_workers, "--blocking-threads", "4", "--no-ws", "--log-level", "warning"),
                 *("--respawn-failed-workers", "o2c.wsgi:application"),
             ),
             {"O2C_DB_POOL_SIZE": "8", "PROMETHEUS_MULTIPROC_DIR": str(metrics)},
