@@ -4,7 +4,8 @@
 
 The file goes through `billing.services.files.import_file`: matched to order lines, deduplicated, stored with
 both indexes, totalled by the hour, counted. The bare table has the same columns as the file, typed, and a
-unique key on (source, event id). The API is measured by `bench.ingestion_api`.
+unique key on (source, event id). The API is compared with a bare view (`bench.bare_view`) under the same two
+web workers: no middleware, no authentication, JSON read, rows copied.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bench import usage_data
+from bench import usage_data, web
 from bench.database import scratch
 
 BARE = """
@@ -32,6 +33,8 @@ COLUMNS = "event_id, customer, meter, occurred_at, quantity, model, kind"
 COPY = f"COPY bare_usage ({COLUMNS}) FROM STDIN (FORMAT csv, HEADER)"
 
 WORKERS = 2
+WARM = 10
+PATH = "/api/v1/usage/events"
 
 
 def as_owner(statement: str) -> None:
@@ -82,12 +85,33 @@ def measure_file(count: int, actor: Any, numbers: list[str], directory: Path) ->
     report("the same file again: nothing changes", again, count, bare)
 
 
+def measure_api(count: int, numbers: list[str], database: str) -> None:
+    """Batches of 1,000 through two web workers; the first few are not measured."""
+    bodies = usage_data.bodies(usage_data.events(numbers, count, seed=1))
+    as_owner(BARE)
+    with web.served("bench.bare_view:application", database, "bench.bare_settings") as port:
+        web.post_all(port, "/events", bodies[:WARM], {})
+        bare = web.post_all(port, "/events", bodies[WARM:], {})
+    measured = count - WARM * 1000
+    report("bare view that copies batches of 1,000", bare, measured)
+    headers = {"Authorization": f"Bearer {usage_data.token()}"}
+    with web.served("o2c.wsgi:application", database, "o2c.settings") as port:
+        web.post_all(port, PATH, bodies[:WARM], headers)
+        seconds = web.post_all(port, PATH, bodies[WARM:], headers)
+        report("API, batches of 1,000", seconds, measured)
+        print(f"{'':<46} {bare / seconds:.2f} of the bare view")
+
+
 def main(arguments: list[str]) -> None:
     in_file = int(arguments[0]) if arguments else 1_000_000
+    by_api = int(arguments[1]) if len(arguments) > 1 else 200_000
     with scratch("bench_ingestion"), tempfile.TemporaryDirectory() as directory:
         actor, numbers = usage_data.lay_out()
         as_owner("ANALYZE")
-        measure_file(in_file, actor, numbers, Path(directory))
+        if in_file:
+            measure_file(in_file, actor, numbers, Path(directory))
+        if by_api:
+            measure_api(by_api, numbers, "bench_ingestion")
 
 
 if __name__ == "__main__":

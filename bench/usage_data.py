@@ -36,6 +36,13 @@ def lay_out() -> tuple[Any, list[str]]:
     return actor, numbers
 
 
+def token() -> str:
+    """The secret of a token that may send usage."""
+    from tests.factories.access import make_account, make_token
+
+    return make_token(make_account("bench-gateway", "metering"), ["billing.usage.ingest"])
+
+
 def events(numbers: list[str], count: int, *, seed: int = SEED) -> list[tuple[str, str, str, int, str, str]]:
     """(id, customer, time, quantity, model, kind), in the order of time: a week with daily rhythm, few large
     customers and many small ones, each mostly on one model; ids are random, the worst case for an index.
