@@ -120,7 +120,7 @@ class AccountOut(serializers.Serializer[Any]):
     buckets = BucketsOut()
 
 
-class BalanceOut(serializers.Serializer[Any]):
+class CustomerBalanceOut(serializers.Serializer[Any]):
     customer = serializers.CharField()
     as_of = serializers.DateField()
     accounts = AccountOut(many=True)

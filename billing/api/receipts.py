@@ -71,7 +71,7 @@ class Receipts(ListView):
     queryset = RECEIPTS
     serializer_class = outputs.ReceiptOut
     filterset_class = ReceiptFilter
-    order = ("-received_on",)
+    order = ("-received_on", "-id")
 
     @extend_schema(operation_id="listReceipts", tags=["billing"], summary="Receipts")
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:

@@ -103,12 +103,14 @@ class ApiView(GenericAPIView):
             handler = getattr(self, method.lower(), self.http_method_not_allowed)
             setattr(self, method.lower(), functools.partial(self._write, handler))
 
-    def read(self, serializer: type[serializers.Serializer[Any]], **kwargs: Any) -> dict[str, Any]:
-        """The request's body, checked; every field problem at once. Raises ValidationError."""
-        reader = serializer(data=self.request.data, context=self.get_serializer_context(), **kwargs)
+    def read(self, serializer: type[serializers.Serializer[Any]], data: Any = None) -> dict[str, Any]:
+        """`data`, by default the request's body, checked; every problem at once. Raises ValidationError."""
+        reader = serializer(
+            data=self.request.data if data is None else data, context=self.get_serializer_context()
+        )
         reader.is_valid(raise_exception=True)
-        data: dict[str, Any] = reader.validated_data
-        return data
+        checked: dict[str, Any] = reader.validated_data
+        return checked
 
     @property
     def raw_body(self) -> bytes:

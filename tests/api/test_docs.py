@@ -2,7 +2,8 @@
 
 A block marked `console` holds calls after `$` and beneath each the expected answer: its status line,
 then JSON of which every member must be there with the same value; "…" stands for anything. A comment
-`<!-- NAME = path -->` after a block keeps a value of the last answer for later calls.
+`<!-- NAME = path -->` after a block keeps a value of the last answer for later calls; `<!-- run: act
+-->` does what people do meanwhile.
 """
 
 from __future__ import annotations
@@ -16,29 +17,33 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 
-from tests.api.docs_world import prepare
+from tests.api.docs_world import ACTS, prepare
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "api.md"
-BLOCK = re.compile(r"^```console\n(.*?)^```|^<!-- (\w+) = (\S+) -->$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(
+    r"^```console\n(?P<calls>.*?)^```|^<!-- (?P<keep>\w+) = (?P<path>\S+) -->$|^<!-- run: (?P<run>\w+) -->$",
+    re.MULTILINE | re.DOTALL,
+)
 
 
 class Step(NamedTuple):
-    """A call with its expected status and answer (JSON, with $NAMES), or a value to keep."""
+    """A call with its expected status and answer (JSON, with $NAMES), a value to keep, or an act to run."""
 
     call: str = ""
     status: int = 0
     expected: str = ""
     keep: str = ""
     path: str = ""
+    run: str = ""
 
 
 def steps(text: str) -> list[Step]:
     found: list[Step] = []
     for match in BLOCK.finditer(text):
-        if match[2]:
-            found.append(Step(keep=match[2], path=match[3]))
+        if match["calls"] is None:
+            found.append(Step(keep=match["keep"] or "", path=match["path"] or "", run=match["run"] or ""))
             continue
-        for part in re.split(r"^\$ ", match[1], flags=re.MULTILINE)[1:]:
+        for part in re.split(r"^\$ ", match["calls"], flags=re.MULTILINE)[1:]:
             call, status, body = re.split(r"^(\d{3}) .*$", part, maxsplit=1, flags=re.MULTILINE)
             found.append(Step(call.replace("\\\n", " ").strip(), int(status), body.strip()))
     return found
@@ -99,6 +104,9 @@ def test_every_example_of_the_page_works_in_its_order(live_server: Any) -> None:
     todo = steps(PAGE.read_text())
     assert len([step for step in todo if step.call]) >= 3
     for step in todo:
+        if step.run:
+            ACTS[step.run](values)
+            continue
         if step.keep:
             found: Any = answer.json()
             for part in step.path.split("."):
