@@ -4,7 +4,6 @@ from o2c import clock
 from o2c.actor import current_actor
 from o2c.celery import app
 from o2c.runtime import jobs
-from partners.aws.client import Unreachable
 from partners.aws.connection import connect
 from partners.models import Channel
 from partners.services import metering, reconcile, sending, settlement
@@ -18,11 +17,8 @@ def meter() -> dict[str, int]:
     frozen = metering.freeze_due(as_of=now, actor=current_actor())
     if not sending.anything_unsent():
         return {"frozen": frozen}
-    try:
-        sent = sending.send_due(as_of=now, client=connect(), actor=current_actor())
-    except Unreachable:
-        # Nothing is lost yet: the hours stay unsent, the reconciliation alarms, the next run tries again.
-        return {"frozen": frozen, "unreachable": 1}
+    # Without an answer of AWS the hours stay unsent, the reconciliation alarms, the next run tries again.
+    sent = sending.send_due(as_of=now, client=connect(), actor=current_actor())
     return {"frozen": frozen, "accepted": sent.accepted, "held": sent.held, "lost": sent.lost}
 
 
@@ -40,9 +36,7 @@ def reconcile_channels() -> int:
 
 @jobs.kind(METER_NOW, label="Freeze and send usage hours")
 def run_metering(job: jobs.Running) -> None:
-    """The hourly act in the name of who asked. Raises Unreachable when AWS gives no answer: the job is
-    retried.
-    """
+    """The hourly act in the name of who asked; what AWS does not answer waits for the next run."""
     now = clock.now()
     job.count(frozen=metering.freeze_due(as_of=now, actor=current_actor()))
     if sending.anything_unsent():

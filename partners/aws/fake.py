@@ -7,8 +7,6 @@ without a socket; `partners.aws.fake_server` speaks its protocol.
 """
 
 import hashlib
-import json
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -16,6 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from partners.aws.fake_journal import Journal
 from partners.domain.allocations import Allocation, problems
 from partners.domain.carry import MAX_QUANTITY
 from partners.domain.window import Verdict, Window
@@ -68,7 +67,7 @@ class Faults:
 
 @dataclass
 class FakeMetering:
-    """The service's memory and rules. Thread-safe; with a journal file it survives a restart."""
+    """The service's rules over what it remembers; with a journal file, several processes are one service."""
 
     now: Callable[[], datetime]
     window: Window = field(default_factory=lambda: Window(accepts_for=timedelta(hours=24)))
@@ -79,52 +78,53 @@ class FakeMetering:
     usage: dict[tuple[str, str, str, str], dict[str, Any]] = field(default_factory=dict)
     requests: list[tuple[str, int]] = field(default_factory=list)
     faults: Faults = field(default_factory=Faults)
-    lock: threading.RLock = field(default_factory=threading.RLock)
 
     def __post_init__(self) -> None:
-        if self.journal and self.journal.exists():
-            for line in self.journal.read_text().splitlines():
-                self._replay(json.loads(line))
+        self.memory = Journal(self.journal, self._apply)
+        with self.memory.exclusive():
+            pass
 
-    def _replay(self, entry: dict[str, Any]) -> None:
+    @property
+    def held(self) -> list[dict[str, Any]]:
+        """What was metered, by whichever process."""
+        with self.memory.exclusive():
+            return list(self.usage.values())
+
+    def _apply(self, entry: dict[str, Any]) -> None:
         kind = entry.pop("kind")
         if kind == "product":
             self.dimensions[entry["code"]] = set(entry["dimensions"])
         elif kind == "buyer":
             buyer = Buyer(**entry)
             self.buyers = [held for held in self.buyers if held.license_arn != buyer.license_arn] + [buyer]
+        elif kind == "token":
+            buyer = next(held for held in self.buyers if held.license_arn == entry["license_arn"])
+            self.tokens[entry["token"]] = (buyer, datetime.fromisoformat(entry["expires"]))
         else:
             key = (entry["product_code"], entry["account"], entry["dimension"], entry["hour"])
             self.usage[key] = entry
 
-    def _write(self, kind: str, entry: dict[str, Any]) -> None:
-        if self.journal:
-            self.journal.parent.mkdir(parents=True, exist_ok=True)
-            with self.journal.open("a") as file:
-                file.write(json.dumps({"kind": kind, **entry}) + "\n")
-
     # What a seller or a buyer does in the console of the marketplace.
 
     def add_product(self, code: str, dimensions: set[str]) -> None:
-        with self.lock:
-            self.dimensions[code] = dimensions
-            self._write("product", {"code": code, "dimensions": sorted(dimensions)})
+        with self.memory.exclusive():
+            self.memory.write({"kind": "product", "code": code, "dimensions": sorted(dimensions)})
 
     def subscribe(self, buyer: Buyer) -> str:
-        """The buyer accepts an offer; returns the registration token that the buyer's browser carries to
-        us.
-        """
-        with self.lock:
-            self._replay({"kind": "buyer", **_fields(buyer)})
-            self._write("buyer", _fields(buyer))
+        """The buyer accepts an offer; returns the registration token that their browser carries to us."""
+        with self.memory.exclusive():
+            self.memory.write({"kind": "buyer", **_fields(buyer)})
             token = hashlib.sha256(f"{buyer.license_arn}{self.now().isoformat()}".encode()).hexdigest()
-            self.tokens[token] = (buyer, self.now() + TOKEN_LIFETIME)
+            expires = (self.now() + TOKEN_LIFETIME).isoformat()
+            self.memory.write(
+                {"kind": "token", "token": token, "license_arn": buyer.license_arn, "expires": expires}
+            )
             return token
 
     # The API.
 
     def resolve_customer(self, request: dict[str, Any]) -> dict[str, Any]:
-        with self.lock:
+        with self.memory.exclusive():
             found = self.tokens.get(request.get("RegistrationToken", ""))
             if found is None:
                 raise ServiceError("InvalidTokenException", "Registration token is invalid.")
@@ -140,7 +140,7 @@ class FakeMetering:
             }
 
     def batch_meter_usage(self, request: dict[str, Any], body_bytes: int = 0) -> dict[str, Any]:
-        with self.lock:
+        with self.memory.exclusive():
             records = request.get("UsageRecords") or []
             self.requests.append((request.get("ProductCode", ""), len(records)))
             if self.faults.take("throttle"):
@@ -246,8 +246,7 @@ class FakeMetering:
                 "quantity": quantity, "record_id": record_id, "agreement_id": buyer.agreement_id,
                 "product_id": buyer.product_id, "offer_id": buyer.offer_id,
             }  # fmt: skip
-            self.usage[key] = held
-            self._write("usage", held)
+            self.memory.write({"kind": "usage", **held})
         same = held["quantity"] == quantity
         return {
             "UsageRecord": record,

@@ -104,7 +104,7 @@ class FakeServer(ThreadingHTTPServer):
     def control(self, name: str, request: dict[str, Any]) -> Any:
         """The stand-in's own controls, never part of AWS."""
         metering = self.metering
-        with metering.lock:
+        with metering.memory.exclusive():
             if name == "clock":
                 self.clock.fixed = datetime.fromisoformat(request["now"]) if request.get("now") else None
             elif name == "faults":
@@ -114,7 +114,7 @@ class FakeServer(ThreadingHTTPServer):
             elif name == "subscribe":
                 return {"token": metering.subscribe(Buyer(**request))}
             elif name == "usage":
-                return list(metering.usage.values())
+                return metering.held
             elif name == "requests":
                 return metering.requests
             elif name != "health":

@@ -217,7 +217,7 @@ class Aws:
 
     @property
     def usage(self) -> list[dict[str, Any]]:
-        return list(self.server.metering.usage.values())
+        return self.server.metering.held
 
     @property
     def requests(self) -> list[tuple[str, int]]:

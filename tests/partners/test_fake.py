@@ -141,3 +141,21 @@ def test_what_was_metered_survives_a_restart(tmp_path: Any) -> None:
             )  # fmt: skip
             answer = client.batch_meter_usage(UsageRecords=[record(quantity=quantity)])
             assert answer["Results"][0]["Status"] == expected
+
+
+def test_two_processes_are_one_service(tmp_path: Any) -> None:
+    journal = tmp_path / "aws.jsonl"
+    with running(journal=journal) as first, running(journal=journal) as second:
+        for server in (first, second):
+            server.clock.fixed = NOW
+        first.metering.add_product("product1", {"tokens"})
+        first.metering.subscribe(BUYER)
+        answers = [
+            boto3.client(
+                "meteringmarketplace", region_name="us-east-1", endpoint_url=server.url,
+                aws_access_key_id="x", aws_secret_access_key="x",
+            ).batch_meter_usage(UsageRecords=[record(quantity=quantity)])["Results"][0]["Status"]
+            for server, quantity in ((first, 5), (second, 6), (second, 5), (first, 6))
+        ]  # fmt: skip
+
+    assert answers == ["Success", "DuplicateRecord", "Success", "DuplicateRecord"]
