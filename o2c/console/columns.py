@@ -65,7 +65,7 @@ def _show(admin: Any, field: models.Field[Any, Any]) -> Column:
     is_link = bool(names) and names[0] == field.name
     numeric = isinstance(field, models.DecimalField | models.IntegerField) and not field.choices
     column.__name__ = f"o_{'num_' if numeric else ''}{field.name}"
-    column.short_description = fmt.label(field.verbose_name)  # type: ignore[attr-defined]
+    column.short_description = fmt.label(str(field.verbose_name))  # type: ignore[attr-defined]
     column.admin_order_field = field.name  # type: ignore[attr-defined]
     return column
 

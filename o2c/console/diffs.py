@@ -82,7 +82,7 @@ def _compare(row: Any, previous: Any | None, names: Names) -> Iterator[FieldChan
         if after == before or (previous is None and after in (None, "", [], {})):
             continue
         yield FieldChange(
-            fmt.label(field.verbose_name),
+            fmt.label(str(field.verbose_name)),
             field.name,
             names.show(field, before, previous) if previous is not None else None,
             names.show(field, after, row),

@@ -102,7 +102,7 @@ def _beside(obj: Any, row: Any) -> list[tuple[str, Any, Any, bool]]:
         then, now = getattr(row, field.attname), getattr(obj, field.attname)
         compared.append(
             (
-                fmt.label(field.verbose_name),
+                fmt.label(str(field.verbose_name)),
                 names.show(field, then, row),
                 fmt.value_of(obj, field),
                 then != now,

@@ -17,6 +17,7 @@ from o2c.console.registry import Page, registry
 AREAS = (
     "Orders",
     "Billing",
+    "Cash",
     "Collections",
     "Revenue",
     "Partners",

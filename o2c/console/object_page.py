@@ -113,7 +113,7 @@ def _fact(admin: Any, obj: Any, name: str) -> Fact:
     value = fmt.value_of(obj, field)
     if name in admin.why_fields and getattr(obj, name) is not None:
         value = with_why(value, obj, name)
-    return Fact(fmt.label(field.verbose_name), value, note=str(field.help_text or ""))
+    return Fact(fmt.label(str(field.verbose_name)), value, note=str(field.help_text or ""))
 
 
 def _computed(admin: Any, obj: Any, name: str) -> Fact:

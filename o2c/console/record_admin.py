@@ -41,13 +41,14 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
+from django.contrib.admin import ShowFacets
 from django.db import models
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.urls import URLPattern, path
 from simple_history.admin import SimpleHistoryAdmin
 from unfold.admin import ModelAdmin
 
-from o2c.console import columns, editing
+from o2c.console import columns, editing, filters
 from o2c.console.acts import Act, ListAct, from_transitions
 from o2c.console.panels import Fact, Panel
 from o2c.console.permissions import holds, reading_duty
@@ -90,6 +91,7 @@ class RecordAdmin(editing.EditingMixin, SimpleHistoryAdmin, ModelAdmin):
     # --- list
     list_per_page = 50
     show_full_result_count = False
+    show_facets = ShowFacets.NEVER
     list_filter_submit = True
     list_fullwidth = True
     list_max_show_all = 200
@@ -197,6 +199,9 @@ class RecordAdmin(editing.EditingMixin, SimpleHistoryAdmin, ModelAdmin):
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         return columns.dressed(self, super().get_list_display(request))
+
+    def get_list_filter(self, request: HttpRequest) -> list[Any]:
+        return filters.dressed(self.model, super().get_list_filter(request))
 
     def get_list_display_links(self, request: HttpRequest, list_display: Sequence[Any]) -> Any:
         return super().get_list_display_links(request, list_display) or list(list_display[:1])

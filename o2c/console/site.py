@@ -25,6 +25,7 @@ class ConsoleSite(UnfoldAdminSite):
     def extra_urls(self) -> list[URLPattern]:
         view = self.admin_view
         return [
+            path("figures/", view(home.figures), name="figures"),
             path("find/", view(find.find_page), name="find"),
             path("queues/<str:code>/", view(queues.queue_page), name="queue"),
             path("checks/", view(invariant_pages.overview), name="checks"),

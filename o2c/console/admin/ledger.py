@@ -183,9 +183,9 @@ class JournalAdmin(RecordAdmin):
     area, icon, nav_position = AREA, "menu_book", 40
     list_display = ["id", "posting_date", "entity", "period", "rule", "source_link", "currency", "memo"]
     list_select_related = ["entity", "period__entity"]
-    list_filter = ["entity", "currency", "rule", "period"]
+    list_filter = ["entity", "period", "rule", "currency", "posting_date"]
     search_fields = ["source", "event_key", "memo"]
-    date_hierarchy = "posting_date"
+
     ordering = ["-id"]
 
     @admin.display(description="Source", ordering="source")

@@ -23,7 +23,7 @@ class DomainEventAdmin(RecordAdmin):
 
     area, icon, nav_position, nav_title = AREA, "bolt", 20, "Events"
     list_display = ["id", "recorded_at", "type", "about", "deliveries_text"]
-    list_filter = ["type"]
+    list_filter = ["type", "recorded_at"]
     search_fields = ["aggregate", "type"]
     ordering = ["-id"]
 

@@ -25,6 +25,11 @@ def moment(value: datetime | None) -> SafeString:
 
 
 @register.filter
+def as_label(name: Any) -> str:
+    return fmt.label(str(name))
+
+
+@register.filter
 def link(obj: Any) -> SafeString:
     return fmt.link(obj)
 
