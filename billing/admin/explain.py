@@ -127,7 +127,7 @@ def _piece(piece: dict[str, Any]) -> ExplainStep:
 
 def recomputed(line: InvoiceLine) -> Decimal | None:
     """The line's amount from the contract and the usage as they are now; None when nothing computes it."""
-    if line.proposal is None or line.order_line is None:
+    if line.proposal is None or line.order_line is None or line.segment_id is None:
         return None
     order_id = line.order_line.order_id
     period_from = dt.date.fromisoformat(line.proposal["period_from"])
@@ -153,13 +153,14 @@ def recomputed(line: InvoiceLine) -> Decimal | None:
 
 def _usage(line: InvoiceLine) -> list[Panel]:
     """Metered quantity by day and dimensions over the service period, from the hourly totals."""
-    if line.kind != InvoiceLine.Kind.USAGE or line.service_from is None or line.order_line is None:
+    start, end = line.service_from, line.service_to
+    if line.kind != InvoiceLine.Kind.USAGE or line.order_line is None or start is None or end is None:
         return []
     zone = line.order_line.order.time_zone
     rows = (
         UsageHour.objects.filter(line_id=line.order_line_id)
         .annotate(day=TruncDate("hour", tzinfo=_zone(zone)))
-        .filter(day__gte=line.service_from, day__lt=line.service_to)
+        .filter(day__gte=start, day__lt=end)
         .values("day", "dimensions__values")
         .annotate(quantity=Sum("quantity"), events=Sum("event_count"))
         .order_by("day", "dimensions__values")

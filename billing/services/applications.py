@@ -334,10 +334,18 @@ def _key(document: Invoice | Receipt) -> str:
 
 
 def _account(document: Invoice | Receipt) -> str:
-    if isinstance(document, Receipt):
+    if not isinstance(document, Invoice):
         return postings.UNAPPLIED
     direct = document.channel == Invoice.Channel.DIRECT
     return postings.RECEIVABLE if direct else postings.MARKETPLACE_RECEIVABLE
+
+
+def _left(document: Invoice | Receipt) -> Decimal:
+    """What is open or not applied of it, positive."""
+    if isinstance(document, Receipt):
+        return document.unapplied_amount
+    assert isinstance(document, Invoice)
+    return abs(document.open_amount)
 
 
 def _carrying(source: Receipt | Invoice | None, invoices: dict[int, Invoice]) -> _Carried:
@@ -352,7 +360,7 @@ def _carrying(source: Receipt | Invoice | None, invoices: dict[int, Invoice]) ->
     for document in documents:
         key = _key(document)
         balances[key] = abs(carried(_account(document), [key]).get(key, Decimal(0)))
-        left[key] = document.unapplied_amount if isinstance(document, Receipt) else abs(document.open_amount)
+        left[key] = _left(document)
     return _Carried(True, functional, balances, left)
 
 

@@ -94,7 +94,7 @@ def test_an_invoice_is_read_with_its_lines_and_pdf(reader: Caller, team: Team, c
     assert body["lines"][0]["tax_rate"] == "0.08875"
     assert body["bill_to"]["legal_name"] == "Globex Inc."
     assert document["Content-Type"] == "application/pdf"
-    assert invoice.number in pdf.text(document.content)
+    assert str(invoice.number) in pdf.text(document.content)
     assert reader.get("/api/v1/invoices/US-INV-2026-999999").status_code == 404
 
 

@@ -20,6 +20,7 @@ from tests.factories.billing import Team, post_invoice, receive
 from tests.factories.orders import make_customer
 
 ON = dt.date(2026, 9, 10)
+D = Decimal
 
 
 def balance(account: str, reference: str = "") -> tuple[Decimal, Decimal]:
@@ -206,9 +207,9 @@ def test_exchange_difference_is_realised_per_application_and_nothing_is_left(
 
     gains = list(Application.objects.order_by("pk").values_list("functional_difference", flat=True))
     assert gains == [Decimal("33.34"), Decimal("66.66")]  # 400.00 - 366.66, 800.00 - 733.34
-    assert balance("1100") == (0, 0)
-    assert balance("2130") == (0, 0)
-    assert balance("7100") == (0, Decimal("-100.00"))
+    assert balance("1100") == (D(0), D(0))
+    assert balance("2130") == (D(0), D(0))
+    assert balance("7100") == (D(0), D("-100.00"))
     assert balance("1000") == (Decimal("1000"), Decimal("1200"))
 
 

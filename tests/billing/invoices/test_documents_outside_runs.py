@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection
@@ -26,7 +27,7 @@ def balance(account: str) -> Decimal:
     return sum((debit - credit for debit, credit in rows), Decimal(0))
 
 
-def credit(team: Team, invoice: Invoice, reason_code: str = "billing_error", **values: object) -> Invoice:
+def credit(team: Team, invoice: Invoice, reason_code: str = "billing_error", **values: Any) -> Invoice:
     """A posted credit memo: drafted by operations, posted by the approver."""
     draft = credit_memos.draft(
         invoice.pk, reason_code=reason_code, issue_date=ON, actor=team.ops, reason="Agreed", **values
@@ -114,7 +115,7 @@ def test_a_credit_memo_of_everything_settles_the_invoice(team: Team, customer: C
     invoice.refresh_from_db()
     assert memo.number == "US-CM-2026-000001"
     assert memo.total == -invoice.total == Decimal("-145.16")
-    assert (invoice.open_amount, memo.open_amount) == (0, 0)
+    assert (invoice.open_amount, memo.open_amount) == (Decimal(0), Decimal(0))
     assert balance("1100") == balance("2150") == balance("4008") == 0
 
 

@@ -12,9 +12,10 @@ import pytest
 from django.db import DatabaseError, connection
 from django.test.utils import CaptureQueriesContext
 
-from billing import postings
+from billing import events, postings
 from billing.models import BillRun, Charge, Invoice, InvoiceLine
-from billing.services import findings, posting, runs
+from billing.services import findings, runs
+from o2c import numbering
 from o2c.actor import acting
 from o2c.errors import ClosedPeriod
 from o2c.ledger.models import Journal, LegalEntity
@@ -57,8 +58,8 @@ def test_a_run_goes_on_where_its_worker_died(
 
     target, name = {
         "journals": (postings, "post_documents"),
-        "events": (posting.events, "documents_posted"),
-        "numbers": (posting.numbering, "take"),
+        "events": (events, "documents_posted"),
+        "numbers": (numbering, "take"),
     }[place]
     with monkeypatch.context() as patch:
         patch.setattr(target, name, after(2, getattr(target, name)))

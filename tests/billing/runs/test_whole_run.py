@@ -78,9 +78,9 @@ def test_the_journal_of_a_posted_invoice(team: Team, order: Order) -> None:
     lines = JournalLine.objects.order_by("pk").values_list("account__code", "debit", "credit", "reference")
     first, *_ = order.lines.order_by("position")
     invoice = Invoice.objects.get()
-    assert lines[0] == ("1100", Decimal("3701.75"), 0, f"billing.invoice:{invoice.pk}")
-    assert lines[1] == ("2100", 0, Decimal("400.00"), f"order_line:{first.pk}")
-    assert lines[4] == ("2150", 0, Decimal("301.75"), f"billing.invoice:{invoice.pk}")
+    assert lines[0] == ("1100", Decimal("3701.75"), Decimal(0), f"billing.invoice:{invoice.pk}")
+    assert lines[1] == ("2100", Decimal(0), Decimal("400.00"), f"order_line:{first.pk}")
+    assert lines[4] == ("2150", Decimal(0), Decimal("301.75"), f"billing.invoice:{invoice.pk}")
 
 
 def test_a_second_run_gives_nothing(team: Team, order: Order) -> None:
@@ -291,6 +291,7 @@ def test_drafts_that_were_changed_are_not_released_or_posted(team: Team, order: 
 def _retract_more_than_was_metered(team: Team, order: Order) -> None:
     """Usage below zero, which no price can turn into a charge."""
     usage = order.lines.get()
+    assert usage.sku.meter is not None
     with acting(team.orders):
         UsageHour.objects.create(
             customer=order.customer,
