@@ -23,7 +23,7 @@ from orders.domain.timeline import Span
 from orders.domain.valuation import MONTHS, anchor_date
 from orders.models import Amendment, Order, OrderLine, Price, Segment, Sku
 from orders.selectors.facts import order_facts
-from orders.services.common import BATCH, move
+from orders.services.common import BATCH, move, responsible
 
 
 def draft(
@@ -61,7 +61,7 @@ def draft(
             effect_digest=effects.digest(description),
             value_before=Decimal(description["value"]["before"]),
             value_after=Decimal(description["value"]["after"]),
-            drafted_by_id=actor.user_id,
+            drafted_by_id=responsible(actor),
         )
 
 
@@ -109,7 +109,7 @@ def apply(pk: int, *, actor: Actor, as_of: dt.date | None = None, reason: str = 
             )
         _write(order, amendment, effect)
         day = as_of or clock.today(order.time_zone)
-        move([amendment], "apply", applied_by_id=actor.user_id, applied_on=day)
+        move([amendment], "apply", applied_by_id=responsible(actor), applied_on=day)
         _end_order(order, effect, day)
         events.amended(order, amendment)
         return amendment

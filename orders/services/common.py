@@ -11,6 +11,7 @@ from zoneinfo import available_timezones
 
 from django.db import connection, models
 
+from o2c.actor import Actor
 from o2c.errors import InvalidInput
 from o2c.states import StateMachine, state_field
 
@@ -49,6 +50,14 @@ class Problems:
             code=code,
             fields=self.fields,
         )
+
+
+def responsible(actor: Actor) -> int:
+    """The user who answers for the act: the person on whose behalf an account acts, else the actor.
+
+    Makers and checkers are compared by this, so that nobody gets past their own name through an account.
+    """
+    return actor.on_behalf_of_id or actor.user_id
 
 
 def numbered(model: type[models.Model], prefix: str, count: int) -> list[tuple[int, str]]:

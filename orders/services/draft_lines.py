@@ -14,7 +14,7 @@ from o2c.actor import Actor, acting
 from o2c.errors import Conflict, NotFound
 from orders.models import Order, OrderLine, Quote, QuoteLine, Segment
 from orders.services import orders, quotes
-from orders.services.common import Problems
+from orders.services.common import Problems, responsible
 from orders.services.inputs import LineInput, OrderInput, QuoteInput, TermsInput
 from orders.services.lines import Asked, resolve, write_lines
 from orders.services.pricing import unit_override
@@ -124,8 +124,8 @@ def _draft_quote(pk: int, actor: Actor) -> Quote:
     require(actor, "orders.quote.draft", record=str(quote))
     if quote.state != Quote.State.DRAFT:
         raise Conflict(f"The quote is {quote.state}", record=str(quote), remedy="Recall it, or revise it")
-    if quote.last_edited_by_id != actor.user_id:
-        quote.last_edited_by_id = actor.user_id
+    if quote.last_edited_by_id != responsible(actor):
+        quote.last_edited_by_id = responsible(actor)
         quote.save(update_fields=["last_edited_by"])
     return quote
 

@@ -16,7 +16,7 @@ from o2c.errors import Conflict, InvalidInput, NotAuthorised, NotFound
 from orders import policies
 from orders.models import BillingTerms, Customer, Order, Quote, QuoteLine
 from orders.services import orders as order_services
-from orders.services.common import BATCH, Problems, changed, move, numbered
+from orders.services.common import BATCH, Problems, changed, move, numbered, responsible
 from orders.services.inputs import LineInput, OrderInput, QuoteInput, TermsInput
 from orders.services.lines import Asked, Resolved, clauses, resolve, term_end
 
@@ -66,7 +66,7 @@ def submit(pk: int, *, actor: Actor, reason: str = "") -> Quote:
         if not quote.lines.exists():
             raise Conflict("The quote has no lines", record=str(quote), remedy="Add what is offered")
         _still_valid(quote)
-        move([quote], "submit", submitted_by_id=actor.user_id, submitted_at=clock.now())
+        move([quote], "submit", submitted_by_id=responsible(actor), submitted_at=clock.now())
         return quote
 
 
@@ -91,7 +91,13 @@ def approve(pk: int, *, actor: Actor, reason: str = "") -> Quote:
         _not_the_maker(quote, actor)
         if unmet := policies.unmet(quote):
             raise Conflict("; ".join(unmet), record=str(quote), code="approval_required")
-        move([quote], "approve", approved_by_id=actor.user_id, approved_at=clock.now(), decision_note=reason)
+        move(
+            [quote],
+            "approve",
+            approved_by_id=responsible(actor),
+            approved_at=clock.now(),
+            decision_note=reason,
+        )
         return quote
 
 
@@ -169,7 +175,7 @@ def revise(pk: int, *, actor: Actor, valid_until: dt.date, reason: str = "") -> 
             valid_until=valid_until,
             starts_on=old.starts_on,
             ends_on=old.ends_on,
-            last_edited_by_id=actor.user_id,
+            last_edited_by_id=responsible(actor),
             **{name: getattr(old, name) for name in TERMS},
         )
         new.save(force_insert=True)
@@ -230,7 +236,7 @@ def _resolved(data: QuoteInput, customer: Customer, actor: Actor) -> tuple[Quote
         valid_until=data.valid_until,
         starts_on=data.starts_on,
         ends_on=ends_on,
-        last_edited_by_id=actor.user_id,
+        last_edited_by_id=responsible(actor),
         **terms,
     )
     return quote, lines

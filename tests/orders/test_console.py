@@ -67,7 +67,7 @@ def order(team: Actor, customer: Customer) -> Order:
 
 
 @pytest.fixture
-def populated(team: Actor, order: Order, customer: Customer) -> dict[type, Any]:
+def populated(team: Actor, order: Order, customer: Customer) -> dict[Any, Any]:
     """One of everything."""
     drafted = amendments.draft(
         order.pk,
@@ -107,7 +107,7 @@ def do(client: Client, record: Any, act: str, **fields: Any) -> Any:
     return client.post(reverse(name, args=(record.pk, act)), fields)
 
 
-def test_every_page_opens(manager: Client, populated: dict[type, Any]) -> None:
+def test_every_page_opens(manager: Client, populated: dict[Any, Any]) -> None:
     for model, record in populated.items():
         listed = manager.get(page(model))
         assert listed.status_code == 200, model
@@ -118,7 +118,7 @@ def test_every_page_opens(manager: Client, populated: dict[type, Any]) -> None:
     assert line_page.status_code == 200
 
 
-def test_every_dialog_opens(manager: Client, populated: dict[type, Any]) -> None:
+def test_every_dialog_opens(manager: Client, populated: dict[Any, Any]) -> None:
     for model, record in populated.items():
         site_admin: Any = admin.site._registry[model]
         for act in site_admin.all_acts:
@@ -268,7 +268,7 @@ def test_failed_provisioning_is_retried_from_its_queue(
     assert row.state == "pending"
 
 
-def test_a_parked_deal_says_why_at_the_field(manager: Client, populated: dict[type, Any]) -> None:
+def test_a_parked_deal_says_why_at_the_field(manager: Client, populated: dict[Any, Any]) -> None:
     queue = manager.get(reverse("admin:queue", args=("orders.parked_deals",))).content.decode()
     assert "Amount: is 1.00, and the lines come to 2885.00" in queue
     shown = manager.get(page(DealIntake, populated[DealIntake].pk)).content.decode()
@@ -284,7 +284,7 @@ def test_a_renewal_that_is_due_waits_in_its_queue(
     assert order.number not in queue
 
 
-def test_figures_and_strip_are_computed(populated: dict[type, Any], order: Order, customer: Customer) -> None:
+def test_figures_and_strip_are_computed(populated: dict[Any, Any], order: Order, customer: Customer) -> None:
     kpis = {k.code: k.value() for k in registry.all(Kpi) if k.code.startswith("orders.")}
     assert kpis["orders.run_rate"].text == "10,800.00 USD"
     assert kpis["orders.active"].text == "1"
@@ -304,7 +304,7 @@ def test_figures_and_strip_are_computed(populated: dict[type, Any], order: Order
     assert stages["quote"].amounts(Anchor("order", (order.pk,))) == []
 
 
-def test_home_and_every_queue_open(manager: Client, populated: dict[type, Any]) -> None:
+def test_home_and_every_queue_open(manager: Client, populated: dict[Any, Any]) -> None:
     assert manager.get("/admin/").status_code == 200
     everybody = client_of("order_management", "deal_desk", "approver")
     for queue in registry.all(Queue):

@@ -90,6 +90,18 @@ def test_nobody_approves_what_they_submitted_or_edited(
         quotes.approve(quote.pk, actor=team)
 
 
+def test_nobody_gets_past_their_own_name_through_an_account(customer: Customer, approver: Actor) -> None:
+    person = make_user("dana", "deal_desk", "approver")
+    through_account = Actor.of(make_user("robot", "deal_desk", "approver"), on_behalf_of=person)
+    quote = quotes.create_draft(asked(customer), actor=through_account)
+    quotes.submit(quote.pk, actor=through_account)
+    quote.refresh_from_db()
+    assert (quote.submitted_by_id, quote.last_edited_by_id) == (person.pk, person.pk)
+    with pytest.raises(NotAuthorised, match="submitted or last edited"):
+        quotes.approve(quote.pk, actor=Actor.of(person))
+    quotes.approve(quote.pk, actor=approver)
+
+
 def test_the_database_refuses_the_maker_as_checker(
     deal_desk: Actor,
     approver: Actor,
