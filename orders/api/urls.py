@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from orders.api import views
+from orders.api import catalogue, views
 
 urlpatterns = [
     path("customers", views.Customers.as_view(), name="api-customers"),
@@ -12,6 +12,8 @@ urlpatterns = [
         views.CustomerBySalesforceId.as_view(),
         name="api-customer-salesforce",
     ),
+    path("skus", catalogue.Skus.as_view(), name="api-skus"),
+    path("skus/<str:code>", catalogue.SkuByCode.as_view(), name="api-sku"),
     path("orders", views.Orders.as_view(), name="api-orders"),
     path("orders/<str:number>", views.OrderByNumber.as_view(), name="api-order"),
     path("salesforce/deals", views.Deals.as_view(), name="api-salesforce-deals"),
