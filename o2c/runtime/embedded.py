@@ -299,7 +299,8 @@ def remove() -> None:
     if server is not None and postmaster(server) is None:
         shutil.rmtree(server.root, ignore_errors=True)
         if serveruser.ASIDE in server.binaries.parents:
-            shutil.rmtree(server.binaries.parent, ignore_errors=True)
+            copied = server.binaries.relative_to(serveruser.ASIDE).parts[0]
+            shutil.rmtree(serveruser.ASIDE / copied, ignore_errors=True)
 
 
 def status() -> dict[str, Any]:

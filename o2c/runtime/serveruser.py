@@ -59,13 +59,19 @@ def _packaged_binaries() -> Path:
 
 
 def _copy_binaries(binaries: Path, target: Path) -> Path:
-    if not (target / "bin" / "postgres").exists():
+    """Copy the server with the libraries beside its package, which it finds by a relative path."""
+    server, package, site = binaries.parents[:3]
+    if not target.exists():
         unfinished = target.with_name(f"{target.name}.unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
-        shutil.copytree(binaries.parent, unfinished, symlinks=True)
-        unfinished.chmod(0o755)
+        shutil.copytree(server, unfinished / package.name / server.name, symlinks=True)
+        libraries = site / f"{package.name}.libs"
+        if libraries.is_dir():
+            shutil.copytree(libraries, unfinished / libraries.name, symlinks=True)
+        for directory in (unfinished, unfinished / package.name):
+            directory.chmod(0o755)
         unfinished.rename(target)
-    return target / "bin"
+    return target / package.name / server.name / "bin"
 
 
 def _passable(path: Path) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -13,7 +14,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from o2c.runtime import embedded, home, processes
+from o2c.runtime import embedded, home, processes, serveruser
 
 pytestmark = [pytest.mark.services]
 
@@ -146,3 +147,29 @@ def test_a_reused_process_number_is_another_process(
     assert processes.recorded(record) is None
     home.write_json(record, content | {"boot": "another boot"})
     assert processes.recorded(record) is None
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root needs another account")
+def test_as_root_in_a_private_directory_no_permission_is_widened(
+    installation: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given binaries and state where only root may go, as in a checkout under /root.
+    private = tmp_path / "private"
+    server_directory, package, site = serveruser._packaged_binaries().parents[:3]
+    moved = private / package.name / server_directory.name
+    shutil.copytree(server_directory, moved, symlinks=True)
+    libraries = f"{package.name}.libs"
+    shutil.copytree(site / libraries, private / libraries, symlinks=True)
+    private.chmod(0o700)
+    monkeypatch.setattr(serveruser, "_packaged_binaries", lambda: moved / "bin")
+
+    assert embedded.ensure() == "started"
+
+    server = _server()
+    assert serveruser.ASIDE in server.root.parents
+    assert serveruser.ASIDE in server.binaries.parents
+    assert private.stat().st_mode & 0o777 == 0o700
+    embedded.stop()
+    embedded.remove()
+    assert not server.root.exists()
+    assert not server.binaries.exists()
