@@ -52,8 +52,7 @@ def segment_price_fits() -> str:
 
 @invariant("orders.entitlements-follow-lines", "Granted quantity on any day is the quantity of the line")
 def entitlements_follow_lines() -> str:
-    """Compared at the days on which either changes; orders whose events are not delivered yet are left out.
-    """
+    """Compared at the days on which either changes; orders with undelivered events are left out."""
     return """
         WITH lines AS (
             SELECT l.id, l.order_id FROM orders_orderline l

@@ -40,8 +40,7 @@ def daily() -> dict[str, int]:
 
 
 def send_provisioning() -> None:
-    """Start `provision` soon. A broker that can't be reached is no loss: the sweeper comes within a minute.
-    """
+    """Start `provision` soon. A broker out of reach is no loss: the sweeper comes within a minute."""
     if not settings.PROVISIONING_URL:
         return
     try:

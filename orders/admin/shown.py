@@ -54,8 +54,7 @@ def segment_price(segment: Segment) -> str:
 
 
 def timeline(segments: Sequence[Segment], starts_on: dt.date, ends_on: dt.date | None) -> SafeString:
-    """The segments as bars to scale between the two dates; each says its dates and quantity when pointed at.
-    """
+    """The segments as bars to scale between the two dates; each tells its dates and quantity."""
     last = ends_on or max((s.ends_on for s in segments if s.ends_on), default=None)
     until = last or starts_on + dt.timedelta(days=365)
     whole = max((until - starts_on).days, 1)

@@ -1,4 +1,4 @@
-"""The calls that a CRM needs first: upsert a customer, turn a signed deal into a draft order, read it back."""
+"""The calls that a CRM needs first: upsert a customer, turn a signed deal into a draft order, read it."""
 
 from __future__ import annotations
 

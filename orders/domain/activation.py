@@ -12,8 +12,7 @@ from o2c.periods import Period
 
 @dataclass(frozen=True, slots=True)
 class Blocker:
-    """One reason why an order can't activate: on which line and SKU (0 and "" for the order), and what to do.
-    """
+    """Why an order can't activate: on which line and SKU (0 and "" for the order), and what to do."""
 
     position: int
     sku: str

@@ -1,5 +1,4 @@
-"""Tax numbers of customers: which registers can be checked, and the compact form that is stored and printed.
-"""
+"""Tax numbers of customers: which registers can be checked, and the compact form that is stored."""
 
 from __future__ import annotations
 

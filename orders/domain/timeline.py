@@ -44,8 +44,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """What a change does to the stored segments of one line: `closed` as (key, new end), and `opened` spans.
-    """
+    """What a change does to the stored segments of one line: `closed` (key, new end) and `opened` spans."""
 
     closed: tuple[tuple[int, dt.date], ...] = ()
     opened: tuple[Span, ...] = ()

@@ -27,8 +27,7 @@ LEASE = dt.timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How often and how long apart a call is repeated: seconds after attempt 1, 2, …; the last one goes on.
-    """
+    """How often and how far apart a call is repeated: seconds after attempt 1, 2, …; the last goes on."""
 
     attempts: int = 8
     seconds: tuple[int, ...] = (5, 15, 60, 300, 900, 3600)

@@ -74,8 +74,7 @@ def retry(pk: int, *, actor: Actor, reason: str = "") -> Entitlement:
 
 
 def retry_many(pks: Sequence[int], *, actor: Actor, reason: str = "") -> list[Entitlement]:
-    """Let failed entitlements wait again, with the same revision: the service knows whether it has done it.
-    """
+    """Let failed entitlements wait again, with the same revision: the service knows what it has done."""
     with acting(actor, reason=reason):
         rows = locks.rows(Entitlement, pks)
         require(actor, "orders.entitlement.retry", record=str(rows[0]) if rows else "")
