@@ -10,7 +10,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from django.db.models import Sum
+from django.db.models import Q, Sum
 
 from o2c import ledger
 from o2c.money import quantize
@@ -174,21 +174,16 @@ def at_month_end(books: Books) -> list[ledger.Entry]:
 
 
 def _attribute(books: Books) -> list[ledger.Entry]:
-    """Let what was billed follow the allocation, in contracts whose prices were reallocated."""
-    contracts = [c for c in books.contracts.values() if c.reallocates]
-    if not contracts:
+    """Let what was billed follow the allocation, in contracts whose prices were ever reallocated."""
+    moved = _moved(books)
+    concerned = {books.obligations[pk].contract_id for pk in moved}
+    concerned |= {c.pk for c in books.contracts.values() if c.reallocates}
+    if not concerned:
         return []
-    prices, credits = _prices(contracts)
-    moved = dict(
-        Adjustment.objects.filter(contract__in=contracts, kind=Kind.REALLOCATION)
-        .values("obligation")
-        .annotate(amount=Sum("amount"))
-        .order_by()
-        .values_list("obligation", "amount")
-    )
+    prices, credits = _prices(books, concerned)
     entries = []
     for contract, obligations in books.by_contract():
-        if not books.contracts[contract].reallocates:
+        if contract not in concerned:
             continue
         own = [o for o in obligations if o.pk in prices]
         billed = {
@@ -202,16 +197,36 @@ def _attribute(books: Books) -> list[ledger.Entry]:
     return entries
 
 
-def _prices(contracts: list[RevenueContract]) -> tuple[dict[int, Decimal], dict[int, Decimal]]:
-    """Allocated price, and credit, per obligation with a fixed price, of the current versions."""
-    current = {c.pk: c.version for c in contracts}
-    rows = Allocation.objects.filter(version__contract__in=contracts).values_list(
-        "version__contract_id", "version__number", "obligation_id", "obligation__basis", "price", "credit"
+def _moved(books: Books) -> dict[int, Decimal]:
+    """What was attributed up to the end of this period, per obligation."""
+    rows = (
+        Adjustment.objects.filter(
+            contract__in=list(books.contracts),
+            kind=Kind.REALLOCATION,
+            period__starts_on__lte=books.context.period.starts_on,
+        )
+        .values_list("obligation")
+        .annotate(amount=Sum("amount"))
+        .order_by()
+    )
+    return dict(rows)
+
+
+def _prices(books: Books, contracts: Iterable[int]) -> tuple[dict[int, Decimal], dict[int, Decimal]]:
+    """Allocated price, and credit, per obligation with a fixed price, as of the end of the period.
+
+    Those of the last version that was in force by then; of the first, when none was yet.
+    """
+    rows = (
+        Allocation.objects.filter(version__contract__in=list(contracts))
+        .exclude(obligation__basis=Obligation.Basis.CHARGED)
+        .filter(Q(version__effective_on__lt=books.context.period.ends_on) | Q(version__number=1))
+        .order_by("version__number")
+        .values_list("obligation_id", "price", "credit")
     )
     prices, credits = {}, {}
-    for contract, number, obligation, basis, price, credit in rows:
-        if current[contract] == number and basis != Obligation.Basis.CHARGED:
-            prices[obligation], credits[obligation] = price, credit
+    for obligation, price, credit in rows:
+        prices[obligation], credits[obligation] = price, credit
     return prices, credits
 
 
