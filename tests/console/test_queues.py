@@ -162,6 +162,23 @@ def test_a_figure_is_computed_once_a_minute(signed_in: SignIn, monkeypatch: pyte
     assert len(asked) == 1
 
 
+@pytest.mark.slow
+def test_every_figure_and_chart_can_be_computed(signed_in: SignIn) -> None:
+    """On an empty database, and in a company in which everything happened once."""
+    from o2c.console import charts
+    from o2c.console.registry import Chart
+    from tests.factories.world import make_world
+
+    for prepare in (lambda: None, make_world):
+        prepare()
+        for kpi in registry.all(Kpi):
+            assert isinstance(kpi.value(), KpiValue), kpi.code
+        for chart in registry.all(Chart):
+            data = chart.data()
+            assert all(len(series.values) == len(data.labels) for series in data.series), chart.code
+            charts.svg(chart, data)
+
+
 def test_registering_a_code_twice_is_a_mistake() -> None:
     with pytest.raises(ValueError, match="registered twice"):
         registry.register(stuck_queue())
