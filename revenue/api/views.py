@@ -139,7 +139,7 @@ class TrialBalance(ApiView):
         )
         if found is None:
             raise NotFound(f"{entity} has no accounting period {period!r}")
-        movements: Any = books.hashes(found.pk)["trial_balance"]
+        movements = books.hashes(found.pk)["trial_balance"]
         data = {
             "entity": entity,
             "period": period,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from django.db import connection
 
@@ -82,9 +83,9 @@ def trial_balance(period: AccountingPeriod) -> list[Row]:
         return [Row(*row) for row in cursor.fetchall()]
 
 
-def hashes(period_id: int) -> dict[str, object]:
+def hashes(period_id: int) -> dict[str, dict[str, Any]]:
     """sha256 of the period's movements by account, and of its recognitions, with their counts."""
-    found: dict[str, object] = {}
+    found: dict[str, dict[str, Any]] = {}
     with connection.cursor() as cursor:
         for name, query in (("trial_balance", BOOKS_HASH), ("recognition", RECOGNITION_HASH)):
             cursor.execute(query, {"period": period_id})
