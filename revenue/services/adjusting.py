@@ -16,7 +16,7 @@ from o2c import ledger
 from o2c.money import quantize
 from revenue.domain.layers import Layer, release, remeasure
 from revenue.domain.layers import settle as settle_layers
-from revenue.domain.position import attribute, position
+from revenue.domain.position import Pricing, attribute, position
 from revenue.models import Adjustment, Allocation, Obligation, RevenueContract
 from revenue.postings import (
     CONTRACT_ASSET,
@@ -212,8 +212,8 @@ def _moved(books: Books) -> dict[int, Decimal]:
     return dict(rows)
 
 
-def _prices(books: Books, contracts: Iterable[int]) -> tuple[dict[int, Decimal], dict[int, Decimal]]:
-    """Allocated price, and credit, per obligation with a fixed price, as of the end of the period.
+def _prices(books: Books, contracts: Iterable[int]) -> tuple[dict[int, Pricing], dict[int, Decimal]]:
+    """Stated and allocated price, and credit, per obligation with a fixed price, as of the period's end.
 
     Those of the last version that was in force by then; of the first, when none was yet.
     """
@@ -222,11 +222,11 @@ def _prices(books: Books, contracts: Iterable[int]) -> tuple[dict[int, Decimal],
         .exclude(obligation__basis=Obligation.Basis.CHARGED)
         .filter(Q(version__effective_on__lt=books.context.period.ends_on) | Q(version__number=1))
         .order_by("version__number")
-        .values_list("obligation_id", "price", "credit")
+        .values_list("obligation_id", "stated", "price", "credit")
     )
     prices, credits = {}, {}
-    for obligation, price, credit in rows:
-        prices[obligation], credits[obligation] = price, credit
+    for obligation, stated, price, credit in rows:
+        prices[obligation], credits[obligation] = Pricing(stated, price), credit
     return prices, credits
 
 

@@ -97,11 +97,25 @@ def sides() -> str:
 
 @tie_out("balance.ended", row=20, title="Ended obligations are settled", owner="revenue_accounting")
 def ended() -> str:
-    """An obligation that ended before this month has nothing left on any balance."""
+    """An obligation that ended before this month has nothing left, or waits for what others owe it.
+
+    That is the part of its allocated price above its stated one that has not moved to it yet, because
+    the lines that give it are not billed in full.
+    """
     return f"""
-    SELECT o.number || ' line ' || b.order_line_id, c.currency, 0::numeric, sum(l.credit - l.debit)
+    SELECT o.number || ' line ' || b.order_line_id, c.currency,
+           least(coalesce((SELECT sum(m.amount) FROM revenue_adjustment m
+                           JOIN ledger_accountingperiod p ON p.id = m.period_id
+                           WHERE m.obligation_id = b.id AND m.kind = 'reallocation'
+                             AND p.starts_on <= %(start)s), 0)
+                 - greatest(coalesce((SELECT n.price - n.stated FROM revenue_allocation n
+                                      JOIN revenue_contractversion v ON v.id = n.version_id
+                                      WHERE n.obligation_id = b.id
+                                        AND (v.effective_on < %(end)s OR v.number = 1)
+                                      ORDER BY v.number DESC LIMIT 1), 0), 0), 0),
+           sum(l.credit - l.debit)
     {OF_CONTRACT} AND a.code IN ('1110', '1120', '2100', '2110') AND b.ends_on <= %(start)s
-    GROUP BY o.number, b.order_line_id, c.currency
+    GROUP BY o.number, b.id, b.order_line_id, c.currency
     """
 
 

@@ -7,6 +7,7 @@ from decimal import Decimal as D
 import openpyxl
 import pytest
 from django.core.cache import cache
+from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
 
@@ -74,20 +75,14 @@ def test_a_contract_shows_where_it_stands(accountant, august):
     assert "2,071.92" in page
 
 
-@pytest.mark.parametrize(
-    "model", ["revenuecontract", "obligation", "recognition", "recognitionrun", "adjustment"]
-)
+MODELS: list[type[Model]] = [RevenueContract, Obligation, Recognition, RecognitionRun, Adjustment]
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
 def test_lists_and_records_open(accountant, august, model):
-    shown(accountant.get(reverse(f"admin:revenue_{model}_changelist")))
-    found = {
-        "revenuecontract": RevenueContract,
-        "obligation": Obligation,
-        "recognition": Recognition,
-    }.get(model)
-    if found:
-        shown(
-            accountant.get(reverse(f"admin:revenue_{model}_change", args=[found.objects.earliest("pk").pk]))
-        )
+    name = f"admin:revenue_{model._meta.model_name}"
+    shown(accountant.get(reverse(f"{name}_changelist")))
+    shown(accountant.get(reverse(f"{name}_change", args=[model._default_manager.earliest("pk").pk])))
 
 
 @pytest.mark.parametrize("sku", ["SEATS", "TOKENS", "ONBOARDING"])

@@ -8,13 +8,14 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
+from o2c.money import allocate
 from o2c.periods import Period
 from revenue.domain.allocation import split
 from revenue.domain.breakage import drawdown, expire
 from revenue.domain.differences import difference, spread_charges
 from revenue.domain.drawdown import Commitment, draw
 from revenue.domain.layers import Layer, release, remeasure, settle
-from revenue.domain.position import attribute, position
+from revenue.domain.position import Pricing, attribute, position
 from revenue.domain.rpo import bands, excluded
 from revenue.domain.schedules import ratable
 from revenue.domain.types import Slice
@@ -271,23 +272,41 @@ def test_the_ramp_is_an_asset_of_50_000_in_its_first_two_years():
 
 def test_billing_is_attributed_as_the_price_was_allocated():
     """Licence billed 600 and allocated 500, service billed 300 of 400 and allocated 500."""
-    moves = attribute({1: D("600.00"), 2: D("300.00")}, {1: D("500.00"), 2: D("500.00")}, "USD")
+    prices = {1: Pricing(D("600.00"), D("500.00")), 2: Pricing(D("400.00"), D("500.00"))}
 
-    assert moves == {1: D("-150.00"), 2: D("150.00")}
+    moves = attribute({1: D("600.00"), 2: D("300.00")}, prices, "USD")
+
+    assert moves == {1: D("-100.00"), 2: D("100.00")}
 
 
-@given(
-    st.lists(st.tuples(st.integers(0, 10**8), st.integers(0, 10**8)), min_size=1, max_size=6).filter(
-        lambda rows: any(a for _, a in rows)
-    )
-)
-def test_attribution_moves_nothing_in_or_out_of_the_contract(rows):
-    billed = {i: D(b).scaleb(-2) for i, (b, _) in enumerate(rows)}
-    allocated = {i: D(a).scaleb(-2) for i, (_, a) in enumerate(rows)}
+def test_a_giver_gives_as_it_is_billed():
+    """Seats of 400, allocated 300, billed by half; the setup gets 50 of its 100 so far."""
+    prices = {1: Pricing(D("400.00"), D("300.00")), 2: Pricing(D("50.00"), D("150.00"))}
 
-    moves = attribute(billed, allocated, "USD")
+    moves = attribute({1: D("200.00"), 2: D("50.00")}, prices, "USD")
 
-    assert sum(moves.values(), D(0)) == 0
+    assert moves == {1: D("-50.00"), 2: D("50.00")}
+
+
+amounts = st.lists(st.integers(1, 10**8), min_size=1, max_size=6)
+
+
+@given(amounts, st.data())
+def test_attribution_keeps_the_sum_and_ends_at_the_allocation(stated, data):
+    weights = data.draw(st.lists(st.integers(0, 100), min_size=len(stated), max_size=len(stated)).filter(any))
+    total = D(sum(stated)).scaleb(-2)
+    allocated = allocate(total, weights, "USD")
+    prices = {
+        i: Pricing(D(cents).scaleb(-2), share) for i, (cents, share) in enumerate(zip(stated, allocated))
+    }
+    partly = {
+        i: data.draw(st.integers(0, cents).map(lambda c: D(c).scaleb(-2))) for i, cents in enumerate(stated)
+    }
+
+    assert sum(attribute(partly, prices, "USD").values(), D(0)) == 0
+    whole = {i: price.stated for i, price in prices.items()}
+    moves = attribute(whole, prices, "USD")
+    assert {i: whole[i] + moves.get(i, D(0)) for i in whole} == dict(enumerate(allocated))
 
 
 @given(st.dictionaries(st.integers(1, 9), st.integers(-(10**8), 10**8).map(lambda c: D(c).scaleb(-2))))
