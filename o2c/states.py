@@ -59,7 +59,9 @@ class StateMachine(django_fsm.ConcurrentTransitionMixin, models.Model):
         """None: the library would lift the protection of the whole class while one row refreshes."""
         return set()
 
-    def refresh_from_db(self, using: str | None = None, fields: Any = None, **kwargs: Any) -> None:
+    def refresh_from_db(
+        self, using: str | None = None, fields: Any = None, from_queryset: models.QuerySet[Any] | None = None
+    ) -> None:
         """Reload; the protected fields are taken out so that they may be set once more."""
         names = {
             field.attname
@@ -68,7 +70,7 @@ class StateMachine(django_fsm.ConcurrentTransitionMixin, models.Model):
         }
         kept = {name: self.__dict__.pop(name) for name in names if name in self.__dict__}
         try:
-            super().refresh_from_db(using=using, fields=fields, **kwargs)
+            super().refresh_from_db(using=using, fields=fields, from_queryset=from_queryset)
         except BaseException:
             self.__dict__.update(kept)
             raise
