@@ -81,8 +81,8 @@ RULES: dict[str, Rule] = {
             "Invoices follow stated prices, revenue the allocated ones",
             (CONTRACT_LIABILITY, UNBILLED, PREPAID),
             (CONTRACT_LIABILITY, UNBILLED, PREPAID),
-            "Row 54 without a clearing account: what was billed is attributed to the obligations in "
-            "proportion to their allocation. Sums to zero in every contract.",
+            "Row 54 without a clearing account: the part of a billed price that belongs to other obligations "
+            "moves to them as it is billed. Sums to zero in every contract.",
         ),
         Rule(
             "revenue.asset",

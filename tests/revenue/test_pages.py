@@ -14,10 +14,12 @@ from django.urls import reverse
 from o2c.access.models import User
 from o2c.console.models import ExportEvent
 from revenue.models import (
+    Adjustment,
     CloseRun,
     GlExport,
     Obligation,
     Recognition,
+    RecognitionRun,
     RevenueContract,
 )
 from revenue.services import close, exports

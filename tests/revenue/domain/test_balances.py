@@ -297,7 +297,8 @@ def test_attribution_keeps_the_sum_and_ends_at_the_allocation(stated, data):
     total = D(sum(stated)).scaleb(-2)
     allocated = allocate(total, weights, "USD")
     prices = {
-        i: Pricing(D(cents).scaleb(-2), share) for i, (cents, share) in enumerate(zip(stated, allocated))
+        i: Pricing(D(cents).scaleb(-2), share)
+        for i, (cents, share) in enumerate(zip(stated, allocated, strict=True))
     }
     partly = {
         i: data.draw(st.integers(0, cents).map(lambda c: D(c).scaleb(-2))) for i, cents in enumerate(stated)
