@@ -284,6 +284,22 @@ register(
         empty="Every receipt is applied.",
     ),
     Queue(
+        code="billing.credits",
+        title="Credit memos to use",
+        area="Cash",
+        duty="billing.receipt.apply",
+        rows=lambda user: (
+            Invoice.objects.open().filter(total__lt=0, channel="direct").select_related("customer")
+        ),
+        since="issue_date",
+        amount="total",
+        columns=("customer", "applied", "reason_code"),
+        why="Not used against an invoice yet",
+        icon="currency_exchange",
+        priority=11,
+        empty="Every credit memo is used.",
+    ),
+    Queue(
         code="billing.overdue",
         title="Overdue invoices",
         area="Cash",

@@ -13,7 +13,7 @@ from typing import Any
 
 from babel import Locale
 from babel.dates import format_date
-from babel.numbers import format_currency, format_decimal
+from babel.numbers import format_decimal
 
 from billing.domain.ageing import NAMES
 from billing.models import Invoice, InvoiceLine
@@ -50,8 +50,7 @@ class Formats:
 
     def money(self, value: Decimal) -> str:
         """USD 1,234.50"""
-        text = format_currency(value, self.currency, "¤¤\xa0" + self._pattern, locale=self.locale)
-        return text.replace("-", MINUS)
+        return f"{self.currency}\xa0{self.amount(value)}"
 
     def number(self, value: Decimal | str) -> str:
         """A quantity or unit price with the digits that it has, up to twelve; fractions as they are."""
@@ -163,8 +162,7 @@ def _groups(lines: Iterable[InvoiceLine], formats: Formats) -> list[dict[str, An
 
 def _line(line: InvoiceLine, formats: Formats) -> dict[str, Any]:
     steps = [step for piece in line.trace.get("pieces", []) for step in piece["steps"]]
-    single = len(steps) == 1 and not line.trace.get("correction") and "flat_amount" not in steps[0]
-    unit_amount = steps[0]["unit_amount"] if single and steps[0]["unit_amount"] != "0" else ""
+    unit_amount = "" if line.trace.get("correction") else _unit_amount(steps)
     return {
         "description": line.description,
         "details": _details(line, steps, formats),
@@ -176,6 +174,16 @@ def _line(line: InvoiceLine, formats: Formats) -> dict[str, Any]:
         "tax": formats.percent(line.tax_rate) if line.tax_name else DASH,
         "net": formats.amount(line.net),
     }
+
+
+def _unit_amount(steps: list[dict[str, Any]]) -> str:
+    """The unit price where there is one: a single step that is a price per unit, or a flat amount."""
+    if len(steps) != 1:
+        return ""
+    flat, unit = steps[0].get("flat_amount", "0"), steps[0]["unit_amount"]
+    if flat != "0" and unit != "0":
+        return ""
+    return flat if flat != "0" else unit
 
 
 def _details(line: InvoiceLine, steps: list[dict[str, Any]], formats: Formats) -> list[str]:
@@ -194,6 +202,10 @@ def _details(line: InvoiceLine, steps: list[dict[str, Any]], formats: Formats) -
     proration = line.trace.get("proration")
     if proration:
         details.append(f"Part period: {proration['days']}")
+    correction = line.trace.get("correction")
+    if correction:
+        now, before = (formats.amount(Decimal(correction[name])) for name in ("expected", "billed_before"))
+        details.append(f"Now {now}, billed before {before}")
     if line.trace.get("discount_percent"):
         details.append(f"Discount {formats.number(line.trace['discount_percent'])}\xa0%")
     return details

@@ -102,14 +102,15 @@ def draft(
         lines.append(line)
         keys.append(taxed.key)
     summed = _sum(lines, keys, key.currency)
+    credits = summed.document.total < 0
     invoice = Invoice(
-        kind=Invoice.Kind.CREDIT_MEMO if summed.document.total < 0 else Invoice.Kind.INVOICE,
+        kind=Invoice.Kind.CREDIT_MEMO if credits else Invoice.Kind.INVOICE,
         entity=entity,
         customer=customer,
         order_id=key.order_id,
         currency=key.currency,
         issue_date=run.issue_on,
-        due_date=run.issue_on + dt.timedelta(days=key.terms_days),
+        due_date=run.issue_on + dt.timedelta(days=0 if credits else key.terms_days),
         run=run,
         po_number=key.po_number,
         terms_days=key.terms_days,

@@ -177,7 +177,11 @@ def _orders(run: BillRun, customer_ids: Sequence[int]) -> dict[int, Order]:
 def _due(
     orders: dict[int, Order], through: dt.date
 ) -> tuple[list[drafting.DueLine], list[tuple[Order, str]]]:
-    """What the engine says is due, and the orders that it could not charge, with why."""
+    """What the engine says is due, and the orders that it could not charge, with why.
+
+    A correction waits, like a charge, for the first day that it changes: a reduction agreed for next
+    month is not credited before the charge that replaces what it takes away.
+    """
     lines = {line.pk: line for order in orders.values() for line in order.lines.all()}
     due: list[drafting.DueLine] = []
     refused: list[tuple[Order, str]] = []
@@ -186,7 +190,11 @@ def _due(
         if isinstance(outcome, DomainError):
             refused.append((order, f"{order.number}: {outcome}"))
             continue
-        due += [drafting.DueLine(charge, order, lines[charge.line]) for charge in outcome]
+        due += [
+            drafting.DueLine(charge, order, lines[charge.line])
+            for charge in outcome
+            if charge.revision == 0 or charge.service_from < through
+        ]
     return due, refused
 
 
