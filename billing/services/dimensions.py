@@ -7,10 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from django.db import connection, transaction
-from django.db.models import Q
 
 from billing.services.intake_sql import SEPARATOR
-from orders.models import Meter
 
 LONGEST_VALUE = 200
 MOST_NAMES = 20
@@ -64,10 +62,15 @@ def _as_json(text: str, names: Sequence[str]) -> str:
     return json.dumps({name: value for name, value in zip(names, values, strict=False) if value})
 
 
+METERS = (
+    "SELECT id, code, event_type, dimensions FROM orders_meter WHERE code = ANY(%s) OR event_type = ANY(%s)"
+)
+
+
 def _meters(codes: set[str]) -> dict[str, tuple[int, frozenset[str]]]:
-    rows = Meter.objects.filter(Q(code__in=codes) | Q(event_type__in=codes)).values_list(
-        "id", "code", "event_type", "dimensions"
-    )
+    with connection.cursor() as cursor:
+        cursor.execute(METERS, [list(codes), list(codes)])
+        rows = [(pk, code, event_type, json.loads(names)) for pk, code, event_type, names in cursor]
     by_type: dict[str, list[tuple[int, frozenset[str]]]] = {}
     found: dict[str, tuple[int, frozenset[str]]] = {}
     for pk, code, event_type, names in rows:

@@ -88,7 +88,9 @@ def import_file(
                 part=part,
                 dimension_names=stage.dimensions,
             )
-            return len(block), _store(origin, lambda: stage.fill(block), actor, as_of, reason)
+            all_new = not done.duplicate and not done.parked
+            outcome = _store(origin, lambda: stage.fill(block), actor, as_of, reason, all_new=all_new)
+            return len(block), outcome
 
         parts = enumerate(event_files.blocks(file, quoted=kind == "csv"), start=1)
         for size, outcome in _in_order(store, parts, workers):
@@ -170,21 +172,28 @@ def import_rows(
         origin = Origin(
             source_id, UsageBatch.Channel.FILE, file_name=file_name, file_sha256=file_sha256, part=part
         )
-        done.add(_store(origin, partial(intake.stage_rows, chunk), actor, as_of, reason))
+        fill = partial(intake.stage_rows, chunk)
+        done.add(_store(origin, fill, actor, as_of, reason, all_new=not done.duplicate))
         if progress is not None:
             progress(done.received)
     return done
 
 
 def _store(
-    origin: Origin, fill: Callable[[], None], actor: Actor, as_of: dt.datetime | None, reason: str
+    origin: Origin,
+    fill: Callable[[], None],
+    actor: Actor,
+    as_of: dt.datetime | None,
+    reason: str,
+    *,
+    all_new: bool,
 ) -> Outcome:
     with acting(actor, reason=reason or f"Import of {origin.file_name}"):
         require(actor, metering.INGEST, record=origin.file_name)
         intake.open_stage()
         fill()
         intake.analyse()
-        return intake.store(origin, now=as_of or clock.now())
+        return intake.store(origin, now=as_of or clock.now(), all_new=all_new)
 
 
 def _chunks(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:

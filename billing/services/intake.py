@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from django.db import DataError, IntegrityError, connection, transaction
 from psycopg.errors import UniqueViolation
 
-from billing.models import UsageBatch
 from billing.services import intake_sql as sql
 from billing.services.dimensions import resolve
 from o2c.errors import InvalidInput
@@ -75,24 +75,40 @@ class Outcome:
 
 def open_stage() -> None:
     """Make sure that the session has its staging tables, empty. Call it inside a transaction."""
-    _run(sql.TABLES)
+    raw: Any = connection.connection
+    if not getattr(raw, "o2c_usage_stage", False):
+        _run(sql.TABLES)
+        transaction.on_commit(lambda: setattr(raw, "o2c_usage_stage", True))
+    _run(sql.EMPTY)
 
 
-def stage_json(body: str) -> tuple[str, int]:
-    """Stage `{"source": ..., "events": [...]}`; the source named there (or "") and the number of events.
+SHAPE = 'Send {"source": "...", "events": [{"id": "...", ...}, ...]}'
+# The usual beginning of a body. What follows is the list of events, or the body is read the long way.
+BEGINNING = re.compile(r'\s*\{\s*"source"\s*:\s*"([^"\\]{1,60})"\s*,\s*"events"\s*:\s*(?=\[)')
+
+
+def stage_json(body: str) -> str:
+    """Stage `{"source": ..., "events": [...]}`; answers the source named there, or "".
 
     Raises InvalidInput when it is not JSON of that shape.
     """
-    shape = 'Send {"source": "...", "events": [{"id": "...", ...}, ...]}'
+    begun, end = BEGINNING.match(body), body.rstrip()
+    if begun and end.endswith("}"):
+        try:
+            with transaction.atomic():
+                _run(sql.FROM_LIST, {"events": end[begun.end() : -1]})
+            return begun.group(1)
+        except DataError:
+            pass  # something else stands in the body too
     try:
         with transaction.atomic():
-            source, count, kind = _row(sql.FROM_JSON, {"body": body})
+            source, _, kind = _row(sql.FROM_JSON, {"body": body})
     except DataError as error:
         first = str(error).splitlines()[0]
-        raise InvalidInput(f"The body is not what usage events are sent as: {first}", remedy=shape) from error
+        raise InvalidInput(f"The body is not what usage events are sent as: {first}", remedy=SHAPE) from error
     if kind != "array":
-        raise InvalidInput("The body has no list of events", remedy=shape)
-    return source or "", int(count)
+        raise InvalidInput("The body has no list of events", remedy=SHAPE)
+    return source or ""
 
 
 def stage_rows(rows: Iterable[Sequence[str | None]]) -> None:
@@ -138,12 +154,21 @@ def analyse() -> None:
     _run("ANALYZE usage_stage (customer)")
 
 
-def store(origin: Origin, *, now: dt.datetime, accept_late: bool = False, park: bool = True) -> Outcome:
+def store(
+    origin: Origin,
+    *,
+    now: dt.datetime,
+    accept_late: bool = False,
+    park: bool = True,
+    all_new: bool = True,
+    limit: int | None = None,
+) -> Outcome:
     """Store what is staged as one batch; stages nothing itself and leaves the stage as it is.
 
     `now` is when it was received: events after it (by more than five minutes) are parked as future. With
     `accept_late`, a contract's wish to review late usage counts as fulfilled. Without `park`, refused events
-    are only reported: they are in the queue already.
+    are only reported: they are in the queue already. Without `all_new`, duplicates are expected: that saves
+    the attempt to store without looking. Raises InvalidInput for more than `limit` events.
     """
     batch = int(_row(NEXT_BATCH)[0])
     kinds = resolve(_rows(sql.COMBINATIONS), origin.dimension_names)
@@ -160,18 +185,70 @@ def store(origin: Origin, *, now: dt.datetime, accept_late: bool = False, park: 
         "problems": kinds.problems,
         "sent": kinds.sent,
     }
-    received, accepted, refused = _match(values)
+    outcome = _store_fast(values, limit) if all_new else None
+    if outcome is None:
+        outcome = _store_carefully(values, limit, park)
+    _write_batch(origin, outcome)
+    return outcome
+
+
+class _NotAllNew(Exception):
+    """Some event is not new, or not right; nothing was stored."""
+
+
+def _store_fast(values: dict[str, Any], limit: int | None) -> Outcome | None:
+    """Store everything as new, or nothing (None)."""
+    try:
+        with transaction.atomic():
+            received, stored = _fast(values)
+            _refuse_above(limit, received)
+            if stored < received:
+                raise _NotAllNew
+    except _NotAllNew:
+        return None
+    except IntegrityError as error:
+        if isinstance(error.__cause__, UniqueViolation):
+            return None
+        raise
+    return Outcome(values["batch"], received, received, 0, 0)
+
+
+def _refuse_above(limit: int | None, received: int) -> None:
+    if limit is not None and received > limit:
+        raise InvalidInput(
+            f"{received} events are more than a batch may hold",
+            remedy=f"Send at most {limit} events at once",
+            code="batch_too_large",
+        )
+
+
+def _fast(values: dict[str, Any]) -> Sequence[int]:
+    """FAST, prepared once in a session: planning costs as much as storing a few hundred events."""
+    if connection.settings_dict["DISABLE_SERVER_SIDE_CURSORS"]:  # another pooler owns the sessions
+        return _row(sql.FAST, values)
+    raw: Any = connection.connection
+    if not getattr(raw, "o2c_usage_fast", False):
+        numbered = {name: f"${n}" for n, name in enumerate(sql.PARAMETERS, start=1)}
+        _run(f"PREPARE usage_fast ({', '.join(sql.PARAMETERS.values())}) AS {sql.FAST % numbered}")
+        raw.o2c_usage_fast = True  # a prepared statement outlives a rollback
+    given = ", ".join(f"%({name})s::{kind}" for name, kind in sql.PARAMETERS.items())
+    return _row(f"EXECUTE usage_fast ({given})", values)
+
+
+def _store_carefully(values: dict[str, Any], limit: int | None, park: bool) -> Outcome:
+    """Store what is new and right, park what is wrong, count what is known."""
+    received, accepted, refused = _row(sql.CAREFUL, values)
+    _refuse_above(limit, received)
     problems: list[Problem] = []
     parked = 0
     if refused:
         _run(sql.REPEATS)
         problems = [Problem(*row) for row in _rows(sql.REFUSALS)]
-        parked = (
-            int(_row(sql.PARK, values | {"messages": json.dumps(MESSAGES)})[0]) if park else _still_refused()
-        )
-    outcome = Outcome(batch, received, accepted, received - accepted - parked, parked, problems)
-    _write_batch(origin, outcome)
-    return outcome
+        if park:
+            parked = int(_row(sql.PARK, values | {"messages": json.dumps(MESSAGES)})[0])
+        else:
+            parked = int(_row("SELECT count(*) FROM usage_refused WHERE kind <> 'duplicate'")[0])
+    return Outcome(values["batch"], received, accepted, received - accepted - parked, parked, problems)
 
 
 NEXT_BATCH = "SELECT nextval(pg_get_serial_sequence('billing_usagebatch', 'id'))"
@@ -180,39 +257,16 @@ COPY_LINES = r"COPY usage_lines (line) FROM STDIN (FORMAT csv, DELIMITER E'\x02'
 COPY_ROWS = f"COPY usage_stage ({', '.join(sql.STAGED)}) FROM STDIN"
 
 
-def _match(values: dict[str, Any]) -> Sequence[int]:
-    try:
-        with transaction.atomic():
-            return _row(sql.MATCH.format(on_conflict=""), values)
-    except IntegrityError as error:
-        if not isinstance(error.__cause__, UniqueViolation):
-            raise
-        # Somebody stored one of these events since the statement began: theirs is the first.
-        return _row(sql.MATCH.format(on_conflict=sql.ON_CONFLICT), values)
-
-
-def _still_refused() -> int:
-    return int(_row("SELECT count(*) FROM usage_refused WHERE kind <> 'duplicate'")[0])
+WRITE_BATCH = """
+INSERT INTO billing_usagebatch (id, source_id, channel, file_name, file_sha256, part, request_id, received,
+    accepted, duplicate, parked)
+VALUES (%(batch)s, %(source_id)s, %(channel)s, left(%(file_name)s, 200), %(file_sha256)s, %(part)s,
+    left(%(request_id)s, 64), %(received)s, %(accepted)s, %(duplicate)s, %(parked)s)
+"""
 
 
 def _write_batch(origin: Origin, outcome: Outcome) -> None:
-    UsageBatch.objects.bulk_create(
-        [
-            UsageBatch(
-                id=outcome.batch,
-                source_id=origin.source_id,
-                channel=origin.channel,
-                file_name=origin.file_name[:200],
-                file_sha256=origin.file_sha256,
-                part=origin.part,
-                request_id=origin.request_id[:64],
-                received=outcome.received,
-                accepted=outcome.accepted,
-                duplicate=outcome.duplicate,
-                parked=outcome.parked,
-            )
-        ]
-    )
+    _run(WRITE_BATCH, asdict(origin) | asdict(outcome))
 
 
 def _run(statement: str, values: Mapping[str, Any] | None = None) -> None:

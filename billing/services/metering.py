@@ -11,10 +11,10 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from django.db import connection
+from django.db import connection, transaction
 
 from billing.models import UsageBatch, UsageException, UsageSource
-from billing.services import intake
+from billing.services import dimensions, intake
 from billing.services.intake import Origin, Outcome
 from o2c import clock, locks
 from o2c.access import require
@@ -69,16 +69,28 @@ def ingest(
     with acting(actor, reason=reason or "Usage received", request_id=request_id):
         require(actor, INGEST)
         intake.open_stage()
-        named, count = intake.stage_json(text)
-        if count > LARGEST_BATCH:
-            raise InvalidInput(
-                f"{count} events are more than a batch may hold",
-                remedy=f"Send at most {LARGEST_BATCH} events at once",
-                code="batch_too_large",
-            )
-        from_source = source(named or source_code, actor=actor)
-        origin = Origin(from_source.pk, UsageBatch.Channel.API, request_id=request_id)
-        return intake.store(origin, now=as_of or clock.now())
+        source_id = _source_id(intake.stage_json(text) or source_code, actor)
+        origin = Origin(source_id, UsageBatch.Channel.API, request_id=request_id)
+        return intake.store(origin, now=as_of or clock.now(), limit=LARGEST_BATCH)
+
+
+# Ids of committed sources by code: they never change.
+_source_ids: dict[str, int] = {}
+
+
+def _source_id(code: str, actor: Actor) -> int:
+    known = _source_ids.get(code)
+    if known is None:
+        known = source(code, actor=actor).pk
+        if len(_source_ids) < 10_000:
+            transaction.on_commit(lambda: _source_ids.update({code: known}))
+    return known
+
+
+def forget() -> None:
+    """Forget remembered ids: after the database was emptied (tests)."""
+    _source_ids.clear()
+    dimensions.forget()
 
 
 def ingest_events(

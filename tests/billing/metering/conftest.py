@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from billing.services import dimensions, metering
+from billing.services import metering
 from billing.services.intake import Outcome
 from o2c.actor import Actor
 from orders.models import Customer, Order, OrderLine
@@ -28,9 +28,9 @@ NOW = dt.datetime(2026, 9, 15, 12, tzinfo=dt.UTC)
 @pytest.fixture(autouse=True)
 def _no_memory() -> Iterator[None]:
     """Ids remembered from another test's transaction mean nothing here."""
-    dimensions.forget()
+    metering.forget()
     yield
-    dimensions.forget()
+    metering.forget()
 
 
 @pytest.fixture
