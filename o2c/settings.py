@@ -180,12 +180,12 @@ SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 SESSION_COOKIE_SAMESITE = "Lax"
 AXES_FAILURE_LIMIT = env.int("O2C_LOGIN_ATTEMPTS", default=8)
 AXES_COOLOFF_TIME = dt.timedelta(minutes=15)
-AXES_LOCKOUT_CALLABLE = "o2c.access.lockout.locked_out"
+AXES_LOCKOUT_CALLABLE = "o2c.console.errors.locked_out"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_IPWARE_PROXY_COUNT = env.int("O2C_PROXY_COUNT", default=0)
 AXES_CLIENT_IP_CALLABLE = "o2c.access.client.address"
-AXES_LOCKOUT_CALLABLE = "o2c.access.lockout.locked_out"
+AXES_LOCKOUT_CALLABLE = "o2c.console.errors.locked_out"
 AXES_DISABLE_ACCESS_LOG = True  # access.SignIn is the log
 
 # --- Transport security ---------------------------------------------------------------------------

@@ -31,7 +31,7 @@ class MeView(ApiView):
     pagination_class = None
     for_salesforce = True
 
-    @extend_schema(operation_id="whoAmI", tags=["me"], summary="Who the API takes you for")
+    @extend_schema(operation_id="whoAmI", summary="Who the API takes you for")
     def get(self, request: Request) -> Response:
         user = self.caller
         held = duties_of_id(user.pk)

@@ -79,6 +79,11 @@ class Schema(AutoSchema):  # type: ignore[no-untyped-call]
             return bool(self.method == "GET")
         return super()._is_list_view(serializer)
 
+    def get_tags(self) -> list[str]:
+        """The app that the call belongs to."""
+        app = type(self.view).__module__.partition(".")[0]
+        return ["general" if app == "o2c" else app]
+
     def get_operation_id(self) -> str:
         """`listOrders`, `createOrder`: where the view doesn't name the operation itself."""
         if self.ours is None:

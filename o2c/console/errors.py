@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.template import loader
 
@@ -53,6 +56,22 @@ def server_error(request: HttpRequest) -> HttpResponse:
         heading="Something went wrong on our side",
         remedy="Nothing was saved: what you did was rolled back. Tell an administrator the id below.",
     )
+
+
+def locked_out(request: HttpRequest, credentials: Any = None, *args: Any) -> HttpResponse:
+    """After failed sign-ins. The same whether the name exists or not."""
+    seconds = int(settings.AXES_COOLOFF_TIME.total_seconds())
+    response = _page(
+        request,
+        429,
+        heading="Locked for a while",
+        detail=f"There were too many failed sign-ins with this name from this place. It opens again in "
+        f"{seconds // 60} minutes.",
+        remedy="If it can't wait, or it was not you, tell an administrator: they can lift the lock and see "
+        "who tried.",
+    )
+    response.headers["Retry-After"] = str(seconds)
+    return response
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

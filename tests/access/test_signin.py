@@ -12,6 +12,7 @@ from django.urls import reverse
 from o2c.access.models import SignIn, User
 from o2c.access.services import accounts
 from o2c.actor import Actor
+from o2c.errors import Conflict, NotAuthorised
 from tests.factories.access import PASSWORD, make_account
 
 pytestmark = pytest.mark.django_db
@@ -82,6 +83,23 @@ def test_failures_lock_the_name_at_this_address(person: Person, client: Client, 
     person("bert", "auditor")
     assert sign_in(Client(), "bert").status_code == 302
     assert sign_in(Client(REMOTE_ADDR="10.0.0.9"), "anna").status_code == 302
+
+
+def test_an_administrator_lifts_the_lock(person: Person, client: Client, settings: Any) -> None:
+    settings.AXES_ENABLED, settings.AXES_FAILURE_LIMIT = True, 2
+    admin, anna = person("admin", "admin"), person("anna", "auditor")
+    for n in range(3):
+        sign_in(client, "anna", f"wrong {n}")
+    assert sign_in(Client(), "anna").status_code == 429
+
+    accounts.unlock(anna.pk, actor=Actor.of(admin), reason="called me back")
+
+    assert sign_in(Client(), "anna").status_code == 302
+    assert SignIn.objects.get(outcome="unlocked").actor_id == admin.pk
+    with pytest.raises(Conflict, match="Is not locked"):
+        accounts.unlock(anna.pk, actor=Actor.of(admin))
+    with pytest.raises(NotAuthorised):
+        accounts.unlock(anna.pk, actor=Actor.of(anna))
 
 
 def test_a_person_changes_their_own_password(person: Person, client: Client) -> None:

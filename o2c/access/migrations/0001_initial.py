@@ -300,7 +300,7 @@ class Migration(migrations.Migration):
                 ('recorded_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
                 ('actor_id', models.BigIntegerField(db_default=django.db.models.expressions.RawSQL("(nullif(current_setting('o2c.actor_id', true), '')::bigint)", ()), editable=False)),
                 ('at', models.DateTimeField()),
-                ('outcome', models.CharField(choices=[('signed_in', 'Signed in'), ('refused', 'Refused'), ('locked', 'Locked out'), ('signed_out', 'Signed out')], max_length=12)),
+                ('outcome', models.CharField(choices=[('signed_in', 'Signed in'), ('refused', 'Refused'), ('locked', 'Locked out'), ('signed_out', 'Signed out'), ('unlocked', 'Lock lifted')], max_length=12)),
                 ('username', models.CharField(help_text='As typed: it may belong to nobody.', max_length=150)),
                 ('address', models.GenericIPAddressField(blank=True, null=True)),
                 ('user_agent', models.CharField(blank=True, max_length=300)),

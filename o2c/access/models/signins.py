@@ -16,6 +16,7 @@ class SignIn(AppendOnly):
         REFUSED = "refused", "Refused"
         LOCKED = "locked", "Locked out"
         SIGNED_OUT = "signed_out", "Signed out"
+        UNLOCKED = "unlocked", "Lock lifted"
 
     at = models.DateTimeField()
     outcome = models.CharField(max_length=12, choices=Outcome.choices)

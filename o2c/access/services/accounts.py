@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from axes.utils import reset
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
@@ -9,7 +10,7 @@ from django.db import IntegrityError
 
 from o2c import clock, locks
 from o2c.access.authorise import require
-from o2c.access.models import Role, RoleGrant, User
+from o2c.access.models import Role, RoleGrant, SignIn, User
 from o2c.actor import Actor, acting
 from o2c.errors import Conflict, InvalidInput
 
@@ -176,6 +177,19 @@ def enable(user_id: int, *, actor: Actor, reason: str = "") -> User:
         user: User = locks.row(User, user_id)
         user.is_active = True
         user.save(update_fields=["is_active"])
+    return user
+
+
+def unlock(user_id: int, *, actor: Actor, reason: str = "") -> User:
+    """Lift the lock of this name after failed sign-ins, from every address."""
+    user = User.objects.get(pk=user_id)
+    require(actor, "access.signin.unlock", record=str(user))
+    with acting(actor, reason=reason):
+        if not reset(username=user.username):
+            raise Conflict("Is not locked, and nothing failed lately", record=str(user))
+        SignIn.objects.create(
+            at=clock.now(), outcome=SignIn.Outcome.UNLOCKED, user=user, username=user.username
+        )
     return user
 
 

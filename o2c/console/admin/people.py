@@ -130,6 +130,15 @@ class UserAdmin(RecordAdmin):
             icon="password",
             description="Tell it to the person by another way; they change it after signing in.",
         ),
+        Act(
+            "unlock",
+            "Lift lock-out",
+            f"{SERVICES}.unlock",
+            duty="access.signin.unlock",
+            reason="required",
+            icon="lock_open",
+            description="After failed sign-ins a name is locked for a while. Make sure who it is.",
+        ),
         DISABLE,
         ENABLE,
     ]

@@ -30,6 +30,8 @@ class Command(BaseCommand):
         account.add_argument("--purpose", required=True)
         password = sub.add_parser("password", help="set the password of a human")
         password.add_argument("user")
+        unlock = sub.add_parser("unlock", help="lift the lock after failed sign-ins")
+        unlock.add_argument("user")
         for human in (first, person):
             human.add_argument("username")
             human.add_argument("--email", required=True)
@@ -43,7 +45,7 @@ class Command(BaseCommand):
         own = sub.add_parser("own", help="make a human the owner of a service account")
         own.add_argument("account")
         own.add_argument("owner")
-        for parser_with_actor in (give, take, own, person, account, password):
+        for parser_with_actor in (give, take, own, person, account, password, unlock):
             parser_with_actor.add_argument("--by", required=True, help="who does it")
             parser_with_actor.add_argument("--reason", required=True)
 
@@ -111,6 +113,11 @@ class Command(BaseCommand):
             person.pk, password=self._password(), actor=self._actor(options), reason=options["reason"]
         )
         self.stdout.write(f"{person.username} has a new password")
+
+    def do_unlock(self, options: dict[str, Any]) -> None:
+        user = self._user(options["user"])
+        accounts.unlock(user.pk, actor=self._actor(options), reason=options["reason"])
+        self.stdout.write(f"{user.username} can sign in again")
 
     def do_grant(self, options: dict[str, Any]) -> None:
         held = grants.grant(
