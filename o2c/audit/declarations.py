@@ -91,7 +91,8 @@ def _guards(model: type[models.Model]) -> dict[str, Any]:
 
 
 def _column(model: type[models.Model], name: str) -> str:
-    return str(model._meta.get_field(name).column)
+    field: Any = model._meta.get_field(name)
+    return str(field.column)
 
 
 def _frozen(model: type[models.Model], declared: dict[str, Any] | None) -> Frozen | None:
@@ -108,14 +109,13 @@ def _child(model: type[models.Model], declared: tuple[str, str, list[str]] | Non
     if declared is None:
         return None
     name, parent_field, values = declared
-    relation = model._meta.get_field(name)
-    parent = relation.related_model
-    assert isinstance(parent, type)
+    relation: Any = model._meta.get_field(name)
+    parent: type[models.Model] = relation.related_model
     assert parent._meta.pk is not None
     return Child(
         column=str(relation.column),
         parent_table=parent._meta.db_table,
-        parent_pk=parent._meta.pk.column,
+        parent_pk=str(parent._meta.pk.column),
         parent_column=_column(parent, parent_field),
         values=tuple(str(value) for value in values),
     )
@@ -126,7 +126,7 @@ def declaration(model: type[models.Model]) -> Declaration:
     meta = model._meta
     assert meta.pk is not None
     if issubclass(model, HistoricalChanges):
-        return Declaration(meta.db_table, meta.pk.column, (), append_only=True, is_history=True)
+        return Declaration(meta.db_table, str(meta.pk.column), (), append_only=True, is_history=True)
     guards = _guards(model)
     manager = getattr(meta, "simple_history_manager_attribute", None)
     history = getattr(model, manager).model if manager else None
@@ -139,8 +139,8 @@ def declaration(model: type[models.Model]) -> Declaration:
     ]
     return Declaration(
         table=meta.db_table,
-        pk=meta.pk.column,
-        columns=tuple(f.column for f in meta.concrete_fields),
+        pk=str(meta.pk.column),
+        columns=tuple(str(f.column) for f in meta.concrete_fields),
         history_table=history._meta.db_table if history else "",
         history_columns=tuple(f.column for f in history.tracked_fields) if history else (),
         append_only=guards.get("append_only", False),

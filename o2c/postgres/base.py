@@ -13,7 +13,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     connection: Any
 
     def _set_autocommit(self, autocommit: bool) -> None:
-        super()._set_autocommit(autocommit)
+        super()._set_autocommit(autocommit)  # type: ignore[misc]
         trace = current_trace()
         if not autocommit and trace is not None:
             # On the raw connection: it is part of BEGIN, not a query of the application's.

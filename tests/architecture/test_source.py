@@ -88,8 +88,9 @@ def _floats(source: Source) -> list[tuple[int, str]]:
     for node in ast.walk(source.tree):
         if isinstance(node, ast.Name) and node.id == "float" and id(node) not in refused | seconds:
             found.append((node.lineno, "float"))
-        literal = isinstance(node, ast.Constant) and isinstance(node.value, float)
-        if literal and "/domain/" in source.path:
+        if not isinstance(node, ast.Constant) or "/domain/" not in source.path:
+            continue
+        if isinstance(node.value, float):
             found.append((node.lineno, ast.unparse(node)))
     return found
 

@@ -75,7 +75,7 @@ def test_usage_follows_the_working_week_and_meets_its_mean() -> None:
     by_weekday = Counter(row.at.weekday() for row in rows)
     assert by_weekday[1] > 2 * by_weekday[6]
     total = sum(row.quantity for row in {row.event_id: row for row in rows}.values())
-    assert abs(total / (24000 * 31) - 1) < Decimal("0.03")
+    assert abs(Decimal(total) / (24000 * 31) - 1) < Decimal("0.03")
 
 
 def test_some_events_come_twice_and_some_come_late() -> None:

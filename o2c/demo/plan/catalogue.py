@@ -9,7 +9,7 @@ from typing import Any
 CURRENCIES = {"USD": Decimal(1), "EUR": Decimal("0.92"), "GBP": Decimal("0.79")}
 """List prices of a currency are the dollar prices times this, stated per SKU below in dollars."""
 
-METERS = (
+METERS: tuple[tuple[str, str, str, list[str]], ...] = (
     ("tokens.input", "Input tokens", "token", []),
     ("tokens.cached", "Cached input tokens", "token", []),
     ("tokens.output", "Output tokens", "token", []),
