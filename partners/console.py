@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.db.models import QuerySet
+from django.db.models.functions import Abs
 
 from o2c.console import format as fmt
 from o2c.console.registry import Chart, ChartData, Kpi, KpiValue, Queue, Series, register
@@ -55,7 +56,8 @@ def _chart() -> ChartData:
 
 def _work(*states: str) -> Any:
     def rows(user: Any) -> QuerySet[Break]:
-        return Break.objects.filter(state__in=states).select_related("agreement", "owner", "channel")
+        rows = Break.objects.filter(state__in=states).annotate(at_stake=Abs("value"))
+        return rows.select_related("agreement", "owner", "channel")
 
     return rows
 
@@ -80,7 +82,7 @@ register(
         rows=_work(Break.State.OPEN, Break.State.ASSIGNED, Break.State.WAITING),
         duty="partners.break.work",
         since="first_seen_at",
-        amount="value",
+        amount="at_stake",
         owner="owner",
         columns=("type", "agreement", "period", "state"),
         why=lambda row: f"{row.leg}: expected {row.expected:f}, found {row.actual:f}",
@@ -95,7 +97,7 @@ register(
         rows=_work(Break.State.PROPOSED),
         duty="partners.break.resolve",
         since="first_seen_at",
-        amount="value",
+        amount="at_stake",
         owner="owner",
         columns=("type", "agreement", "resolution", "proposed_by"),
         why="A colleague proposes to close it; you carry it out",

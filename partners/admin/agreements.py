@@ -9,7 +9,15 @@ from o2c.console import RecordAdmin
 from o2c.console.acts import Act
 from o2c.console.panels import Column, Fact, Panel
 from o2c.console.registry import Anchor
-from partners.models import AgreementDimension, AwsAgreement, Channel, MeteringRecord, Registration
+from partners.models import (
+    AgreementDimension,
+    AwsAgreement,
+    Channel,
+    MeteringRecord,
+    Registration,
+    SettlementShare,
+)
+from partners.services.registration import bare_licence
 
 
 @admin.register(Channel)
@@ -84,32 +92,49 @@ class AwsAgreementAdmin(RecordAdmin):
         ]
 
     def panels(self, obj: Any) -> list[Panel]:
-        recent = (
-            MeteringRecord.objects.filter(dimension__agreement=obj)
-            .select_related("dimension")
-            .order_by("-hour")
-        )
+        hours = MeteringRecord.objects.filter(dimension__agreement=obj)
+        used = hours.exclude(used=0, late=0, quantity=0).select_related("dimension").order_by("-hour")
+        shares = SettlementShare.objects.filter(agreement=obj).select_related("posting", "invoice")
         return [
             Panel(
                 "Dimensions",
-                obj.dimensions.select_related("line__sku"),
-                ["key", "line.sku", "per_unit", "rate"],
+                obj.dimensions.select_related("line__sku", "agreement"),
+                [
+                    "key",
+                    "line.sku",
+                    Column("per_unit", "Unit holds"),
+                    Column("rate", money="agreement.currency"),
+                ],
                 link_rows=False,
             ),
-            Panel("Ids of the buyer", obj.identities.order_by("-pk"), IDENTITY_COLUMNS, link_rows=False),
-            Panel("Usage hours", recent, ["hour", "dimension.key", "used", "late", "quantity", "carry_out"]),
             Panel(
                 "Breaks",
-                obj.breaks.all(),
+                obj.breaks.order_by("-pk"),
                 ["number", "type", "period", Column("value", money="currency"), "state"],
+                empty="Every leg agrees.",
             ),
             Panel(
-                "Posted settlement",
-                obj.settlement_postings.order_by("-pk"),
-                ["rule", "effective_on", "posted_on", Column("amount", money="currency"), "billing_event_id"],
+                "Settled",
+                shares.order_by("-pk"),
+                [
+                    Column("posting.rule", "What"),
+                    Column("posting.effective_on", "On"),
+                    Column("invoice", "Our invoice"),
+                    Column("amount", money="posting.currency"),
+                    Column("posting.billing_event_id", "Event at AWS"),
+                ],
                 link_rows=False,
-                note="A payment covers several agreements and is posted for the channel.",
+                limit=12,
+                note="Positive lowers what AWS owes us.",
             ),
+            Panel(
+                "Latest hours with usage",
+                used,
+                ["hour", "dimension.key", "used", "late", "quantity", "carry_out"],
+                limit=12,
+                note="Used, late and carried in the meter's unit, the quantity in the dimension's.",
+            ),
+            Panel("Ids of the buyer", obj.identities.order_by("-pk"), IDENTITY_COLUMNS, link_rows=False),
         ]
 
     def strip_anchor(self, obj: Any) -> Anchor | None:
@@ -119,11 +144,17 @@ class AwsAgreementAdmin(RecordAdmin):
         return [("Dimension", AgreementDimension.history.filter(agreement_id=obj.pk))]
 
 
+def _licence(row: Any) -> str:
+    """The licence's own id: the ARN before it says nothing that distinguishes it."""
+    return bare_licence(row.license_arn)
+
+
 IDENTITY_COLUMNS = [
-    "aws_account_id", "customer_identifier", "license_arn", "product_code", "agreement_ref",
-    "offer_id", "source",
-    "recorded_at",
-]  # fmt: skip
+    "aws_account_id",
+    "agreement_ref",
+    Column(_licence, "Licence"),
+    "source",
+]
 
 
 @admin.register(Registration)

@@ -7,6 +7,7 @@ from django.contrib import admin
 
 from o2c.console import RecordAdmin
 from o2c.console.acts import Act
+from o2c.console.format import money
 from o2c.console.panels import Column, Fact, Panel
 from partners.models import Break, MeteringRecord, ReconciliationRun
 from partners.services.breaks import RESOLUTIONS
@@ -34,7 +35,6 @@ class BreakAdmin(RecordAdmin):
         "agreement",
         "period",
         "value",
-        "currency",
         "state",
         "owner",
         "escalates_at",
@@ -57,8 +57,14 @@ class BreakAdmin(RecordAdmin):
         )
     ]
 
+    fieldsets = [
+        ("What it is about", {"fields": ["leg", "key", "channel", "agreement", "period"]}),
+        ("How it was closed", {"fields": ["resolution", "proposed_by", "closed_by", "closed_at", "note"]}),
+    ]
+
     def facts(self, obj: Any) -> list[Fact]:
         return [
+            Fact("At stake", money(obj.value, obj.currency)),
             Fact("Expected", obj.expected),
             Fact("Found", obj.actual),
             Fact("First seen", obj.first_seen_at),

@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import admin
 
 from o2c.console import RecordAdmin
+from o2c.console.format import money
 from o2c.console.panels import Column, Fact, Panel
 from partners.models import BillingEvent, FeedException, FeedFile, SettlementPosting
 
@@ -54,14 +55,17 @@ class BillingEventAdmin(RecordAdmin):
         "billing_event_id",
         "action",
         "transaction_type",
-        "amount",
-        "currency",
+        "shown_amount",
         "acted_at",
         "buyer_invoice_id",
     ]
     list_filter = ["action", "transaction_type"]
     search_fields = ["billing_event_id", "buyer_invoice_id", "agreement_ref", "bank_trace_id"]
     ordering = ["-acted_at"]
+
+    @admin.display(description="Amount", ordering="amount")
+    def shown_amount(self, obj: Any) -> str:
+        return money(obj.amount, obj.currency or "USD")
 
     def panels(self, obj: Any) -> list[Panel]:
         lines = BillingEvent.objects.filter(disbursement_id=obj.billing_event_id)

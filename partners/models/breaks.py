@@ -5,6 +5,7 @@ from django.db import models
 from o2c.money import AmountField, CurrencyField
 from o2c.records import AppendOnly, Record
 from o2c.states import StateField, StateMachine, transition
+from partners.domain.taxonomy import BREAKS, LEGS
 
 
 class Break(StateMachine, Record):
@@ -25,8 +26,8 @@ class Break(StateMachine, Record):
     agreement = models.ForeignKey(
         "partners.AwsAgreement", null=True, blank=True, on_delete=models.PROTECT, related_name="breaks"
     )
-    type = models.CharField(max_length=24)
-    leg = models.CharField(max_length=12)
+    type = models.CharField(max_length=24, choices=list(BREAKS.items()))
+    leg = models.CharField(max_length=12, choices=list(LEGS.items()))
     key = models.CharField(max_length=255, help_text="What it is about; one live break per type and key.")
     period = models.CharField(max_length=7, help_text="Month it belongs to, as 2026-08.")
     expected = models.DecimalField(max_digits=38, decimal_places=9)
@@ -72,7 +73,7 @@ class Break(StateMachine, Record):
         no_delete = True
 
     def __str__(self) -> str:
-        return f"{self.number} {self.type}"
+        return f"{self.number} {self.get_type_display()}"
 
     @property
     def number(self) -> str:
@@ -137,7 +138,7 @@ class ReconciliationRun(AppendOnly):
     """One leg compared at one moment: totals of both sides and the breaks that explain their difference."""
 
     channel = models.ForeignKey("partners.Channel", on_delete=models.PROTECT, related_name="reconciliations")
-    leg = models.CharField(max_length=12)
+    leg = models.CharField(max_length=12, choices=list(LEGS.items()))
     currency = CurrencyField()
     as_of = models.DateTimeField()
     rule_version = models.CharField(max_length=12)

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from django.db import connection
 from django.db.models import Count, Sum
+from django.db.models.functions import Abs
 
 from o2c.money import quantize
 from partners.domain.balance import balance
@@ -37,11 +38,11 @@ def metered_not_billed() -> Totals:
 
 
 def breaks_at_stake() -> list[tuple[str, Decimal, int]]:
-    """Live breaks: currency, value, number."""
+    """Live breaks: currency, value whichever way it points, number."""
     rows = (
         Break.objects.filter(state__in=Break.LIVE)
         .values_list("currency")
-        .annotate(Sum("value"), Count("pk"))
+        .annotate(at_stake=Sum(Abs("value")), number=Count("pk"))
         .order_by("currency")
     )
     return [(currency, value, number) for currency, value, number in rows]
@@ -83,4 +84,4 @@ def daily_value() -> list[tuple[str, Decimal]]:
     """Value metered per UTC day, the last 30 days that have records."""
     with connection.cursor() as cursor:
         cursor.execute(DAILY)
-        return [(day.isoformat(), value) for day, value in cursor.fetchall()]
+        return [(f"{day:%d %b}", value) for day, value in cursor.fetchall()]

@@ -6,12 +6,17 @@ from decimal import Decimal
 
 from django.db import connection
 
-MONTHS = """
+# What AWS has for an hour: what it accepted, or, after DuplicateRecord, a quantity near ours that it keeps.
+AT_AWS = """EXISTS (SELECT 1 FROM partners_meteringresult x
+  WHERE x.record_id = r.id AND (x.disposition = 'accepted' OR x.status = 'DuplicateRecord'))"""
+
+MONTHS = f"""
 SELECT a.id, a.currency, d.id, d.key, d.rate, to_char(r.hour AT TIME ZONE 'UTC', 'YYYY-MM') AS month,
        sum(r.quantity) AS frozen,
        coalesce(sum(r.quantity) FILTER (WHERE EXISTS (
          SELECT 1 FROM partners_meteringresult x
          WHERE x.record_id = r.id AND x.disposition = 'accepted')), 0) AS accepted,
+       coalesce(sum(r.quantity) FILTER (WHERE {AT_AWS}), 0) AS at_aws,
        count(*)
 FROM partners_meteringrecord r
 JOIN partners_agreementdimension d ON d.id = r.dimension_id
@@ -19,12 +24,14 @@ JOIN partners_awsagreement a ON a.id = d.agreement_id
 WHERE a.channel_id = %s AND r.hour < %s
 GROUP BY 1, 2, 3, 4, 5, 6
 ORDER BY 1, 3, 6
-"""
+"""  # noqa: S608 of parts written here
 
 
 @dataclass(frozen=True, slots=True)
 class MonthTotal:
-    """A dimension's month: quantities frozen and accepted, valued at the dimension's rate when needed."""
+    """A dimension's month: quantities frozen, accepted, and held by AWS whether accepted from us or
+    before us.
+    """
 
     agreement_id: int
     currency: str
@@ -34,6 +41,7 @@ class MonthTotal:
     month: str
     frozen: Decimal
     accepted: Decimal
+    at_aws: Decimal
     records: int
 
 
@@ -78,15 +86,15 @@ def shifted_value(channel_id: int) -> dict[tuple[int, str], Decimal]:
         return {(row[0], row[1]): row[2] for row in cursor.fetchall()}
 
 
-DAYS = """
+DAYS = f"""
 SELECT a.id, d.key, (r.hour AT TIME ZONE 'UTC')::date, sum(r.quantity)
 FROM partners_meteringrecord r
 JOIN partners_agreementdimension d ON d.id = r.dimension_id
 JOIN partners_awsagreement a ON a.id = d.agreement_id
 WHERE a.channel_id = %s AND r.hour >= %s AND r.hour < %s
-  AND EXISTS (SELECT 1 FROM partners_meteringresult x WHERE x.record_id = r.id AND x.disposition = 'accepted')
+  AND {AT_AWS}
 GROUP BY 1, 2, 3
-"""
+"""  # noqa: S608 of parts written here
 
 FEED_DAYS = """
 WITH newest AS (
@@ -107,8 +115,8 @@ GROUP BY 1, 2, 3
 Day = tuple[int | None, str, date]
 
 
-def accepted_by_day(channel_id: int, start: datetime, end: datetime) -> dict[Day, Decimal]:
-    """Accepted quantity by agreement, dimension and UTC day; days without usage left out."""
+def at_aws_by_day(channel_id: int, start: datetime, end: datetime) -> dict[Day, Decimal]:
+    """Quantity that AWS should have by agreement, dimension and UTC day; days without usage left out."""
     with connection.cursor() as cursor:
         cursor.execute(DAYS, [channel_id, start, end])
         return {(row[0], row[1], row[2]): Decimal(row[3]) for row in cursor.fetchall() if row[3]}

@@ -1,5 +1,6 @@
 """Channels and their capability sheets."""
 
+from copy import deepcopy
 from typing import Any
 
 from o2c.access import require
@@ -50,7 +51,8 @@ def ensure_aws(*, entity_id: int, seller_account: str, actor: Actor, reason: str
         AWS_MARKETPLACE["name"],
         entity_id=entity_id,
         seller_account=seller_account,
-        capability=AWS_MARKETPLACE,
+        # A copy: the sheet of this installation may be changed, the one that ships may not.
+        capability=deepcopy(AWS_MARKETPLACE),
         actor=actor,
         reason=reason,
     )

@@ -36,12 +36,14 @@ def usage_revenue(context: Context) -> dict[tuple[int, str], list[CurrentEvent]]
 
 
 def price(context: Context) -> Checked:
-    """L3: accepted quantity at the dimension's rate against the invoiced revenue share, per usage month."""
+    """L3: the quantity AWS should have, at the dimension's rate, against the invoiced revenue share, per
+    usage month.
+    """
     left: dict[Month, Decimal] = defaultdict(Decimal)
     lines: dict[Month, int] = defaultdict(int)
     for row in months(context.channel.pk, context.as_of):
         # Rounding: AWS rounds each dimension of an invoice to the cent.
-        left[row.agreement_id, row.month] += quantize(row.accepted * row.rate, row.currency)
+        left[row.agreement_id, row.month] += quantize(row.at_aws * row.rate, row.currency)
         lines[row.agreement_id, row.month] += 1
     billed = usage_revenue(context)
     right: dict[Month, Decimal] = {key: sum((e.amount for e in rows), ZERO) for key, rows in billed.items()}

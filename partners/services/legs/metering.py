@@ -1,11 +1,11 @@
-"""Legs L1 and L2: frozen against accepted, accepted against the daily-usage feed."""
+"""Legs L1 and L2: frozen against accepted, what AWS should have against the daily-usage feed."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from partners.domain.legs import Item, compare
 from partners.models import MeteringRecord
-from partners.selectors.metered import accepted_by_day, feed_by_day, months
+from partners.selectors.metered import at_aws_by_day, feed_by_day, months
 from partners.selectors.metering import unsent
 from partners.services.breaks import Found
 from partners.services.legs.context import Checked, Context, found
@@ -48,10 +48,13 @@ def _missing(context: Context, record: MeteringRecord) -> Found:
 
 
 def read_back(context: Context) -> Checked:
-    """L2: accepted quantity against the daily-usage feed, per UTC day, once the feed can have the day."""
+    """L2: what AWS should have against its daily-usage feed, per UTC day, once the feed can have the day.
+
+    An hour that AWS had from before counts with our quantity: the difference is what the earlier call sent.
+    """
     end = datetime.combine(context.today - FEED_LAG, datetime.min.time(), UTC) + timedelta(days=1)
     start = end - timedelta(days=READ_BACK_DAYS)
-    ours = accepted_by_day(context.channel.pk, start, end)
+    ours = at_aws_by_day(context.channel.pk, start, end)
     theirs = {
         key: quantity
         for key, quantity in feed_by_day(context.channel.pk).items()
