@@ -63,6 +63,7 @@ class CloseRunAdmin(RecordAdmin):
 
     area, icon, nav_position, nav_title = "Revenue", "lock_clock", 5, "Month close"
     object_template = "revenue/close.html"
+    wide = True
     list_display = ["__str__", "state", "attempt", "prepared_by", "reviewed_by", "reviewed_at"]
     list_select_related = ["period__entity", "prepared_by", "reviewed_by"]
     list_filter = ["state", "period__entity"]

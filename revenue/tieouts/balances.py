@@ -104,15 +104,15 @@ def ended() -> str:
     """
     return f"""
     SELECT o.number || ' line ' || b.order_line_id, c.currency,
-           least(coalesce((SELECT sum(m.amount) FROM revenue_adjustment m
-                           JOIN ledger_accountingperiod p ON p.id = m.period_id
-                           WHERE m.obligation_id = b.id AND m.kind = 'reallocation'
-                             AND p.starts_on <= %(start)s), 0)
-                 - greatest(coalesce((SELECT n.price - n.stated FROM revenue_allocation n
-                                      JOIN revenue_contractversion v ON v.id = n.version_id
-                                      WHERE n.obligation_id = b.id
-                                        AND (v.effective_on < %(end)s OR v.number = 1)
-                                      ORDER BY v.number DESC LIMIT 1), 0), 0), 0),
+           -greatest(coalesce((SELECT n.price - n.stated FROM revenue_allocation n
+                               JOIN revenue_contractversion v ON v.id = n.version_id
+                               WHERE n.obligation_id = b.id AND n.price > n.stated
+                                 AND (v.effective_on < %(end)s OR v.number = 1)
+                               ORDER BY v.number DESC LIMIT 1), 0)
+                     - greatest(coalesce((SELECT sum(m.amount) FROM revenue_adjustment m
+                                          JOIN ledger_accountingperiod p ON p.id = m.period_id
+                                          WHERE m.obligation_id = b.id AND m.kind = 'reallocation'
+                                            AND p.starts_on <= %(start)s), 0), 0), 0),
            sum(l.credit - l.debit)
     {OF_CONTRACT} AND a.code IN ('1110', '1120', '2100', '2110') AND b.ends_on <= %(start)s
     GROUP BY o.number, b.id, b.order_line_id, c.currency

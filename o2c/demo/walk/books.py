@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from o2c.demo.walk.cast import Cast
+from o2c.errors import Conflict
 from o2c.ledger.models import AccountingPeriod, LegalEntity
-from revenue.models import CloseRun, GlExport
+from revenue.models import CloseRun
 from revenue.selectors import checklist
 from revenue.services import close as closing
 from revenue.services import exports, recognition
@@ -35,10 +36,11 @@ EXPLANATIONS = {
 
 
 def export(cast: Cast, period: AccountingPeriod) -> None:
-    """Hand the journals of the period to the general ledger, which takes them."""
-    if GlExport.objects.filter(period=period).exists():
+    """Hand the journals of the period that were not exported yet to the general ledger, which takes them."""
+    try:
+        file = exports.build(period.pk, actor=cast.rosa)
+    except Conflict:
         return
-    file = exports.build(period.pk, actor=cast.rosa)
     exports.mark_sent(file.pk, actor=cast.rosa)
     exports.acknowledge(
         file.pk,
