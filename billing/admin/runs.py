@@ -42,7 +42,7 @@ def _figure(name: str) -> Column:
 
 @admin.register(BillRun)
 class BillRunAdmin(RecordAdmin):
-    area, icon, nav_position = "Billing", "play_circle", 10
+    area, icon, nav_position, wide = "Billing", "play_circle", 10, True
     list_display = [
         "number",
         "entity",

@@ -15,9 +15,9 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from o2c.console import format as fmt
-from o2c.console.registry import Chart, ChartData, Series
+from o2c.console.registry import Chart, ChartData
 
-WIDTH, HEIGHT = 640, 220
+HALF, FULL, HEIGHT = 640, 1300, 220  # a chart takes half of home, or all of it
 LEFT, RIGHT, TOP, BOTTOM = 56, 8, 10, 26
 TICKS = 4
 LETTER = 6.4  # width of a letter on the axis
@@ -25,10 +25,20 @@ LETTER = 6.4  # width of a letter on the axis
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Maps a value to a height on the picture; `low` is 0 or below."""
+    """Maps values and positions to the picture; `low` is 0 or below."""
 
     low: float
     high: float
+    width: int
+    points: int
+
+    @property
+    def slot(self) -> float:
+        """The room of one label."""
+        return (self.width - LEFT - RIGHT) / max(self.points, 1)
+
+    def middle(self, position: int) -> float:
+        return LEFT + (position + 0.5) * self.slot
 
     def y(self, value: float) -> float:
         share = (value - self.low) / (self.high - self.low)
@@ -39,16 +49,16 @@ def svg(chart: Chart, data: ChartData) -> SafeString:
     """The picture, '' when there is nothing to draw."""
     if not data.labels or not any(v is not None for s in data.series for v in s.values):
         return SafeString("")
-    scale = _scale(chart.kind, data.series, len(data.labels))
+    scale = _scale(chart, data)
     marks = {"line": _lines, "stacked": _stacked}.get(chart.kind, _bars)(data, scale)
     return format_html(
         '<svg class="o-chart" viewBox="0 0 {} {}" role="img" aria-label="{}">{}{}{}</svg>',
-        WIDTH,
+        scale.width,
         HEIGHT,
         f"{chart.title}. {data.finding}".strip(),
         _grid(scale),
         marks,
-        _labels(data.labels),
+        _labels(data.labels, scale),
     )
 
 
@@ -88,16 +98,18 @@ def compact(value: float) -> str:
     return f"{value:.3g}".replace("-", fmt.MINUS)
 
 
-def _scale(kind: str, series: Sequence[Series], points: int) -> Scale:
-    if kind == "stacked":
-        columns = [[_float(s.values[i]) for s in series] for i in range(points)]
+def _scale(chart: Chart, data: ChartData) -> Scale:
+    points = len(data.labels)
+    if chart.kind == "stacked":
+        columns = [[_float(series.values[i]) for series in data.series] for i in range(points)]
         highs = [sum(v for v in column if v > 0) for column in columns]
         lows = [sum(v for v in column if v < 0) for column in columns]
     else:
-        highs = lows = [_float(v) for s in series for v in s.values if v is not None]
+        highs = lows = [_float(v) for series in data.series for v in series.values if v is not None]
     high, low = max([0.0, *highs]), min([0.0, *lows])
     step = _step((high - low) or 1.0)
-    return Scale(math.floor(low / step) * step, max(math.ceil(high / step) * step, step))
+    top = max(math.ceil(high / step) * step, 0.0 if low < 0 else step)
+    return Scale(math.floor(low / step) * step, top, FULL if chart.wide else HALF, points)
 
 
 def _step(span: float) -> float:
@@ -123,7 +135,7 @@ def _grid(scale: Scale) -> SafeString:
             (
                 " o-zero" if abs(v) < step / 2 else "",
                 LEFT,
-                WIDTH - RIGHT,
+                scale.width - RIGHT,
                 scale.y(v),
                 scale.y(v),
                 LEFT - 6,
@@ -135,23 +147,14 @@ def _grid(scale: Scale) -> SafeString:
     )
 
 
-def _slot(count: int) -> float:
-    return (WIDTH - LEFT - RIGHT) / max(count, 1)
-
-
-def _labels(labels: Sequence[str]) -> SafeString:
+def _labels(labels: Sequence[str], scale: Scale) -> SafeString:
     """As many labels as fit beside each other, always with the same distance between them."""
-    slot = _slot(len(labels))
     widest = max((len(label) for label in labels), default=0) * LETTER + LETTER
-    every = max(math.ceil(widest / slot), 1)
+    every = max(math.ceil(widest / scale.slot), 1)
     return format_html_join(
         "",
         '<text class="o-tick" x="{}" y="{}" text-anchor="middle">{}</text>',
-        (
-            (round(LEFT + (i + 0.5) * slot, 1), HEIGHT - 8, label)
-            for i, label in enumerate(labels)
-            if i % every == 0
-        ),
+        ((round(scale.middle(i), 1), HEIGHT - 8, label) for i, label in enumerate(labels) if i % every == 0),
     )
 
 
@@ -169,20 +172,18 @@ def _rect(series: int, x: float, width: float, y_from: float, y_to: float, title
 
 
 def _bars(data: ChartData, scale: Scale) -> SafeString:
-    slot = _slot(len(data.labels))
-    width = min(slot * 0.7 / len(data.series), 44)
+    width = min(scale.slot * 0.7 / len(data.series), 44)
     found = []
     for s, series in enumerate(data.series):
         for i, value in enumerate(series.values):
-            x = LEFT + (i + 0.5) * slot + (s - len(data.series) / 2) * width
+            x = scale.middle(i) + (s - len(data.series) / 2) * width
             title = f"{data.labels[i]} {series.label}: {_text(value)} {data.unit}".strip()
             found.append(_rect(s, x, width - 1, scale.y(0), scale.y(_float(value)), title))
     return SafeString("".join(found))
 
 
 def _stacked(data: ChartData, scale: Scale) -> SafeString:
-    slot = _slot(len(data.labels))
-    width = min(slot * 0.7, 56)
+    width = min(scale.slot * 0.7, 56)
     found = []
     for i, label in enumerate(data.labels):
         up, down = 0.0, 0.0
@@ -193,7 +194,7 @@ def _stacked(data: ChartData, scale: Scale) -> SafeString:
             found.append(
                 _rect(
                     s,
-                    LEFT + (i + 0.5) * slot - width / 2,
+                    scale.middle(i) - width / 2,
                     width,
                     scale.y(start),
                     scale.y(start + value),
@@ -205,11 +206,10 @@ def _stacked(data: ChartData, scale: Scale) -> SafeString:
 
 
 def _lines(data: ChartData, scale: Scale) -> SafeString:
-    slot = _slot(len(data.labels))
     found = []
     for s, series in enumerate(data.series):
         points = [
-            (round(LEFT + (i + 0.5) * slot, 1), scale.y(_float(v)), i, v)
+            (round(scale.middle(i), 1), scale.y(_float(v)), i, v)
             for i, v in enumerate(series.values)
             if v is not None
         ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from html import unescape
 from typing import Any
 
 from django.db import models
@@ -43,7 +44,7 @@ class Version:
 
 def plain(value: Any) -> str:
     """A formatted value as text; a dash for nothing."""
-    return strip_tags(str(value)).strip() or fmt.NONE
+    return " ".join(unescape(strip_tags(str(value))).split()) or fmt.NONE
 
 
 def versions(rows: Iterable[Any]) -> list[Version]:

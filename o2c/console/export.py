@@ -143,7 +143,7 @@ def _field(model: type[models.Model], path: str) -> Any:
 
 
 def _kind(field: Any) -> str:
-    if isinstance(field, o2c_money.AmountField | o2c_money.RateField):
+    if isinstance(field, o2c_money.AmountField):
         return "money"
     if isinstance(field, models.DecimalField | models.IntegerField) and not field.choices:
         return "number"

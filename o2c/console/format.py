@@ -17,7 +17,7 @@ from typing import Any
 from django.core.exceptions import FieldDoesNotExist
 from django.db import models
 from django.urls import NoReverseMatch, reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from o2c import money as o2c_money
@@ -25,6 +25,8 @@ from o2c import money as o2c_money
 MINUS = "\u2212"
 NONE = "\u2013"  # how nothing looks in text
 DASH = mark_safe(f'<span class="o-none" aria-label="none">{NONE}</span>')  # noqa: S308
+
+LONGEST_WORD = 28
 
 # Never shown, compared or exported, whatever an admin declares.
 SECRET_FIELDS = frozenset({"password", "digest"})
@@ -244,8 +246,14 @@ def link(obj: models.Model | None, text: str = "") -> SafeString:
     if obj is None:
         return DASH
     href = admin_url(obj)
-    name = text or str(obj)
-    return format_html('<a href="{}">{}</a>', href, name) if href else format_html("{}", name)
+    name = whole(text or str(obj))
+    return format_html('<a href="{}">{}</a>', href, name) if href else name
+
+
+def whole(text: str) -> SafeString:
+    """Text that is one word, such as a document's number, is not broken at its hyphens."""
+    is_word = " " not in text and len(text) <= LONGEST_WORD
+    return format_html('<span class="o-nowrap">{}</span>' if is_word else "{}", text)
 
 
 def json_block(value: Any) -> SafeString:
@@ -339,9 +347,20 @@ def show(
                 if field.name in ("state", "status")
                 else format_html("{}", label)
             )
-        if isinstance(field, o2c_money.AmountField | o2c_money.RateField):
+        if isinstance(field, o2c_money.AmountField):
             return money(value, currency_of(obj) if obj is not None else "")
     return _show_by_type(value)
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or isinstance(value, str | int | bool | Decimal)
+
+
+def pairs(values: dict[str, Any]) -> SafeString:
+    """A flat JSON object as names and values; what is empty is left out."""
+    filled = [(label(name), str(value)) for name, value in values.items() if value not in (None, "")]
+    rows = format_html_join("", "<div><dt>{}</dt><dd>{}</dd></div>", filled)
+    return format_html('<dl class="o-pairs">{}</dl>', rows) if filled else DASH
 
 
 def _show_by_type(value: Any) -> SafeString:
@@ -355,6 +374,8 @@ def _show_by_type(value: Any) -> SafeString:
         return number(value)
     if isinstance(value, models.Model):
         return link(value)
+    if isinstance(value, dict) and value and all(_is_plain(v) for v in value.values()):
+        return pairs(value)
     if isinstance(value, dict | list):
         return json_block(value) if value else DASH
     if isinstance(value, o2c_money.Money):

@@ -70,7 +70,7 @@ def object_page(admin: Any, request: HttpRequest, object_id: str) -> HttpRespons
         "facts": [fact for fact in admin.facts(obj) if fact.value not in (None, "")],
         "notices": admin.notices(obj),
         "strip": admin.money_strip(obj),
-        "buttons": sorted(buttons, key=lambda b: not b.enabled),
+        "buttons": sorted(buttons, key=lambda b: (not b.enabled, b.act.danger)),
         "field_groups": groups,
         "other_fields": others,
         "panels": admin.panels(obj),

@@ -57,6 +57,8 @@ class Column:
         if self.title:
             return self.title
         name = self.source if isinstance(self.source, str) else getattr(self.source, "__name__", "")
+        if name == "<lambda>":
+            return ""
         return fmt.label(name.rpartition(".")[2])
 
     def raw(self, row: Any) -> Any:
@@ -87,7 +89,16 @@ class Column:
         numeric = isinstance(value, Decimal | int) and not isinstance(value, bool)
         return Cell(shown, numeric if self.numeric is None else self.numeric)
 
+    def _has_choices(self, row: Any) -> bool:
+        """A choice is shown by its label, so its value is left alone."""
+        if not isinstance(row, models.Model) or not isinstance(self.source, str):
+            return False
+        fields = {f.name: f for f in row._meta.concrete_fields}
+        return bool(self.source in fields and fields[self.source].choices)
+
     def _field_value(self, row: Any, value: Any) -> SafeString:
+        if isinstance(value, str) and not isinstance(value, SafeString) and " " not in value and value:
+            value = value if self._has_choices(row) else fmt.whole(value)
         if isinstance(row, models.Model) and isinstance(self.source, str) and "." not in self.source:
             try:
                 model_field = row._meta.get_field(self.source)
@@ -151,7 +162,7 @@ class Panel:
             except FieldDoesNotExist:
                 return Column(name)
             title = str(getattr(model_field, "verbose_name", name))
-            is_money = isinstance(model_field, o2c_money.AmountField | o2c_money.RateField)
+            is_money = isinstance(model_field, o2c_money.AmountField)
             numeric = isinstance(model_field, models.DecimalField | models.IntegerField)
             return Column(name, fmt.label(title), numeric=is_money or numeric or None)
         return Column(name)

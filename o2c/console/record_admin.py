@@ -95,6 +95,7 @@ class RecordAdmin(editing.EditingMixin, SimpleHistoryAdmin, ModelAdmin):
     list_filter_submit = True
     list_fullwidth = True
     list_max_show_all = 200
+    wide: bool = False  # an object page whose tables need the whole width: the timeline stands below
     exportable: bool = True
     export_fields: Sequence[str] = ()  # names or lookup paths; default: the columns of the list
     empty_text: str = ""

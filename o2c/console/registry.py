@@ -215,6 +215,7 @@ class TimelineEntry:
 
     kind   "change" | "state" | "event" | "delivery" | "job" | "message" | "approval"; the timeline's filter
     diffs  (field label, before, after) as shown
+    count  how many times it happened at once; the timeline folds entries that say the same
     """
 
     at: datetime
@@ -227,6 +228,7 @@ class TimelineEntry:
     request_id: str = ""
     diffs: Sequence[tuple[str, str, str]] = ()
     machine: bool = False
+    count: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,9 +50,27 @@ def timeline_of(admin: Any, obj: Any, *, kind: str = "", limit: int = PER_SOURCE
     for entry in merged:
         counts[entry.kind] = counts.get(entry.kind, 0) + 1
     kinds = [(k, label, icon, counts[k]) for k, (label, icon) in KINDS.items() if k in counts]
-    chosen = [e for e in merged if not kind or e.kind == kind]
+    chosen = _folded([e for e in merged if not kind or e.kind == kind])
     cut = len(chosen) > limit or any(len(entries) >= limit for entries in sources)
     return Timeline(chosen[:limit], kinds, cut)
+
+
+def _folded(entries: Sequence[TimelineEntry]) -> list[TimelineEntry]:
+    """Neighbours that say the same (seventeen lines changed in one act) are one entry with their number."""
+    folded: list[TimelineEntry] = []
+    for entry in entries:
+        last = folded[-1] if folded else None
+        if last is not None and _same(last, entry):
+            folded[-1] = replace(last, count=last.count + 1, diffs=())
+        else:
+            folded.append(entry)
+    return folded
+
+
+def _same(one: TimelineEntry, other: TimelineEntry) -> bool:
+    said = ("kind", "title", "actor", "reason", "request_id", "body", "href")
+    close = abs((one.at - other.at).total_seconds()) < 60
+    return close and all(getattr(one, name) == getattr(other, name) for name in said)
 
 
 def _own_history(admin: Any, obj: Any, limit: int) -> list[TimelineEntry]:

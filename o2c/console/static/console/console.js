@@ -39,7 +39,9 @@
     const heads = [...document.querySelectorAll("#result_list thead th")];
     heads.forEach((head, column) => {
       const cells = rows.map((row) => row.children[column]).filter(Boolean);
-      if (!cells.some((cell) => cell.querySelector(".o-money, .o-right-me"))) return;
+      const texts = cells.map((cell) => cell.textContent.trim()).filter((text) => text && text !== "\u2013");
+      const figures = texts.length > 0 && column > 1 && texts.every((text) => /^[\d,.\u2212]+( %)?$/.test(text));
+      if (!figures && !cells.some((cell) => cell.querySelector(".o-money"))) return;
       [head, ...cells].forEach((cell) => cell.classList.add("o-right"));
     });
   });
