@@ -40,7 +40,7 @@
     heads.forEach((head, column) => {
       const cells = rows.map((row) => row.children[column]).filter(Boolean);
       const texts = cells.map((cell) => cell.textContent.trim()).filter((text) => text && text !== "\u2013");
-      const figures = texts.length > 0 && column > 1 && texts.every((text) => /^[\d,.\u2212]+( %)?$/.test(text));
+      const figures = texts.length > 0 && column > 1 && texts.every((text) => /^\u2212?\d{1,3}(,\d{3})*(\.\d+)?( %)?$/.test(text));
       if (!figures && !cells.some((cell) => cell.querySelector(".o-money"))) return;
       [head, ...cells].forEach((cell) => cell.classList.add("o-right"));
     });
