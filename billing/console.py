@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db.models import QuerySet
+from django.urls import reverse
 
 from billing.domain.ageing import NAMES
 from billing.models import BillRun, BillRunFinding, Dispute, Invoice, InvoiceDelivery, Receipt
@@ -20,6 +21,7 @@ from o2c.console.registry import (
     ChartData,
     Kpi,
     KpiValue,
+    Page,
     Queue,
     QuickLink,
     Series,
@@ -93,7 +95,13 @@ def _overdue_kpi() -> KpiValue:
     aged = ageing.total(clock.today())
     text, rows = _ranked({currency: one.overdue for currency, one in aged.items() if one.overdue})
     disputed = Dispute.objects.filter(state=Dispute.State.OPEN).count()
-    return KpiValue(text=text, note=f"{disputed} in dispute", rows=rows, good=True if text == "0" else None)
+    return KpiValue(
+        text=text,
+        note=f"{disputed} in dispute",
+        rows=rows,
+        href=reverse("admin:billing_overdue"),
+        good=True if text == "0" else None,
+    )
 
 
 def _dso() -> KpiValue:
@@ -386,6 +394,31 @@ register(
     ),
     StripStage(code="invoice", label="Invoice", position=30, amounts=_invoiced),
     StripStage(code="cash", label="Cash", position=40, amounts=_settled),
+    Page(
+        code="billing.overdue",
+        title="Overdue accounts",
+        area="Cash",
+        url="admin:billing_overdue",
+        icon="alarm",
+        duty="billing.read",
+        position=5,
+    ),
+    Page(
+        code="billing.ageing",
+        title="Ageing",
+        area="Cash",
+        url="admin:billing_ageing",
+        icon="stacked_bar_chart",
+        duty="billing.read",
+        position=6,
+    ),
+    QuickLink(
+        code="billing.ageing",
+        title="Ageing",
+        url="admin:billing_ageing",
+        roles=("collections", "controller"),
+        icon="stacked_bar_chart",
+    ),
     QuickLink(
         code="billing.receipt",
         title="Record a receipt",

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.urls import reverse
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from billing.admin import forms
+from billing.admin import forms, pages
 from billing.admin.explain import why_line
 from billing.models import Application, Dispute, Invoice, InvoiceDelivery, InvoiceLine
 from o2c.console import Act, Column, Fact, ListAct, Panel, RecordAdmin
@@ -174,6 +174,19 @@ class InvoiceAdmin(RecordAdmin):
     ]
     why_fields = {"total": "billing.admin.explain.document_total"}
     empty_text = "No invoice yet: a bill run makes them."
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        return [
+            path("reports/ageing/", view(pages.aged), name="billing_ageing"),
+            path("reports/overdue/", view(pages.work_list), name="billing_overdue"),
+            path(
+                "reports/statement/<int:customer_id>/<int:entity_id>/<str:currency>/",
+                view(pages.statement),
+                name="billing_statement",
+            ),
+            *super().get_urls(),
+        ]
 
     def name(self, obj: Invoice) -> str:
         return str(obj)

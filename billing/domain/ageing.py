@@ -55,10 +55,10 @@ class Ageing:
 
 
 def age(items: Iterable[Item], as_of: dt.date, unapplied: Decimal = ZERO) -> Ageing:
-    """Sum the open items by bucket. Unused credit memos reduce the bucket of their own date."""
+    """Sum the open items by bucket. An unused credit memo is never past due: it counts as current."""
     buckets = dict.fromkeys(NAMES, ZERO)
     disputed = ZERO
     for item in items:
-        buckets[bucket(item.due, as_of)] += item.amount
+        buckets[bucket(item.due, as_of) if item.amount > 0 else NAMES[0]] += item.amount
         disputed += item.disputed
     return Ageing(buckets, disputed, unapplied)

@@ -80,7 +80,7 @@ def _of_one(run: BillRun, draft: Draft) -> Iterable[BillRunFinding]:
         yield finding(
             run,
             "negative_total",
-            f"Corrections outweigh charges by {-invoice.net}",
+            f"Corrections outweigh charges by {-invoice.net:,}",
             amount=invoice.total,
             **where,
         )
@@ -105,11 +105,13 @@ def _jumps(run: BillRun, drafts: Sequence[Draft]) -> list[BillRunFinding]:
         invoice, last = first[key], before.get(key)
         where = {"customer": invoice.customer, "invoice": invoice, "currency": invoice.currency}
         if last is None:
-            found.append(finding(run, "first_billing", f"First billing, {net}", amount=net, **where))
+            found.append(finding(run, "first_billing", f"First billing, {net:,}", amount=net, **where))
         elif abs(net - last) > max(JUMP_RATIO * abs(last), JUMP_FLOOR):
             change = f"{(net - last) * 100 / last:+.0f} %" if last else "from zero"
             found.append(
-                finding(run, "jump", f"{net} after {last} last time ({change})", amount=net - last, **where)
+                finding(
+                    run, "jump", f"{net:,} after {last:,.2f} last time ({change})", amount=net - last, **where
+                )
             )
     return found
 

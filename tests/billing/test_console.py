@@ -326,3 +326,21 @@ def test_an_auditor_reads_and_changes_nothing(populated: dict[Any, Any]) -> None
     client.post(reverse("admin:billing_invoice_act", args=(invoice.pk, "void")), {"reason": "x"})
     invoice.refresh_from_db()
     assert invoice.state == "posted"
+
+
+def test_the_report_pages_tie_and_open_a_statement(populated: dict[Any, Any], customer: Customer) -> None:
+    client = signed_in("cal")
+
+    aged = client.get(reverse("admin:billing_ageing")).content.decode()
+    overdue = client.get(reverse("admin:billing_overdue") + "?entity=US").content.decode()
+    statement = client.get(
+        reverse("admin:billing_statement", args=(customer.pk, customer.entity_id, "USD"))
+        + "?as_of=2026-10-20"
+    )
+
+    assert "Ageing equals account 1100 in every currency" in aged
+    assert "375.50" in aged
+    assert "Second reminder" in overdue
+    assert "330.50" in overdue  # 375.50 less 5.00 in dispute and 40.00 on account
+    assert statement["Content-Type"] == "application/pdf"
+    assert client.get(reverse("admin:billing_ageing") + "?as_of=yesterday").status_code == 404

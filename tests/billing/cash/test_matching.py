@@ -123,6 +123,15 @@ def test_buckets_by_days_past_due(due: str, expected: str) -> None:
     assert bucket(dt.date.fromisoformat(due), dt.date(2026, 9, 30)) == expected
 
 
+def test_an_unused_credit_is_never_past_due() -> None:
+    old = Item(MARCH, D("100.00"))
+    credit = Item(MARCH, D("-30.00"))
+
+    aged = age([old, credit], dt.date(2026, 9, 30))
+
+    assert (aged.buckets["current"], aged.overdue, aged.total) == (D("-30.00"), D("100.00"), D("70.00"))
+
+
 @given(
     rows=st.lists(st.tuples(st.dates(dt.date(2025, 1, 1), dt.date(2027, 1, 1)), amounts), max_size=20),
     as_of=st.dates(dt.date(2025, 6, 1), dt.date(2026, 12, 31)),
