@@ -8,7 +8,7 @@ from django.urls import reverse
 from rest_framework import serializers
 
 from billing.models import Application, Invoice, InvoiceLine, Receipt
-from o2c.api.fields import Amount, Currency, Quantity, Rate
+from o2c.api.fields import Amount, Currency, Document, Quantity, Rate
 
 
 class InvoiceLineOut(serializers.ModelSerializer[InvoiceLine]):
@@ -90,8 +90,8 @@ class InvoiceOut(InvoiceRow):
     """A document with its lines and the parties as printed."""
 
     lines = InvoiceLineOut(many=True)
-    bill_to = serializers.JSONField()
-    seller = serializers.JSONField()
+    bill_to = Document()
+    seller = Document()
 
     class Meta(InvoiceRow.Meta):
         fields = (*InvoiceRow.Meta.fields, "tax_note", "bill_to", "seller", "lines")  # type: ignore[assignment]
