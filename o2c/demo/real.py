@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
+from billing.importers import traces
+from billing.services import metering, price_lists
+from o2c.demo.walk.cast import Cast
 from o2c.errors import InvalidInput
+from orders.models import Order, Sku
+from orders.salesforce.ids import eighteen
+from orders.services import catalogue, customers, orders
+from orders.services.inputs import CustomerInput, LineInput, OrderInput, TermsInput
+
+MODEL = "openai/gpt-4o"
+STARTS_ON = dt.date(2026, 8, 1)
+FIRST_REQUEST = dt.datetime(2026, 8, 4, 15, tzinfo=dt.UTC)
+PRICES_FROM = dt.date(2026, 1, 1)
+SOURCE = "trace"
+CUSTOMER_ID = eighteen("0015f0000099999")
+DEAL_ID = eighteen("0065f0000099999")
+REASON = "A real trace at listed prices"
+CHUNK = 10_000
 
 
 @dataclass(frozen=True)
@@ -26,3 +46,58 @@ class Trace:
             if not path.is_file():
                 raise InvalidInput(f"There is no file {path}")
         return cls(usage, prices)
+
+    @property
+    def format(self) -> str:
+        return "mooncake" if self.usage.suffix == ".jsonl" else "azure_llm"
+
+    def is_sold(self) -> bool:
+        """Whether its customer has a contract: the months that follow bill it."""
+        return Order.objects.filter(salesforce_opportunity_id=DEAL_ID, state="active").exists()
+
+    def sell(self, cast: Cast) -> None:
+        """The price list, a customer, and an active order for the tokens of MODEL at listed prices."""
+        price_lists.import_file(
+            self.prices, effective_from=PRICES_FROM, actor=cast.bea, activator=cast.carla, reason=REASON
+        )
+        skus = list(
+            Sku.objects.filter(code__in=[f"{MODEL}:{kind}" for kind in ("input", "cached", "output")])
+        )
+        for sku in skus:
+            catalogue.attribute_sku(
+                sku.code, revenue_treatment="usage", gl_segment="API", actor=cast.rosa, reason=REASON
+            )
+        if self.is_sold():
+            return
+        customer = customers.upsert(
+            CustomerInput(
+                name="Trace of requests", legal_name="Trace of Requests Inc.", entity="US", currency="USD",
+                country="US", region="WA", bill_to_line1="1 Inference Way", bill_to_city="Seattle",
+                bill_to_region="WA", bill_to_postal_code="98101", billing_email="ap@trace.example",
+                salesforce_id=CUSTOMER_ID,
+            ),
+            actor=cast.salesforce,
+            reason=REASON,
+        )  # fmt: skip
+        lines = tuple(LineInput(sku.code, usage_key=sku.code, timing="arrears") for sku in skus)
+        order = orders.create_draft(
+            OrderInput(
+                customer.pk, STARTS_ON, lines, term_months=12, terms=TermsInput(anchor="calendar"),
+                title=REASON, salesforce_opportunity_id=DEAL_ID,
+            ),
+            actor=cast.omar,
+            reason=REASON,
+        )  # fmt: skip
+        orders.sign(order.pk, signed_on=STARTS_ON, actor=cast.omar, reason=REASON)
+        orders.activate(order.pk, as_of=STARTS_ON, actor=cast.omar, reason=REASON)
+
+    def meter(self, cast: Cast, advance: Callable[[int], None]) -> None:
+        """Every request as usage events, moved to August 2026."""
+        order = Order.objects.select_related("customer").get(salesforce_opportunity_id=DEAL_ID)
+        found = traces.events(
+            self.usage, self.format, customer=order.customer.number, model=MODEL, starts_at=FIRST_REQUEST
+        )
+        metering.source(SOURCE, actor=cast.metering, description="Trace of requests")
+        while events := list(islice(found, CHUNK)):
+            metering.ingest_events(SOURCE, events, actor=cast.metering)
+            advance(len(events))

@@ -11,6 +11,7 @@ from typing import Protocol
 from billing.services import tax
 from o2c.demo.plan import company
 from o2c.demo.plan.deals import DealPlan, deals
+from o2c.demo.real import Trace
 from o2c.demo.walk import billing, books, foundation, marketplace, metering, provisioning, selling
 from o2c.demo.walk.cast import Cast
 from o2c.ledger.models import LegalEntity
@@ -110,9 +111,13 @@ def is_closed(since: dt.date) -> bool:
     return locked.count() == len(company.ENTITIES)
 
 
-def walk(scale: Scale, password: str, report: Report) -> None:
+def walk(scale: Scale, password: str, report: Report, trace: Trace | None = None) -> None:
     """From an empty company to closed months, and the work that waits on the first day after them."""
     cast, entities, plans = begin(scale, password, report)
+    if trace is not None:
+        report.step("The trace's prices and contract")
+        trace.sell(cast)
+        trace.meter(cast, report.step("Requests of the trace"))
     with marketplace.aws() as market:
         marketplace.subscribe(cast, entities["US"], market)
         for span in [span for span in scale.spans if not is_closed(span[0])]:
