@@ -10,7 +10,15 @@ from django.db.models import QuerySet
 from django.urls import reverse
 
 from billing.domain.ageing import NAMES
-from billing.models import BillRun, BillRunFinding, Dispute, Invoice, InvoiceDelivery, Receipt
+from billing.models import (
+    BillRun,
+    BillRunFinding,
+    Dispute,
+    Invoice,
+    InvoiceDelivery,
+    Receipt,
+    UsageException,
+)
 from billing.selectors import ageing, figures
 from o2c import clock
 from o2c.access import has_duty
@@ -193,6 +201,10 @@ def _settled(anchor: Anchor) -> Sequence[StripAmount] | None:
     ]
 
 
+def _parked_usage(user: Any) -> QuerySet[UsageException]:
+    return UsageException.objects.filter(state=UsageException.State.OPEN).select_related("owner")
+
+
 register(
     Queue(
         code="billing.run.release",
@@ -241,6 +253,21 @@ register(
         icon="play_circle",
         priority=7,
         empty="No run is in work. Plan one when a period has ended.",
+    ),
+    Queue(
+        code="billing.usage.parked",
+        title="Usage that is parked",
+        area="Billing",
+        duty="billing.usage.retry",
+        rows=_parked_usage,
+        columns=("kind", "customer_number", "meter_code", "quantity"),
+        owner="owner",
+        why=lambda row: row.message,
+        act="accept",
+        sla_hours=48,
+        icon="report",
+        priority=8,
+        empty="Every event that arrived was stored as usage.",
     ),
     Queue(
         code="billing.document.post",
