@@ -85,9 +85,27 @@ def empty() -> None:
         cursor.execute("BEGIN")
         cursor.execute(f"TRUNCATE {', '.join(_tables(cursor))} RESTART IDENTITY")
         cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = %s", [SEED_SCHEMA])
-        for (table,) in cursor.fetchall():
+        tables = [row[0] for row in cursor.fetchall()]
+        triggers = _triggers(cursor, tables)
+        for table in tables:
             _put_back(cursor, table)
+        # A table with pending checks may not be altered: settle them, then guard the tables again.
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        for table, name, state in triggers:
+            if state != "D":
+                how = "ENABLE ALWAYS" if state == "A" else "ENABLE"
+                cursor.execute(f'ALTER TABLE public."{table}" {how} TRIGGER "{name}"')
         cursor.execute("COMMIT")
+
+
+def _triggers(cursor: Any, tables: list[str]) -> list[tuple[str, str, str]]:
+    """Table, name and state of the guards of these tables, as they are before the rows are put back."""
+    cursor.execute(
+        "SELECT c.relname, t.tgname, t.tgenabled::text FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid"
+        " WHERE NOT t.tgisinternal AND c.relnamespace = 'public'::regnamespace AND c.relname = ANY(%s)",
+        [tables],
+    )
+    return list(cursor.fetchall())
 
 
 def _put_back(cursor: Any, table: str) -> None:
@@ -110,8 +128,6 @@ def _put_back(cursor: Any, table: str) -> None:
     )
     for sequence, column in cursor.fetchall():
         cursor.execute(f'SELECT setval(%s, (SELECT max("{column}") FROM public."{table}"))', [sequence])
-    # Deferred constraints must be settled before a table with pending events may be altered.
-    cursor.execute("SET CONSTRAINTS ALL DEFERRED")
 
 
 def install_flush() -> None:
