@@ -72,6 +72,8 @@ def test_one_buyer_through_aws_for_three_months() -> None:
     assert {(row.type, row.period) for row in live} == {
         ("METER_QTY", "2026-10"),
         ("QUANTITY", "2026-10"),
+        ("PRICE", "2026-10"),
+        ("OWN_INVOICE", "2026-10"),
     }, [(row.type, row.key, row.expected, row.actual, row.value) for row in live]
     outcomes = invariants.check(["partners"])
     assert [(o.invariant.code, o.sample, o.error) for o in outcomes if not o.passed] == []
