@@ -7,6 +7,7 @@ class BillingConfig(AppConfig):
     verbose_name = "Billing"
 
     def ready(self) -> None:
-        from billing.triggers import install
+        from billing import dunning_plan, triggers
 
-        post_migrate.connect(install, sender=self, dispatch_uid="billing.triggers")
+        post_migrate.connect(triggers.install, sender=self, dispatch_uid="billing.triggers")
+        post_migrate.connect(dunning_plan.sync, sender=self, dispatch_uid="billing.dunning_plan")

@@ -101,7 +101,6 @@ def aged(request: HttpRequest) -> HttpResponse:
             listed,
             [
                 Column(lambda row: row["customer"] or "Payer not identified", "Customer"),
-                Column("currency", "Currency"),
                 *COLUMNS,
                 Column(lambda row: _statement_link(row["key"], as_of), "Statement"),
             ],
@@ -159,6 +158,8 @@ def work_list(request: HttpRequest) -> HttpResponse:
         return levels[debt.level].name if debt.level in levels else "not reminded"
 
     def coming(debt: Any) -> str:
+        if not levels:
+            return "no dunning plan"
         later = [level for number, level in sorted(levels.items()) if number > debt.level]
         if not later:
             return "every level was given"

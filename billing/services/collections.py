@@ -15,6 +15,7 @@ from django.conf import settings
 from django.core.mail import EmailMessage
 from django.db import IntegrityError, transaction
 
+from billing.dunning_plan import make_levels
 from billing.models import DunningLevel, DunningNotice
 from billing.selectors.collections import Overdue, overdue
 from billing.selectors.document_data import Formats
@@ -23,51 +24,12 @@ from o2c.actor import Actor, acting
 from o2c.ledger.models import LegalEntity
 from orders.models import Customer
 
-PLAN: tuple[tuple[int, str, int, str, str, bool], ...] = (
-    (
-        1,
-        "Friendly reminder",
-        3,
-        "Reminder: {amount} is due",
-        "Our invoices below were due on {oldest_due} and are still open. If your payment is on its way, "
-        "please disregard this message.",
-        False,
-    ),
-    (
-        2,
-        "Second reminder",
-        15,
-        "Second reminder: {amount} is overdue",
-        "The invoices below are {days} days past due. Please pay them now, or tell us what is in the way.",
-        False,
-    ),
-    (
-        3,
-        "Final notice",
-        30,
-        "Final notice: {amount} is {days} days overdue",
-        "Despite our reminders the invoices below are {days} days past due. Without your payment or an "
-        "answer within seven days we have to consider suspending the service.",
-        False,
-    ),
-    (4, "Call", 45, "", "Call the customer, agree a date, note it.", True),
-)
-
 
 def save_plan(*, actor: Actor, reason: str = "") -> int:
     """Make the levels of PLAN that are not there yet; how many were new. Others stay as they are."""
     with acting(actor, reason=reason or "Dunning plan"):
         require(actor, "billing.dunning.maintain")
-        known = set(DunningLevel.objects.values_list("level", flat=True))
-        fresh = [
-            DunningLevel(
-                level=level, name=name, days_overdue=days, subject=subject, body=body, escalates=escalates
-            )
-            for level, name, days, subject, body, escalates in PLAN
-            if level not in known
-        ]
-        DunningLevel.objects.bulk_create(fresh)
-        return len(fresh)
+        return make_levels()
 
 
 @dataclass(frozen=True, slots=True)
