@@ -61,7 +61,7 @@ pytest: environment-dev ## The tests alone: make pytest ARGS="tests/billing -x"
 	$(BIN)/python -m pytest $(ARGS)
 
 lock: environment-dev ## Resolve the lock files anew after a change of pyproject.toml
-	$(BIN)/python tools/lock.py
+	$(BIN)/python .ci/lock.py
 
 check-lint:
 	$(BIN)/ruff check .
@@ -78,15 +78,15 @@ check-migrations:
 	$(MANAGE) makemigrations --check --dry-run
 
 check-walk:
-	$(BIN)/python tools/walk.py
+	$(BIN)/python .ci/walk.py
 
 environment:
 	@$(if $(PYTHON),,echo "No Python 3.11, 3.12 or 3.13 found; install one, or say make PYTHON=/path/to/python"; exit 1)
-	@$(PYTHON) tools/environment.py $(VENV) requirements.lock
+	@$(PYTHON) .ci/environment.py $(VENV) requirements.lock
 
 environment-dev:
 	@$(if $(PYTHON),,echo "No Python 3.11, 3.12 or 3.13 found; install one, or say make PYTHON=/path/to/python"; exit 1)
-	@$(PYTHON) tools/environment.py $(VENV) requirements-dev.lock
+	@$(PYTHON) .ci/environment.py $(VENV) requirements-dev.lock
 
 browser: environment-dev
-	@$(BIN)/python tools/machine.py
+	@$(BIN)/python .ci/machine.py

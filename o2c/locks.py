@@ -15,9 +15,7 @@ M = TypeVar("M", bound=models.Model)
 def rows(model: type[M], pks: Iterable[int]) -> list[M]:
     """Lock and return the rows, ordered by primary key. Raises NotFound, naming those missing."""
     wanted = sorted(set(pks))
-    found = list(
-        model._default_manager.select_for_update(of=("self",)).filter(pk__in=wanted).order_by("pk")
-    )
+    found = list(model._default_manager.select_for_update(of=("self",)).filter(pk__in=wanted).order_by("pk"))
     if len(found) != len(wanted):
         missing = sorted(set(wanted) - {row.pk for row in found})
         raise NotFound(

@@ -22,7 +22,7 @@ from o2c.console.columns import why_url
 from o2c.console.panels import Fact
 from o2c.console.timeline import timeline_of
 
-TIMELINE_ROWS = 20
+TIMELINE_ROWS = 14
 
 
 @dataclass(frozen=True, slots=True)

@@ -203,10 +203,22 @@ class Panel:
                 continue
             values = [column.raw(row) for row in self.fetch()]
             total = sum((Decimal(v) for v in values if isinstance(v, Decimal | int)), Decimal(0))
-            currencies = {self._currency(column, row) for row in self.fetch()}
-            one = currencies.pop() if len(currencies) == 1 else ""
-            cells.append(Cell(fmt.money(total, one) if not currencies else fmt.DASH, numeric=True))
+            cells.append(Cell(self._total(column, total), numeric=True))
         return cells
+
+    def _total(self, column: Column, total: Decimal) -> SafeString:
+        """Money only in one currency; amounts of several are never added up."""
+        if not self._is_money(column):
+            return fmt.number(total)
+        currencies = {self._currency(column, row) for row in self.fetch()}
+        return fmt.money(total, currencies.pop()) if len(currencies) == 1 else fmt.DASH
+
+    def _is_money(self, column: Column) -> bool:
+        row = self.fetch()[0]
+        if column.money or not isinstance(row, models.Model) or not isinstance(column.source, str):
+            return bool(column.money)
+        field = {f.name: f for f in row._meta.concrete_fields}.get(column.source)
+        return isinstance(field, o2c_money.AmountField)
 
     @staticmethod
     def _currency(column: Column, row: Any) -> str:

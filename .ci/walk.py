@@ -1,6 +1,6 @@
 """The whole walk on a small demonstration company, in a database of its own that is deleted afterwards.
 
-    python tools/walk.py [arguments of `manage.py demo build`]
+    python .ci/walk.py [arguments of `manage.py demo build`]
 
 Proves what `make demo` does, through the command that it uses, in a fraction of the time.
 """

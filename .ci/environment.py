@@ -1,6 +1,6 @@
 """Have a virtual environment that is exactly what a lock file says. Standard library only.
 
-    python tools/environment.py .venv requirements.lock
+    python .ci/environment.py .venv requirements.lock
 
 A stamp in the environment remembers the lock and the interpreter it was made from, so that a second run
 costs nothing. Every package is checked against the hashes of the lock. An interrupted installation leaves no
