@@ -20,6 +20,14 @@ def tokens_belong_to_accounts() -> str:
     """
 
 
+@invariant("access.internal-accounts-have-no-token", "The product's own accounts have no token.")
+def internal_accounts_have_no_token() -> str:
+    return """
+        SELECT t.prefix, u.username FROM access_authtoken t JOIN access_user u ON u.id = t.account_id
+        WHERE u.username IN ('system', 'scheduler')
+    """
+
+
 @invariant("access.nobody-granted-own-account", "Nobody gave a role to a service account of theirs.")
 def nobody_granted_own_account() -> str:
     return """

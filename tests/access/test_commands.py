@@ -53,7 +53,7 @@ def test_sync_says_what_it_changed() -> None:
 
 def test_a_token_from_issue_to_revocation(person: Person) -> None:
     person("admin", "admin")
-    issue = ("tokens", "issue", "system", "--name", "collector", "--scope", "access.read", "--by", "admin")
+    issue = ("tokens", "issue", "bank", "--name", "collector", "--scope", "billing.read", "--by", "admin")
     secret = run(*issue).strip()
     token = tokens.find(secret)
     assert token is not None

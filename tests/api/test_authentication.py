@@ -96,6 +96,12 @@ def test_a_token_lives_a_year_at_most(db: None) -> None:
         make_token(make_account("robot", "admin"), ["access.read"], days=400)
 
 
+@pytest.mark.parametrize("username", ["system", "scheduler"])
+def test_the_accounts_of_the_product_itself_take_no_tokens(db: None, username: str) -> None:
+    with pytest.raises(InvalidInput, match="acts inside the product only"):
+        make_token(User.objects.get(username=username), ["access.read"])
+
+
 def test_a_person_has_no_tokens(db: None) -> None:
     with pytest.raises(InvalidInput, match="Only a service account has tokens"):
         make_token(make_user("anna", "admin"), ["access.read"])

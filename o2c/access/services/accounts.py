@@ -18,6 +18,10 @@ from o2c.errors import Conflict, InvalidInput
 # (`manage.py access own ACCOUNT --by USER`). Nobody can sign in as this placeholder.
 PLACEHOLDER_OWNER = "platform-owner"
 
+# These act inside the product only and hold the duties of its automation: whoever had a token of theirs would
+# have all of them. They take none.
+INTERNAL_ACCOUNTS = frozenset({"system", "scheduler"})
+
 # account → (what it is for, the role of a machine that it holds)
 SYSTEM_ACCOUNTS: dict[str, tuple[str, str]] = {
     "system": ("The product's own tasks and event handlers", "automation"),

@@ -13,6 +13,7 @@ from o2c import clock, locks
 from o2c.access import registry
 from o2c.access.authorise import duties_of_id, require
 from o2c.access.models import AuthToken, TokenUse, User
+from o2c.access.services.accounts import INTERNAL_ACCOUNTS
 from o2c.actor import Actor, acting
 from o2c.errors import Conflict, InvalidInput, NotAuthorised
 
@@ -114,6 +115,12 @@ def note_use(token: AuthToken, address: str | None) -> None:
 def _check_scopes(account: User, scopes: Iterable[str], record: str) -> list[str]:
     if not account.is_service:
         raise InvalidInput("Only a service account has tokens", record=record)
+    if account.username in INTERNAL_ACCOUNTS:
+        raise InvalidInput(
+            f"{account.username} acts inside the product only and takes no tokens",
+            record=record,
+            remedy="Make a service account for the caller, with the role that it needs.",
+        )
     wanted = sorted(set(scopes))
     if not wanted:
         raise InvalidInput("A token without scopes can do nothing", record=record)
