@@ -47,17 +47,18 @@ def plain(value: Any) -> str:
     return " ".join(unescape(strip_tags(str(value))).split()) or fmt.NONE
 
 
-def versions(rows: Iterable[Any]) -> list[Version]:
+def versions(rows: Iterable[Any], names: Names | None = None) -> list[Version]:
     """Rows of history of one or more objects of one model, newest first, each with its changes.
 
     `rows` must be ordered newest first. The oldest row of each object is compared with nothing when it
     created the
-    object; otherwise (it was cut off by a limit) its changes are unknown and left out.
+    object; otherwise (it was cut off by a limit) its changes are unknown and left out. `names` may be shared
+    by several calls.
     """
     listed = list(rows)
     older: dict[Any, Any] = {}
     found: list[Version] = []
-    names = Names(listed)
+    names = names or Names(listed)
     for row in reversed(listed):
         pk = getattr(row, row.instance_type._meta.pk.attname)
         previous = older.get(pk)

@@ -10,10 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from django.db.models import QuerySet
-
 from o2c.console import format as fmt
-from o2c.console.diffs import Version, versions
+from o2c.console.diffs import Names, Version, versions
 from o2c.console.registry import TimelineEntry
 from o2c.outbox.models import Delivery, DomainEvent
 
@@ -39,9 +37,14 @@ class Timeline:
 
 def timeline_of(admin: Any, obj: Any, *, kind: str = "", limit: int = PER_SOURCE) -> Timeline:
     """Everything that happened to the record, newest first; `kind` keeps one kind only."""
+    histories = [("", _own_history(obj, limit))]
+    histories += [
+        (what, list(rows.order_by("-history_id")[:limit])) for what, rows in admin.timeline_related(obj)
+    ]
+    names = Names([row for _, rows in histories for row in rows])
     sources = [
-        _own_history(admin, obj, limit),
-        *(_part_history(what, rows, limit) for what, rows in admin.timeline_related(obj)),
+        *(_versions(what, rows, names) for what, rows in histories),
+        _fact(obj),
         _events(admin.timeline_aggregates(obj), limit),
         list(admin.timeline_sources(obj)),
     ]
@@ -73,17 +76,17 @@ def _same(one: TimelineEntry, other: TimelineEntry) -> bool:
     return close and all(getattr(one, name) == getattr(other, name) for name in said)
 
 
-def _own_history(admin: Any, obj: Any, limit: int) -> list[TimelineEntry]:
+def _own_history(obj: Any, limit: int) -> list[Any]:
     if not hasattr(type(obj), "history"):
-        return _fact(obj)
-    rows = type(obj).history.filter(**{obj._meta.pk.attname: obj.pk}).order_by("-history_id")[:limit]
-    return [_entry(v, "", admin.state_field_name) for v in versions(rows)]
+        return []
+    rows = type(obj).history.filter(**{obj._meta.pk.attname: obj.pk}).order_by("-history_id")
+    return list(rows[:limit])
 
 
 def _fact(obj: Any) -> list[TimelineEntry]:
     """A fact has no history, only its beginning."""
     at = getattr(obj, "recorded_at", None)
-    if at is None:
+    if at is None or hasattr(type(obj), "history"):
         return []
     return [
         TimelineEntry(
@@ -99,12 +102,11 @@ def _user_name(user_id: int | None) -> str:
     return str(user) if user is not None else "system"
 
 
-def _part_history(what: str, rows: QuerySet[Any], limit: int) -> list[TimelineEntry]:
+def _versions(what: str, rows: Sequence[Any], names: Names) -> list[TimelineEntry]:
     from o2c.states import state_field
 
-    field = state_field(rows.model.instance_type) if hasattr(rows.model, "instance_type") else None
-    listed = rows.order_by("-history_id")[:limit]
-    return [_entry(v, what, field.name if field else "") for v in versions(listed)]
+    field = state_field(rows[0].instance_type) if rows else None
+    return [_entry(version, what, field.name if field else "") for version in versions(rows, names)]
 
 
 def _entry(version: Version, what: str, state_name: str) -> TimelineEntry:
