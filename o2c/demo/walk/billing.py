@@ -33,12 +33,18 @@ def bill(cast: Cast, entity: LegalEntity, on: dt.date) -> BillRun:
     return run
 
 
+def is_proposed(on: dt.date) -> bool:
+    """Whether `propose` has been done for this day: the last thing that the walk does."""
+    return BillRun.objects.filter(through=on + dt.timedelta(days=1), calculated_at__isnull=False).exists()
+
+
 def propose(cast: Cast, entity: LegalEntity, on: dt.date) -> BillRun:
     """A run that waits for its second person: work that somebody finds on signing in."""
     through = on + dt.timedelta(days=1)
     run = BillRun.objects.filter(entity=entity, through=through).first()
     if run is None:
         run = runs.plan(entity_id=entity.pk, through=through, issue_on=on, actor=cast.bea, reason="Calendar")
+    if run.state == BillRun.State.PLANNED:
         run = runs.calculate(run.pk, actor=cast.bea, reason="Calendar")
     return run
 

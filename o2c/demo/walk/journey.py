@@ -101,8 +101,8 @@ def month(
 
 
 def finished(scale: Scale) -> bool:
-    """Whether the walk has closed all its months."""
-    return all(is_closed(since) for since, _ in scale.spans)
+    """Whether the walk has closed all its months and laid out what waits on the morning after them."""
+    return all(is_closed(since) for since, _ in scale.spans) and billing.is_proposed(scale.spans[-1][1])
 
 
 def is_closed(since: dt.date) -> bool:
