@@ -1,5 +1,6 @@
 import django.contrib.postgres.constraints
 import django.contrib.postgres.fields.ranges
+import django.contrib.postgres.indexes
 import django.core.serializers.json
 import django.db.models.deletion
 import django.db.models.expressions
@@ -861,7 +862,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-id'],
-                'indexes': [models.Index(fields=['line', 'occurred_at'], name='billing_usageevent_line')],
+                'indexes': [django.contrib.postgres.indexes.BrinIndex(autosummarize=True, fields=['occurred_at', 'batch'], name='billing_usageevent_time', pages_per_range=32)],
                 'constraints': [models.UniqueConstraint(fields=('source', 'event_id'), name='billing_usageevent_once')],
             },
         ),

@@ -188,12 +188,25 @@ def _store(
     *,
     all_new: bool,
 ) -> Outcome:
-    with acting(actor, reason=reason or f"Import of {origin.file_name}"):
-        require(actor, metering.INGEST, record=origin.file_name)
-        intake.open_stage()
-        fill()
-        intake.analyse()
-        return intake.store(origin, now=as_of or clock.now(), all_new=all_new)
+    now = as_of or clock.now()
+    why = reason or f"Import of {origin.file_name}"
+    require(actor, metering.INGEST, record=origin.file_name)
+    if all_new:
+        try:
+            with acting(actor, reason=why):
+                _stage(fill)
+                return intake.store_new(origin, now=now)
+        except intake.TakeTheLongWay:
+            pass
+    with acting(actor, reason=why):
+        _stage(fill)
+        return intake.store(origin, now=now)
+
+
+def _stage(fill: Callable[[], None]) -> None:
+    intake.open_stage()
+    fill()
+    intake.analyse()
 
 
 def _chunks(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import psycopg
 from django.db import DataError, IntegrityError, connection, transaction
 from psycopg.errors import UniqueViolation
 
@@ -82,27 +83,39 @@ def open_stage() -> None:
     _run(sql.EMPTY)
 
 
+class TakeTheLongWay(Exception):
+    """Not an error: the short way does not fit. The transaction is lost; begin again without it."""
+
+
 SHAPE = 'Send {"source": "...", "events": [{"id": "...", ...}, ...]}'
 # The usual beginning of a body. What follows is the list of events, or the body is read the long way.
 BEGINNING = re.compile(r'\s*\{\s*"source"\s*:\s*"([^"\\]{1,60})"\s*,\s*"events"\s*:\s*(?=\[)')
 
 
+def stage_usual(body: str) -> str:
+    """Stage `{"source": ..., "events": [...]}` with nothing else in it; answers the source.
+
+    Raises TakeTheLongWay for anything else.
+    """
+    begun, end = BEGINNING.match(body), body.rstrip()
+    if not begun or not end.endswith("}"):
+        raise TakeTheLongWay
+    raw: Any = connection.connection
+    try:
+        # Bound by the server: a text of this size is not to be quoted here and read as SQL there.
+        psycopg.Cursor(raw).execute(sql.FROM_LIST, {"events": end[begun.end() : -1]})
+    except psycopg.DataError as error:
+        raise TakeTheLongWay from error
+    return begun.group(1)
+
+
 def stage_json(body: str) -> str:
-    """Stage `{"source": ..., "events": [...]}`; answers the source named there, or "".
+    """Stage `{"source": ..., "events": [...], ...}`; answers the source named there, or "".
 
     Raises InvalidInput when it is not JSON of that shape.
     """
-    begun, end = BEGINNING.match(body), body.rstrip()
-    if begun and end.endswith("}"):
-        try:
-            with transaction.atomic():
-                _run(sql.FROM_LIST, {"events": end[begun.end() : -1]})
-            return begun.group(1)
-        except DataError:
-            pass  # something else stands in the body too
     try:
-        with transaction.atomic():
-            source, _, kind = _row(sql.FROM_JSON, {"body": body})
+        source, _, kind = _row(sql.FROM_JSON, {"body": body})
     except DataError as error:
         first = str(error).splitlines()[0]
         raise InvalidInput(f"The body is not what usage events are sent as: {first}", remedy=SHAPE) from error
@@ -160,21 +173,59 @@ def store(
     now: dt.datetime,
     accept_late: bool = False,
     park: bool = True,
-    all_new: bool = True,
     limit: int | None = None,
 ) -> Outcome:
-    """Store what is staged as one batch; stages nothing itself and leaves the stage as it is.
+    """Store what is staged as one batch: what is new and right; park what is wrong, count what is known.
 
     `now` is when it was received: events after it (by more than five minutes) are parked as future. With
     `accept_late`, a contract's wish to review late usage counts as fulfilled. Without `park`, refused events
-    are only reported: they are in the queue already. Without `all_new`, duplicates are expected: that saves
-    the attempt to store without looking. Raises InvalidInput for more than `limit` events.
+    are only reported: they are in the queue already. Raises InvalidInput for more than `limit` events.
     """
-    batch = int(_row(NEXT_BATCH)[0])
+    values = _values(origin, now, accept_late)
+    received, accepted, refused = _row(sql.CAREFUL, values)
+    _refuse_above(limit, received)
+    problems: list[Problem] = []
+    parked = 0
+    if refused:
+        _run(sql.REPEATS)
+        problems = [Problem(*row) for row in _rows(sql.REFUSALS)]
+        if park:
+            parked = int(_row(sql.PARK, values | {"messages": json.dumps(MESSAGES)})[0])
+        else:
+            parked = int(_row("SELECT count(*) FROM usage_refused WHERE kind <> 'duplicate'")[0])
+    outcome = Outcome(values["batch"], received, accepted, received - accepted - parked, parked, problems)
+    _write_batch(origin, outcome)
+    return outcome
+
+
+def store_new(origin: Origin, *, now: dt.datetime, limit: int | None = None) -> Outcome:
+    """Store what is staged as one batch, supposing that every event is new and right: half the work.
+
+    Raises TakeTheLongWay when one is not.
+    """
+    values = _values(origin, now, accept_late=False)
+    try:
+        received, stored = _fast(values)
+    except DataError as error:
+        raise TakeTheLongWay from error
+    except IntegrityError as error:
+        if isinstance(error.__cause__, UniqueViolation):
+            raise TakeTheLongWay from error
+        raise
+    _refuse_above(limit, received)
+    if stored < received:
+        raise TakeTheLongWay
+    outcome = Outcome(values["batch"], received, received, 0, 0)
+    _write_batch(origin, outcome)
+    return outcome
+
+
+def _values(origin: Origin, now: dt.datetime, accept_late: bool) -> dict[str, Any]:
+    """The parameters of the statements, with the number of the batch."""
     kinds = resolve(_rows(sql.COMBINATIONS), origin.dimension_names)
-    values = {
+    return {
         "source": origin.source_id,
-        "batch": batch,
+        "batch": int(_row(NEXT_BATCH)[0]),
         "now": now,
         "accept_late": accept_late,
         "wanted": sorted({pk for pk in kinds.meter_ids if pk is not None}),
@@ -185,32 +236,6 @@ def store(
         "problems": kinds.problems,
         "sent": kinds.sent,
     }
-    outcome = _store_fast(values, limit) if all_new else None
-    if outcome is None:
-        outcome = _store_carefully(values, limit, park)
-    _write_batch(origin, outcome)
-    return outcome
-
-
-class _NotAllNew(Exception):
-    """Some event is not new, or not right; nothing was stored."""
-
-
-def _store_fast(values: dict[str, Any], limit: int | None) -> Outcome | None:
-    """Store everything as new, or nothing (None)."""
-    try:
-        with transaction.atomic():
-            received, stored = _fast(values)
-            _refuse_above(limit, received)
-            if stored < received:
-                raise _NotAllNew
-    except _NotAllNew:
-        return None
-    except IntegrityError as error:
-        if isinstance(error.__cause__, UniqueViolation):
-            return None
-        raise
-    return Outcome(values["batch"], received, received, 0, 0)
 
 
 def _refuse_above(limit: int | None, received: int) -> None:
@@ -233,22 +258,6 @@ def _fast(values: dict[str, Any]) -> Sequence[int]:
         raw.o2c_usage_fast = True  # a prepared statement outlives a rollback
     given = ", ".join(f"%({name})s::{kind}" for name, kind in sql.PARAMETERS.items())
     return _row(f"EXECUTE usage_fast ({given})", values)
-
-
-def _store_carefully(values: dict[str, Any], limit: int | None, park: bool) -> Outcome:
-    """Store what is new and right, park what is wrong, count what is known."""
-    received, accepted, refused = _row(sql.CAREFUL, values)
-    _refuse_above(limit, received)
-    problems: list[Problem] = []
-    parked = 0
-    if refused:
-        _run(sql.REPEATS)
-        problems = [Problem(*row) for row in _rows(sql.REFUSALS)]
-        if park:
-            parked = int(_row(sql.PARK, values | {"messages": json.dumps(MESSAGES)})[0])
-        else:
-            parked = int(_row("SELECT count(*) FROM usage_refused WHERE kind <> 'duplicate'")[0])
-    return Outcome(values["batch"], received, accepted, received - accepted - parked, parked, problems)
 
 
 NEXT_BATCH = "SELECT nextval(pg_get_serial_sequence('billing_usagebatch', 'id'))"

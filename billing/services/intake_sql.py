@@ -2,8 +2,8 @@
 
 A transaction fills the temporary table `usage_stage` with texts (from COPY or from JSON). FAST then does the
 rest in one statement for all rows: types, order lines, events, hourly totals. It supposes that every event is
-new and right, which is nearly always so, and stores nothing if it is not: then CAREFUL looks each event up
-first and says what is wrong with the others (`intake.store`). A plain insert costs half of ON CONFLICT.
+new and right, which is nearly always so, and stores nothing if it is not: then CAREFUL, in a new transaction,
+looks each event up first and says what is wrong with the others. A plain insert costs half of ON CONFLICT.
 """
 
 from __future__ import annotations
@@ -112,28 +112,42 @@ coverage AS MATERIALIZED (
      AND b.line_id > a.line_id AND b.from_at < a.to_at AND b.to_at > a.from_at
 )"""
 
-# Materialised: a value is read once, not in every condition that looks at it.
-TYPED = """
-readable AS (
+# What PostgreSQL reads as a time or a number but nobody means: 'now', 'infinity', 'NaN', a tenth decimal.
+MEANT = """
+    event_id IS NOT NULL AND length(event_id) BETWEEN 1 AND 200
+    AND (subject IS NULL OR length(subject) <= 200)
+    AND occurred IS NOT NULL AND occurred COLLATE "C" >= '0' AND occurred COLLATE "C" < ':'
+    AND quantity IS NOT NULL AND quantity COLLATE "C" < ':'
+"""
+FINE = "length(quantity) <= 10 OR scale(trim_scale(quantity::numeric)) <= 9"
+
+# What cannot be read is an error, and the caller takes the long way.
+PARSED = f"""
+parsed AS MATERIALIZED (
     SELECT n, event_id, customer, coalesce(meter, '') AS meter, dimensions,
-           coalesce(usage_key, '') AS usage_key, coalesce(subject, '') AS subject, occurred, quantity,
-           event_id IS NOT NULL AND length(event_id) BETWEEN 1 AND 200
-               AND (subject IS NULL OR length(subject) <= 200) AS ok_id,
-           occurred IS NOT NULL AND occurred COLLATE "C" >= '0' AND occurred COLLATE "C" < ':'
-               AND pg_input_is_valid(occurred, 'timestamptz') AS ok_time,
-           quantity IS NOT NULL AND quantity COLLATE "C" < ':'
-               AND pg_input_is_valid(quantity, 'numeric(28,9)') AS ok_quantity
+           coalesce(usage_key, '') AS usage_key, coalesce(subject, '') AS subject,
+           occurred::timestamptz AS at, quantity::numeric(28,9) AS quantity, {MEANT} AND ({FINE}) AS ok
+    FROM usage_stage
+)"""  # noqa: S608
+
+# What cannot be read is no error but marked.
+PARSED_CAREFULLY = f"""
+readable AS MATERIALIZED (
+    SELECT *, {MEANT} AND pg_input_is_valid(occurred, 'timestamptz')
+        AND pg_input_is_valid(quantity, 'numeric(28,9)') AS ok
     FROM usage_stage
 ), parsed AS MATERIALIZED (
-    SELECT n, event_id, customer, meter, dimensions, usage_key, subject,
-           CASE WHEN ok_time THEN occurred::timestamptz END AS at,
-           CASE WHEN ok_quantity THEN quantity::numeric(28,9) END AS quantity,
-           ok_id AND ok_time AND ok_quantity AND (
-               length(quantity) <= 10 OR scale(trim_scale(quantity::numeric)) <= 9) AS ok
+    SELECT n, event_id, customer, coalesce(meter, '') AS meter, dimensions,
+           coalesce(usage_key, '') AS usage_key, coalesce(subject, '') AS subject,
+           CASE WHEN ok THEN occurred::timestamptz END AS at,
+           CASE WHEN ok THEN quantity::numeric(28,9) END AS quantity, CASE WHEN ok THEN {FINE} END AS ok
     FROM readable
-), typed AS MATERIALIZED (
+)"""  # noqa: S608
+
+TYPED = """
+typed AS MATERIALIZED (
     SELECT p.n, p.event_id, p.subject, p.at, p.quantity, k.dims_id, v.line_id,
-           CASE WHEN NOT p.ok THEN 'malformed'
+           CASE WHEN p.ok IS NOT TRUE THEN 'malformed'
                 WHEN k.problem <> '' THEN k.problem
                 WHEN p.at > %(now)s::timestamptz + interval '5 minutes' THEN 'future'
                 WHEN x.customer IS NOT NULL THEN 'ambiguous'
@@ -197,7 +211,7 @@ lines AS (
 
 # The parts are constants of this file; everything else is a parameter. Answers (received, stored).
 FAST = f"""
-WITH {KINDS}, {COVERAGE}, {TYPED}, stored AS ({INSERT}
+WITH {KINDS}, {COVERAGE}, {PARSED}, {TYPED}, stored AS ({INSERT}
     FROM typed WHERE NOT EXISTS (SELECT 1 FROM typed WHERE kind IS NOT NULL) ORDER BY event_id
     RETURNING line_id, dimensions_id, occurred_at, quantity
 ), {TOTALS}
@@ -220,7 +234,7 @@ PARAMETERS = {
 
 # Answers (received, stored, refused).
 CAREFUL = f"""
-WITH {KINDS}, {COVERAGE}, {TYPED}, {JUDGED}, stored AS ({INSERT}
+WITH {KINDS}, {COVERAGE}, {PARSED_CAREFULLY}, {TYPED}, {JUDGED}, stored AS ({INSERT}
     FROM judged WHERE verdict = 'fresh' ORDER BY event_id
     ON CONFLICT (source_id, event_id) DO NOTHING
     RETURNING line_id, dimensions_id, occurred_at, quantity

@@ -66,12 +66,23 @@ def ingest(
         text = body if isinstance(body, str) else body.decode()
     except UnicodeDecodeError as error:
         raise InvalidInput("The body is not UTF-8") from error
-    with acting(actor, reason=reason or "Usage received", request_id=request_id):
-        require(actor, INGEST)
-        intake.open_stage()
-        source_id = _source_id(intake.stage_json(text) or source_code, actor)
-        origin = Origin(source_id, UsageBatch.Channel.API, request_id=request_id)
-        return intake.store(origin, now=as_of or clock.now(), limit=LARGEST_BATCH)
+    now = as_of or clock.now()
+    why = reason or "Usage received"
+    try:
+        with acting(actor, reason=why, request_id=request_id):
+            require(actor, INGEST)
+            intake.open_stage()
+            origin = _origin(intake.stage_usual(text), actor, request_id)
+            return intake.store_new(origin, now=now, limit=LARGEST_BATCH)
+    except intake.TakeTheLongWay:
+        with acting(actor, reason=why, request_id=request_id):
+            intake.open_stage()
+            origin = _origin(intake.stage_json(text) or source_code, actor, request_id)
+            return intake.store(origin, now=now, limit=LARGEST_BATCH)
+
+
+def _origin(code: str, actor: Actor, request_id: str) -> Origin:
+    return Origin(_source_id(code, actor), UsageBatch.Channel.API, request_id=request_id)
 
 
 # Ids of committed sources by code: they never change.
