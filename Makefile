@@ -48,7 +48,7 @@ clean: ## Stop everything and delete state and environment
 test: environment-dev browser ## Everything CI runs: lint, types, contracts, migrations, tests, the walk
 	@$(MAKE) --no-print-directory check-lint check-types check-imports check-migrations
 	@$(MAKE) --no-print-directory check-walk
-	@$(MAKE) --no-print-directory pytest
+	@$(MAKE) --no-print-directory pytest ARGS="-n 2 --dist loadfile"
 
 lint: environment-dev ## Lint, formatting, types and import contracts
 	@$(MAKE) --no-print-directory check-lint check-types check-imports
