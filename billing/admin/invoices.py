@@ -225,9 +225,9 @@ class InvoiceAdmin(RecordAdmin):
         return found
 
     def panels(self, obj: Invoice) -> list[Panel]:
-        books = JournalLine.objects.filter(journal__source=f"billing.invoice:{obj.pk}").select_related(
-            "journal", "account"
-        )
+        return [*self._document(obj), *self._what_became_of_it(obj)]
+
+    def _document(self, obj: Invoice) -> list[Panel]:
         return [
             Panel(
                 "Lines",
@@ -260,6 +260,13 @@ class InvoiceAdmin(RecordAdmin):
                 link_rows=False,
                 empty="Nothing was applied yet.",
             ),
+        ]
+
+    def _what_became_of_it(self, obj: Invoice) -> list[Panel]:
+        books = JournalLine.objects.filter(journal__source=f"billing.invoice:{obj.pk}").select_related(
+            "journal", "account"
+        )
+        return [
             Panel(
                 "Credit memos",
                 obj.credit_memos.all(),

@@ -142,6 +142,9 @@ class BillRunAdmin(RecordAdmin):
         return found
 
     def panels(self, obj: BillRun) -> list[Panel]:
+        return [*self._checked(obj), *self._made(obj)]
+
+    def _checked(self, obj: BillRun) -> list[Panel]:
         totals = [{"currency": currency, **values} for currency, values in sorted(obj.totals.items())]
         counted = (
             obj.findings.values("code", "severity")
@@ -190,6 +193,10 @@ class BillRunAdmin(RecordAdmin):
                 href=fmt.list_url(BillRunFinding, run__id__exact=obj.pk),
                 empty="Nothing was found.",
             ),
+        ]
+
+    def _made(self, obj: BillRun) -> list[Panel]:
+        return [
             Panel(
                 "Documents",
                 obj.invoices.select_related("customer").order_by("-total"),
