@@ -117,7 +117,7 @@ class UsageEvent(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["source", "event_id"], name="billing_usageevent_once"),
         ]
-        # A B-tree by line would cost a quarter of the intake; events are looked for by hour, and come in about
+        # A B-tree by line would cost a quarter of the intake. Events are looked for by hour and come in about
         # the order of time, so that a summary of each 256 kB finds them.
         indexes = [
             BrinIndex(
