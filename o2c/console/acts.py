@@ -48,7 +48,7 @@ class Act:
     follow       whether a record that the service returns is opened next (a credit memo that was made)
     shown        function(result) -> [(label, text)] that the dialog shows once, instead of moving on:
                  a secret that can't be read again
-    bulk         offered on the change list for many rows at once (acts without a form of their own)
+    bulk         offered on the change list for many rows at once, with the same form for all of them
     bulk_service dotted path of `service(pks, *, actor, reason="")` that does all rows in one transaction,
     or none
     """
@@ -70,6 +70,11 @@ class Act:
     done: str = ""
     follow: bool = True
     shown: Callable[[Any], Sequence[tuple[str, str]]] | None = None
+
+    @property
+    def bulkable(self) -> bool:
+        """Whether many rows can be done at once: not when the dialog's fields depend on the row."""
+        return self.bulk and (self.form is None or isinstance(self.form, type))
 
     def why_not(self, obj: Any, user: Any) -> list[str]:
         """Every reason why this can't be done now; [] when it can."""

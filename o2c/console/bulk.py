@@ -53,7 +53,7 @@ def bulk_actions(admin: Any, request: HttpRequest) -> dict[str, Any]:
             f"{act.label}: preview for the selected rows…",
         )
         for act in admin.all_acts
-        if act.bulk and act.form is None
+        if act.bulkable
     }
 
 
@@ -74,7 +74,7 @@ def preview(request: HttpRequest, act_name: str, *, admin: Any) -> HttpResponse:
     if not admin.has_view_permission(request):
         raise PermissionDenied
     act = admin.act(act_name)
-    if act is None or not act.bulk:
+    if act is None or not act.bulkable:
         raise Http404(f"No bulk act {act_name!r}.")
     pks = request.POST.getlist("_selected_action")[: LIMIT + 1]
     if not pks or len(pks) > LIMIT:

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 from django.core.cache import cache
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from o2c.access.models import User
 from tests.factories.access import PASSWORD, make_user
 
 # Playwright's synchronous interface runs a loop in this thread; the database is used from it all the same.
@@ -18,6 +19,9 @@ os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 
 CANDIDATES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 WIDTH, HEIGHT = 1440, 900
+PATIENCE = 20_000  # milliseconds; the machine may be busy with other things
+
+expect.set_options(timeout=PATIENCE)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -55,7 +59,7 @@ def page(chromium: Browser, live_server: Any, complaints: list[str]) -> Iterator
     context = chromium.new_context(
         viewport={"width": WIDTH, "height": HEIGHT}, base_url=live_server.url, locale="en-GB"
     )
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(PATIENCE)
     page = context.new_page()
     page.on("console", lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None)
     page.on("pageerror", lambda error: complaints.append(str(error)))
@@ -66,11 +70,16 @@ def page(chromium: Browser, live_server: Any, complaints: list[str]) -> Iterator
 
 @pytest.fixture
 def sign_in(page: Page) -> Callable[..., Page]:
-    """sign_in("billing_ops") → the home page of such a person, through the sign-in page."""
+    """sign_in("billing_ops") → the home page of such a person, through the sign-in page.
+
+    A second call is the next person at the same desk.
+    """
 
     def enter(*roles: str, username: str = "") -> Page:
         name = username or "-".join(roles).replace("_", "-")
-        make_user(name, *roles)
+        if not User.objects.filter(username=name).exists():
+            make_user(name, *roles)
+        page.context.clear_cookies()
         page.goto("/admin/login/?next=/admin/")
         page.get_by_label("Username").fill(name)
         page.get_by_label("Password").fill(PASSWORD)
