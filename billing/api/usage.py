@@ -73,7 +73,7 @@ class UsageEvents(ApiView):
         return handler(request, *args, **kwargs)
 
     @extend_schema(
-        operation_id="usage_events_send",
+        operation_id="sendUsageEvents",
         summary="Send usage events",
         request=UsageEventsIn,
         responses={200: UsageOutcomeOut},
@@ -113,6 +113,8 @@ class UsageHourFilter(django_filters.FilterSet):
 
 
 class UsageHours(ListView):
+    """Metered usage by hour."""
+
     duties = {"GET": "billing.read"}
     queryset = UsageHour.objects.select_related("customer", "meter", "line__order", "dimensions")
     serializer_class = UsageHourOut
@@ -152,6 +154,8 @@ class UsageExceptionFilter(django_filters.FilterSet):
 
 
 class UsageExceptions(ListView):
+    """Usage events that were parked, and why."""
+
     duties = {"GET": "billing.read"}
     queryset = UsageException.objects.select_related("source")
     serializer_class = UsageExceptionOut

@@ -79,6 +79,12 @@ class Schema(AutoSchema):  # type: ignore[no-untyped-call]
             return bool(self.method == "GET")
         return super()._is_list_view(serializer)
 
+    def get_summary(self) -> str | None:
+        """What the operation is called in lists: the first line of the view's own docstring unless said."""
+        said = super().get_summary()
+        own = (type(self.view).__doc__ or "").strip().partition("\n")[0].rstrip(".")
+        return said or own or None
+
     def get_tags(self) -> list[str]:
         """The app that the call belongs to."""
         app = type(self.view).__module__.partition(".")[0]

@@ -59,6 +59,8 @@ AGREEMENTS = AwsAgreement.objects.select_related("customer", "order").prefetch_r
 
 
 class Agreements(ListView):
+    """AWS Marketplace agreements."""
+
     duties = {"GET": "partners.read"}
     queryset = AGREEMENTS
     serializer_class = AgreementOut
@@ -67,6 +69,8 @@ class Agreements(ListView):
 
 
 class Agreement(DetailView):
+    """An agreement, with what is metered and who the buyer is."""
+
     duties = {"GET": "partners.read"}
     queryset = AGREEMENTS
     serializer_class = AgreementOut
@@ -98,6 +102,8 @@ class MeteringFilter(django_filters.FilterSet):
 
 
 class Metering(ListView):
+    """Usage hours that were frozen, and what AWS answered."""
+
     duties = {"GET": "partners.read"}
     queryset = MeteringRecord.objects.select_related("dimension__agreement").annotate(
         answer=newest_disposition()
@@ -129,6 +135,8 @@ class BreakFilter(django_filters.FilterSet):
 
 
 class Breaks(ListView):
+    """Differences between what we expect of a channel and what it says."""
+
     duties = {"GET": "partners.read"}
     queryset = Break.objects.select_related("agreement")
     serializer_class = BreakOut

@@ -153,6 +153,16 @@ def test_a_session_works_with_the_duties_of_the_person(db: None) -> None:
     assert browser.post("/api/v1/roles", {"code": "x", "name": "X"}).status_code == 403
 
 
+def test_a_session_writes_only_with_its_csrf_token(db: None) -> None:
+    browser = Caller()
+    browser.handler.enforce_csrf_checks = True
+    browser.force_login(make_user("anna", "admin"), backend="o2c.access.backends.DutyBackend")
+    answer = browser.post("/api/v1/roles", DESK)
+    assert (answer.status_code, answer["Content-Type"]) == (403, "application/problem+json")
+    assert "CSRF" in answer.json()["detail"]
+    assert not Role.objects.filter(code="desk").exists()
+
+
 def test_guessing_tokens_is_slowed_down(db: None) -> None:
     statuses = [Caller("o2c_00000000_x").get("/api/v1/me").status_code for _ in range(32)]
     assert statuses[:30] == [401] * 30
