@@ -77,7 +77,7 @@ class BillRunAdmin(RecordAdmin):
         "calculate": {"reason": "none", "bulk": False},
         "release": {"unavailable": _same_person, "bulk": False},
         "start_posting": {"reason": "none", "bulk": False},
-        "reopen": {"reason": "required", "bulk": False},
+        "reopen": {"reason": "required", "bulk": False, "primary": False},
         "cancel": {"reason": "required", "danger": True},
     }
     acts = [

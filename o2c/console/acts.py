@@ -45,6 +45,7 @@ class Act:
     reason       whether the dialog asks for one
     danger       it can't be undone: the button in the dialog is red
     transition   name of the state transition behind it, '' for an act that changes no state
+    primary      may be the page's most prominent button; False for a way back or out
     follow       whether a record that the service returns is opened next (a credit memo that was made)
     shown        function(result) -> [(label, text)] that the dialog shows once, instead of moving on:
                  a secret that can't be read again
@@ -69,6 +70,7 @@ class Act:
     icon: str = ""
     done: str = ""
     follow: bool = True
+    primary: bool = True
     shown: Callable[[Any], Sequence[tuple[str, str]]] | None = None
 
     @property

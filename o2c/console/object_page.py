@@ -36,6 +36,15 @@ class Button:
     def enabled(self) -> bool:
         return not self.reasons
 
+    @property
+    def order(self) -> tuple[bool, bool, bool]:
+        """What can be done stands first, what leads on before what leads back, what can't be undone last."""
+        return not self.enabled, self.act.danger, not self.act.primary
+
+    @property
+    def prominent(self) -> bool:
+        return self.enabled and self.act.primary and not self.act.danger
+
 
 def find(admin: Any, request: HttpRequest, object_id: str) -> Any:
     """The record with what its list selects along; 404 or 403 otherwise."""
@@ -70,7 +79,7 @@ def object_page(admin: Any, request: HttpRequest, object_id: str) -> HttpRespons
         "facts": [fact for fact in admin.facts(obj) if fact.value not in (None, "")],
         "notices": admin.notices(obj),
         "strip": admin.money_strip(obj),
-        "buttons": sorted(buttons, key=lambda b: (not b.enabled, b.act.danger)),
+        "buttons": sorted(buttons, key=lambda button: button.order),
         "field_groups": groups,
         "other_fields": others,
         "panels": admin.panels(obj),

@@ -139,7 +139,8 @@ class OrderAdmin(RecordAdmin):
             "bulk_service": "orders.services.orders.activate_many",
             "description": "Makes the order billable; entitlements follow.",
         },
-        "reopen": {"reason": "required"},
+        "reopen": {"reason": "required", "primary": False},
+        "complete": {"primary": False},
         "cancel": {
             "reason": "required",
             "danger": True,

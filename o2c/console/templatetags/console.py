@@ -132,7 +132,7 @@ def act_button(obj: Any, button: Any, queue: str = "", first: bool = False) -> S
     opts = obj._meta
     href = reverse(f"admin:{opts.app_label}_{opts.model_name}_act", args=(obj.pk, button.act.name))
     address = f"{href}?queue={queue}" if queue else href
-    look = "o-btn-primary" if first else ""
+    look = "o-btn-primary" if first and button.prominent else ""
     return _button(button.act, address, button.reasons, f"why-not-{button.act.name}", look)
 
 
