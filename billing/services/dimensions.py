@@ -30,28 +30,30 @@ class Kinds:
     sent: list[str | None] = field(default_factory=list)
 
 
-def resolve(combinations: Iterable[tuple[str, str]], names: Sequence[str] = ()) -> Kinds:
-    """The ids of every combination, new dimensions stored. Two statements, two more for new dimensions.
+Combination = tuple[str, str, int | None, str | None]
 
-    A meter is named by its code, or by its event type when only one meter has that. With `names`, dimensions
-    come as the values of a file's own columns and `sent` says them as JSON.
+
+def resolve(combinations: Iterable[Combination], names: Sequence[str] = ()) -> Kinds:
+    """The ids of every combination: (meter as sent, dimensions as sent, meter id, names the meter declares).
+
+    New dimensions are stored: two statements when there are any, one when some are not remembered. With
+    `names`, dimensions come as the values of a file's own columns, and `sent` says them as JSON.
     """
-    pairs = sorted(combinations)
-    meters = _meters({meter for meter, _ in pairs})
+    rows = sorted(combinations)
     keys: dict[tuple[str, str], str | None] = {}
-    for code, text in pairs:
-        meter = meters.get(code)
-        keys[code, text] = canonical(_as_json(text, names), meter[1]) if meter else None
+    for code, text, meter, declared in rows:
+        allowed = frozenset(json.loads(declared or "[]"))
+        keys[code, text] = None if meter is None else canonical(_as_json(text, names), allowed)
     ids = _ids({key for key in keys.values() if key is not None})
     kinds = Kinds()
-    for (code, text), key in keys.items():
-        meter = meters.get(code)
+    for code, text, meter, _ in rows:
+        key = keys[code, text]
         kinds.meters.append(code)
         kinds.dims.append(text)
-        kinds.meter_ids.append(meter[0] if meter else None)
+        kinds.meter_ids.append(meter)
         kinds.dims_ids.append(ids[key] if key is not None else None)
         kinds.sent.append(_as_json(text, names) if names else None)
-        kinds.problems.append("" if key is not None else "malformed" if meter else "unknown_meter")
+        kinds.problems.append("" if key is not None else "unknown_meter" if meter is None else "malformed")
     return kinds
 
 
@@ -60,26 +62,6 @@ def _as_json(text: str, names: Sequence[str]) -> str:
         return text
     values = text.split(SEPARATOR)
     return json.dumps({name: value for name, value in zip(names, values, strict=False) if value})
-
-
-METERS = (
-    "SELECT id, code, event_type, dimensions FROM orders_meter WHERE code = ANY(%s) OR event_type = ANY(%s)"
-)
-
-
-def _meters(codes: set[str]) -> dict[str, tuple[int, frozenset[str]]]:
-    with connection.cursor() as cursor:
-        cursor.execute(METERS, [list(codes), list(codes)])
-        rows = [(pk, code, event_type, json.loads(names)) for pk, code, event_type, names in cursor]
-    by_type: dict[str, list[tuple[int, frozenset[str]]]] = {}
-    found: dict[str, tuple[int, frozenset[str]]] = {}
-    for pk, code, event_type, names in rows:
-        by_type.setdefault(event_type, []).append((pk, frozenset(names)))
-        found[code] = (pk, frozenset(names))
-    for event_type, own in by_type.items():
-        if len(own) == 1:
-            found.setdefault(event_type, own[0])
-    return found
 
 
 def canonical(text: str, allowed: frozenset[str]) -> str | None:

@@ -194,7 +194,8 @@ def store(
         else:
             parked = int(_row("SELECT count(*) FROM usage_refused WHERE kind <> 'duplicate'")[0])
     outcome = Outcome(values["batch"], received, accepted, received - accepted - parked, parked, problems)
-    _write_batch(origin, outcome)
+    counts = "%(received)s, %(accepted)s, %(duplicate)s, %(parked)s"
+    _run(f"{sql.WRITE_BATCH}, {counts}", values | asdict(outcome))
     return outcome
 
 
@@ -215,17 +216,17 @@ def store_new(origin: Origin, *, now: dt.datetime, limit: int | None = None) -> 
     _refuse_above(limit, received)
     if stored < received:
         raise TakeTheLongWay
-    outcome = Outcome(values["batch"], received, received, 0, 0)
-    _write_batch(origin, outcome)
-    return outcome
+    return Outcome(values["batch"], received, received, 0, 0)
 
 
 def _values(origin: Origin, now: dt.datetime, accept_late: bool) -> dict[str, Any]:
     """The parameters of the statements, with the number of the batch."""
-    kinds = resolve(_rows(sql.COMBINATIONS), origin.dimension_names)
+    rows = _rows(sql.COMBINATIONS)
+    batch = rows[0][4] if rows else int(_row(f"SELECT {sql.NEXT_BATCH}")[0])  # a constant
+    kinds = resolve((row[:4] for row in rows), origin.dimension_names)
     return {
         "source": origin.source_id,
-        "batch": int(_row(NEXT_BATCH)[0]),
+        "batch": batch,
         "now": now,
         "accept_late": accept_late,
         "wanted": sorted({pk for pk in kinds.meter_ids if pk is not None}),
@@ -235,6 +236,11 @@ def _values(origin: Origin, now: dt.datetime, accept_late: bool) -> dict[str, An
         "dims_ids": kinds.dims_ids,
         "problems": kinds.problems,
         "sent": kinds.sent,
+        "channel": origin.channel,
+        "file_name": origin.file_name,
+        "file_sha256": origin.file_sha256,
+        "part": origin.part,
+        "request_id": origin.request_id,
     }
 
 
@@ -260,22 +266,9 @@ def _fast(values: dict[str, Any]) -> Sequence[int]:
     return _row(f"EXECUTE usage_fast ({given})", values)
 
 
-NEXT_BATCH = "SELECT nextval(pg_get_serial_sequence('billing_usagebatch', 'id'))"
 # A format in which nothing in a line has a meaning: no tab, quote or backslash.
 COPY_LINES = r"COPY usage_lines (line) FROM STDIN (FORMAT csv, DELIMITER E'\x02', QUOTE E'\x01')"
 COPY_ROWS = f"COPY usage_stage ({', '.join(sql.STAGED)}) FROM STDIN"
-
-
-WRITE_BATCH = """
-INSERT INTO billing_usagebatch (id, source_id, channel, file_name, file_sha256, part, request_id, received,
-    accepted, duplicate, parked)
-VALUES (%(batch)s, %(source_id)s, %(channel)s, left(%(file_name)s, 200), %(file_sha256)s, %(part)s,
-    left(%(request_id)s, 64), %(received)s, %(accepted)s, %(duplicate)s, %(parked)s)
-"""
-
-
-def _write_batch(origin: Origin, outcome: Outcome) -> None:
-    _run(WRITE_BATCH, asdict(origin) | asdict(outcome))
 
 
 def _run(statement: str, values: Mapping[str, Any] | None = None) -> None:

@@ -85,7 +85,20 @@ SELECT x.id, x.raw ->> 'id', x.raw ->> 'customer', x.raw ->> 'meter', x.raw ->> 
 FROM billing_usageexception x WHERE x.id = ANY(%(ids)s::bigint[]) ORDER BY x.id
 """
 
-COMBINATIONS = "SELECT DISTINCT coalesce(meter, ''), dimensions FROM usage_stage"
+NEXT_BATCH = "nextval(pg_get_serial_sequence('billing_usagebatch', 'id'))"
+
+# The few combinations that are staged, with their meter, and the number of the batch that begins.
+# A meter goes by its code, or by its event type when only one meter has that.
+COMBINATIONS = f"""
+SELECT c.meter, c.dimensions, m.id, m.dimensions, b.id
+FROM (SELECT DISTINCT coalesce(meter, '') AS meter, dimensions FROM usage_stage) c
+CROSS JOIN (SELECT {NEXT_BATCH} AS id OFFSET 0) b
+LEFT JOIN LATERAL (
+    SELECT o.id, o.dimensions FROM orders_meter o
+    WHERE o.code = c.meter OR o.event_type = c.meter AND NOT EXISTS (
+        SELECT 1 FROM orders_meter p WHERE p.event_type = c.meter AND p.id <> o.id)
+    ORDER BY o.code = c.meter DESC LIMIT 1) m ON true
+"""  # noqa: S608
 
 # Which order line is metered by what, when: segments as instants in the contract's time zone. `late_before`
 # is set where the contract wants to see usage that comes after its days were billed.
@@ -209,12 +222,19 @@ lines AS (
     SET quantity = h.quantity + excluded.quantity, event_count = h.event_count + excluded.event_count
 )"""
 
+WRITE_BATCH = """
+    INSERT INTO billing_usagebatch (id, source_id, channel, file_name, file_sha256, part, request_id,
+        received, accepted, duplicate, parked)
+    SELECT %(batch)s::bigint, %(source)s::smallint, %(channel)s::text, left(%(file_name)s::text, 200),
+        %(file_sha256)s::text, %(part)s::int, left(%(request_id)s::text, 64)"""
+
 # The parts are constants of this file; everything else is a parameter. Answers (received, stored).
 FAST = f"""
 WITH {KINDS}, {COVERAGE}, {PARSED}, {TYPED}, stored AS ({INSERT}
     FROM typed WHERE NOT EXISTS (SELECT 1 FROM typed WHERE kind IS NOT NULL) ORDER BY event_id
     RETURNING line_id, dimensions_id, occurred_at, quantity
-), {TOTALS}
+), {TOTALS}, written AS ({WRITE_BATCH}, count(*), count(*), 0, 0 FROM usage_stage
+)
 SELECT (SELECT count(*) FROM usage_stage), (SELECT count(*) FROM stored)
 """  # noqa: S608
 
@@ -230,6 +250,11 @@ PARAMETERS = {
     "meter_ids": "bigint[]",
     "dims_ids": "int[]",
     "problems": "text[]",
+    "channel": "text",
+    "file_name": "text",
+    "file_sha256": "text",
+    "part": "int",
+    "request_id": "text",
 }
 
 # Answers (received, stored, refused).
