@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.urls import reverse
 
 from billing.domain.ageing import NAMES
@@ -65,8 +65,11 @@ def _to_post(user: Any) -> QuerySet[Any]:
     return drafts.exclude(drafted_by=user).select_related("customer", "drafted_by")
 
 
+LEFT_OF_TOTAL = F("total") - F("applied")
+
+
 def _overdue(user: Any) -> QuerySet[Any]:
-    return Invoice.objects.overdue(clock.today()).select_related("customer")
+    return Invoice.objects.overdue(clock.today()).annotate(left=LEFT_OF_TOTAL).select_related("customer")
 
 
 def _failed_deliveries(user: Any) -> QuerySet[Any]:
@@ -308,10 +311,12 @@ register(
         area="Cash",
         duty="billing.receipt.apply",
         roles=("controller",),
-        rows=lambda user: Receipt.objects.unapplied().select_related("customer"),
+        rows=lambda user: (
+            Receipt.objects.unapplied().annotate(left=F("amount") - F("applied")).select_related("customer")
+        ),
         since="received_on",
-        amount="amount",
-        columns=("customer", "applied", "reference", "payer_name"),
+        amount="left",
+        columns=("customer", "amount", "reference", "payer_name"),
         why=lambda row: "Payer not identified" if row.customer_id is None else "Not applied in full",
         sla_hours=48,
         icon="payments",
@@ -324,11 +329,14 @@ register(
         area="Cash",
         duty="billing.receipt.apply",
         rows=lambda user: (
-            Invoice.objects.open().filter(total__lt=0, channel="direct").select_related("customer")
+            Invoice.objects.open()
+            .filter(total__lt=0, channel="direct")
+            .annotate(left=LEFT_OF_TOTAL)
+            .select_related("customer")
         ),
         since="issue_date",
-        amount="total",
-        columns=("customer", "applied", "reason_code"),
+        amount="left",
+        columns=("customer", "total", "reason_code"),
         why="Not used against an invoice yet",
         icon="currency_exchange",
         priority=11,
@@ -342,8 +350,8 @@ register(
         roles=("controller", "collections"),
         rows=_overdue,
         since="due_date",
-        amount="total",
-        columns=("customer", "due_date", "applied"),
+        amount="left",
+        columns=("customer", "due_date", "total"),
         why=_days_late,
         icon="alarm",
         priority=12,

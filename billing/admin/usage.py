@@ -149,7 +149,7 @@ class UsageHourAdmin(RecordAdmin):
     list_select_related = ["customer", "line__sku", "line__order", "meter", "dimensions"]
     list_filter = ["meter", "hour"]
     search_fields = ["=customer__number", "=line__order__number"]
-    ordering = ["-hour", "pk"]
+    ordering = ["-id"]
     empty_text = "Totals appear with the first event of an hour."
 
     def strip_anchor(self, hour: UsageHour) -> Anchor | None:

@@ -41,8 +41,8 @@ class Queue:
     duty      the duty that works this queue: who holds it sees it on home
     roles     role codes that see it on home beside those who hold the duty (an overseer, an auditor)
     since     field (or lookup path) of type date or datetime that says since when the row waits
-    amount    field (or lookup path) of the money at stake, "" when there is none; currency is the lookup
-              path beside it
+    amount    field, lookup path or annotation of the money at stake, "" when there is none; currency is the
+              lookup path beside it
     owner     field or lookup path of whoever holds the row, "" when nobody does
     columns   names as in list_display of a RecordAdmin; shown between the record and age
     why       why rows are here, one sentence: text, or function of the row
