@@ -194,19 +194,15 @@ def _store(
     if all_new:
         try:
             with acting(actor, reason=why):
-                _stage(fill)
+                intake.open_stage()
+                fill()
                 return intake.store_new(origin, now=now)
         except intake.TakeTheLongWay:
             pass
     with acting(actor, reason=why):
-        _stage(fill)
+        intake.open_stage()
+        fill()
         return intake.store(origin, now=now)
-
-
-def _stage(fill: Callable[[], None]) -> None:
-    intake.open_stage()
-    fill()
-    intake.analyse()
 
 
 def _chunks(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:

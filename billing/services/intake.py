@@ -162,11 +162,6 @@ def stage_exceptions(ids: Sequence[int]) -> None:
     _run(sql.FROM_EXCEPTIONS, {"ids": list(ids)})
 
 
-def analyse() -> None:
-    """Tell the planner how much was staged; worth it for more than a few thousand rows."""
-    _run("ANALYZE usage_stage (customer)")
-
-
 def store(
     origin: Origin,
     *,
