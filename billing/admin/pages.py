@@ -58,11 +58,11 @@ def _day(request: HttpRequest, name: str, default: dt.date) -> dt.date:
 
 
 def _bucket(name: str) -> Column:
-    return Column(lambda row: row["aged"].buckets[name], name.capitalize(), money="currency")
+    return Column(lambda row: row["aged"].buckets[name], name.capitalize(), money="currency", bare=True)
 
 
 def _figure(name: str, title: str) -> Column:
-    return Column(lambda row: getattr(row["aged"], name), title, money="currency")
+    return Column(lambda row: getattr(row["aged"], name), title, money="currency", bare=True)
 
 
 COLUMNS = [
@@ -101,6 +101,7 @@ def aged(request: HttpRequest) -> HttpResponse:
             listed,
             [
                 Column(lambda row: row["customer"] or "Payer not identified", "Customer"),
+                Column("currency", "Currency"),
                 *COLUMNS,
                 Column(lambda row: _statement_link(row["key"], as_of), "Statement"),
             ],

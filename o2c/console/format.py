@@ -67,15 +67,20 @@ def _minor_units(currency: str) -> int:
         return 2
 
 
-def money(amount: Decimal | None, currency: str = "", *, href: str = "", why: str = "") -> SafeString:
-    """An amount with its currency. `href` opens the record, `why` the explanation of the number."""
+def money(
+    amount: Decimal | None, currency: str = "", *, href: str = "", why: str = "", bare: bool = False
+) -> SafeString:
+    """An amount with its currency. `href` opens the record, `why` the explanation of the number.
+
+    `bare` leaves the currency out, but keeps its minor units.
+    """
     if amount is None:
         return DASH
     figure = format_html(
         '<span class="o-money{}"><span class="o-figure">{}</span>{}</span>',
-        " o-neg" if amount < 0 else "",
+        " o-neg" if amount < 0 else "" if amount else " o-nil",
         plain_money(amount, currency),
-        format_html(' <span class="o-cur">{}</span>', currency) if currency else "",
+        format_html(' <span class="o-cur">{}</span>', currency) if currency and not bare else "",
     )
     if href:
         figure = format_html('<a href="{}">{}</a>', href, figure)

@@ -47,8 +47,17 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             groups.setdefault(page.area, []).append(
                 _item(page.title, address(page.url), page.icon, page.position)
             )
+    _mark(groups, request.path)
     top = {"title": "", "separator": False, "items": [_item("Home", reverse("admin:index"), "home", 0)]}
     return [top, *(_group(area, items, area in acting_in) for area, items in groups.items() if items)]
+
+
+def _mark(groups: dict[str, list[dict[str, Any]]], path: str) -> None:
+    """Only the page that one is on is marked: the longest address that the present one begins with."""
+    items = [item for found in groups.values() for item in found]
+    here = max((item["link"] for item in items if path.startswith(item["link"])), key=len, default="")
+    for item in items:
+        item["active"] = item["link"] == here
 
 
 def _acts_in(user: Any, admin: Any) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -42,6 +42,7 @@ class Column:
     numeric  right-align; on by itself for money and numbers
     total    add the column up under the table (one currency only)
     why      function(row) -> address of the explanation of the amount
+    bare     without the currency, where another column of the row says it for all amounts
     """
 
     source: str | Callable[[Any], Any]
@@ -51,6 +52,7 @@ class Column:
     numeric: bool | None = None
     total: bool = False
     why: Callable[[Any], str] | None = None
+    bare: bool = False
 
     @property
     def heading(self) -> str:
@@ -79,7 +81,8 @@ class Column:
     def cell(self, row: Any) -> Cell:
         value = self.raw(row)
         if self.money and isinstance(value, Decimal):
-            shown = fmt.money(value, self.currency(row), why=self.why(row) if self.why else "")
+            why = self.why(row) if self.why else ""
+            shown = fmt.money(value, self.currency(row), why=why, bare=self.bare)
         else:
             shown = self._field_value(row, value)
         if self.link and isinstance(row, models.Model) and (href := fmt.admin_url(row)):
@@ -149,9 +152,7 @@ class Panel:
         columns = [c if isinstance(c, Column) else self._column(c) for c in self.columns]
         if self.link_rows and columns and not any(c.link for c in columns):
             first = columns[0]
-            columns[0] = Column(
-                first.source, first.title, first.money, True, first.numeric, first.total, first.why
-            )
+            columns[0] = replace(first, link=True)
         return columns
 
     def _column(self, name: str) -> Column:

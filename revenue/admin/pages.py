@@ -200,7 +200,7 @@ def waterfall(request: HttpRequest) -> HttpResponse:
         ),
     )
     data = _chart_data(report, months)
-    chart = Chart("revenue.waterfall", "Revenue by month", lambda: data, kind="stacked")
+    chart = Chart("revenue.waterfall", "Revenue by month", lambda: data, kind="stacked", wide=True)
     context = _context(
         request,
         f"Revenue waterfall, {currency}",

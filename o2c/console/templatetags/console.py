@@ -35,6 +35,11 @@ def link(obj: Any) -> SafeString:
 
 
 @register.filter
+def whole(obj: Any) -> SafeString:
+    return fmt.whole(str(obj))
+
+
+@register.filter
 def admin_url(obj: Any) -> str:
     return fmt.admin_url(obj)
 
