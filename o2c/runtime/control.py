@@ -10,10 +10,10 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 
-from o2c.runtime import embedded, home, processes, supervisor
+from o2c.runtime import embedded, home, processes, standins, supervisor
 
 START_SECONDS = 90
-SERVICES = ("web", "worker", "beat")
+SERVICES = ("web", "worker", "beat", *(standin.name for standin in standins.STANDINS))
 
 
 class StartError(RuntimeError):

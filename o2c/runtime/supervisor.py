@@ -1,4 +1,4 @@
-"""Keeps web, worker, scheduler and the embedded database running, detached from any terminal.
+"""Keeps web, worker, scheduler, stand-ins and the embedded database running, detached from any terminal.
 
 One supervisor per checkout: it holds a file lock for as long as it lives, and the kernel takes the lock
 back however it dies. Each child leads its own process group and is recorded with its identity, so that
@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from o2c.runtime import embedded, home, processes
+from o2c.runtime import embedded, home, processes, standins
 
 GRACE_SECONDS = 20
 STEADY_SECONDS = 60
@@ -72,7 +72,10 @@ def services(port: int) -> list[Service]:
     metrics.mkdir(exist_ok=True)
     celery = (python, "-m", "celery", "-A", "o2c")
     schedule = run_directory() / "beat-schedule"
+    outside = standins.wanted()
+    addresses = {standin.variable: f"http://127.0.0.1:{at}" for standin, at in outside}
     return [
+        *(Service(standin.name, standin.arguments(at)) for standin, at in outside),
         Service(
             "web",
             (
@@ -80,7 +83,7 @@ def services(port: int) -> list[Service]:
                 *("--workers", web_workers, "--blocking-threads", "4", "--no-ws", "--log-level", "warning"),
                 *("--respawn-failed-workers", "o2c.wsgi:application"),
             ),
-            {"O2C_DB_POOL_SIZE": "8", "PROMETHEUS_MULTIPROC_DIR": str(metrics)},
+            {"O2C_DB_POOL_SIZE": "8", "PROMETHEUS_MULTIPROC_DIR": str(metrics), **addresses},
         ),
         Service(
             "worker",
@@ -88,6 +91,7 @@ def services(port: int) -> list[Service]:
                 *(*celery, "worker", "-c", task_processes, "-n", "o2c@%h", "-l", "INFO"),
                 *("--without-gossip", "--without-mingle", "--without-heartbeat"),
             ),
+            addresses,
         ),
         Service("beat", (*celery, "beat", "-s", str(schedule), "--pidfile", "", "-l", "INFO")),
     ]

@@ -46,7 +46,7 @@ def test_start_kill_start_stop(installation: Path, monkeypatch: pytest.MonkeyPat
     _manage("services", "database")
     _manage("migrate", "--verbosity", "0")
     address = _manage("services", "start").split()[-1]
-    first = {name: _must_run(name) for name in ("supervisor", "web", "worker", "beat")}
+    first = {name: _must_run(name) for name in ("supervisor", "web", "worker", "beat", "provisioning")}
     assert _manage("services", "start").split()[-1] == address
     assert {name: _must_run(name) for name in first} == first
 
@@ -72,6 +72,23 @@ def test_start_kill_start_stop(installation: Path, monkeypatch: pytest.MonkeyPat
     assert [identity for identity in mine if identity.alive()] == []
     assert embedded.status()["state"] == "stopped"
     assert _manage("services", "stop").split() == ["database:", "not", "running"]
+
+
+def test_a_stand_in_runs_only_where_its_service_has_no_address(
+    installation: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PROVISIONING_URL", raising=False)
+    started = {service.name: service for service in supervisor.services(8000)}
+    url = started["worker"].environment["PROVISIONING_URL"]
+    assert started["web"].environment["PROVISIONING_URL"] == url
+    assert url == f"http://127.0.0.1:{started['provisioning'].command[-1]}"
+
+    for name, value in (("PROVISIONING_URL", "https://grants.example"), ("O2C_PROFILE", "production")):
+        with monkeypatch.context() as here:
+            here.setenv(name, value)
+            services = supervisor.services(8000)
+        assert [service.name for service in services] == ["web", "worker", "beat"]
+        assert "PROVISIONING_URL" not in services[1].environment
 
 
 def test_stop_ends_nobody_else(installation: Path) -> None:

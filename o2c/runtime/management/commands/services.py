@@ -40,7 +40,7 @@ class Command(BaseCommand):
 
     def _status(self) -> None:
         for line in control.status():
-            self.stdout.write(f"{line.name:<11} {line.state:<9} {line.detail}")
+            self.stdout.write(f"{line.name:<13} {line.state:<9} {line.detail}")
 
     def _clean(self) -> None:
         self._stop()
