@@ -80,6 +80,9 @@ def empty() -> None:
     """Back to the state after migrations: every table emptied, the seeded rows put back."""
     if connection.in_atomic_block:
         raise RuntimeError("The database cannot be emptied inside a transaction")
+    from billing.services import metering  # models can be imported only once Django is set up
+
+    metering.forget()
     connection.close()
     with owner(), connection.cursor() as cursor:
         cursor.execute("BEGIN")

@@ -17,6 +17,7 @@ from billing.models import Charge
 from billing.services import rating
 from o2c.actor import Actor, acting
 from o2c.errors import DomainError
+from o2c.invariants import services as invariants
 from orders.models import Customer, Order, OrderLine
 from orders.services import amendments
 from tests.billing.metering.conftest import event, send
@@ -202,3 +203,16 @@ def test_the_number_of_statements_is_the_same_for_one_order_and_for_many(
 
     assert (one, many) == (5, 5)
     assert len(found) == 8
+
+
+def test_usage_that_names_no_known_dimensions_does_not_go_unseen(
+    team: Actor, order: Order, tokens: OrderLine
+) -> None:
+    send(team, event("a", "400000"))
+    assert [o.violations for o in invariants.check(["billing.usage-resolves"])] == [0]
+
+    with acting(team, reason="test"), connection.cursor() as cursor:
+        cursor.execute("UPDATE billing_usagehour SET dimensions_id = 999999 WHERE line_id = %s", [tokens.pk])
+
+    found = invariants.check(["billing.usage-resolves"])[0]
+    assert [(row["line_id"], row["dimensions_id"]) for row in found.sample] == [(tokens.pk, 999999)]
