@@ -72,6 +72,7 @@ INSTALLED_APPS = [
     "o2c.invariants",
     "o2c.api",
     "o2c.console",
+    "o2c.controls.sod",
     "orders",
     "billing",
     "revenue",

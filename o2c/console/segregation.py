@@ -1,0 +1,3 @@
+"""The console's own duties; what its pages do is under the duties of the apps."""
+
+NEUTRAL = ["console.list.export", "console.job.manage"]

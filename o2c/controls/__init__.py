@@ -1,0 +1,1 @@
+"""Controls: segregation of duties, approvals, evidence. Each is an app of its own below."""

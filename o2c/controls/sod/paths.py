@@ -1,0 +1,75 @@
+"""SQL for a path of the lineage: which rows of another table a record was made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+from django.apps import apps
+from django.db import models
+
+from o2c.audit.triggers import q
+from o2c.errors import InvalidInput
+
+
+@dataclass(frozen=True)
+class Written:
+    """Where the authors of a table's rows are read: its history, or the facts themselves."""
+
+    table: str
+    key: str
+    actor: str
+    behalf: str  # SQL expression; NULL where the table has no such column
+    order: str
+    is_history: bool
+
+
+def model_of(label: str) -> type[models.Model]:
+    return apps.get_model(label)
+
+
+@cache
+def written(model: type[models.Model]) -> Written:
+    """The table that says who wrote the rows of `model`. Refused for a table that nobody keeps a trace of."""
+    pk = model._meta.pk
+    assert pk is not None
+    history = getattr(model, "history", None)
+    if history is not None:
+        return Written(
+            history.model._meta.db_table,
+            pk.column,
+            "history_user_id",
+            "history_on_behalf_of_id",
+            "history_id",
+            True,
+        )
+    if any(field.name == "actor_id" for field in model._meta.concrete_fields):
+        return Written(model._meta.db_table, pk.column, "actor_id", "NULL::bigint", pk.column, False)
+    raise InvalidInput(f"Nobody keeps who wrote {model._meta.label_lower}")
+
+
+@cache
+def target(label: str, path: str) -> type[models.Model]:
+    """The model at the end of a path: ("orders.order", "lines__segments") → Segment."""
+    model = model_of(label)
+    for hop in path.split("__") if path else ():
+        related = model._meta.get_field(hop).related_model
+        if not isinstance(related, type):
+            raise InvalidInput(f"{hop} of {model._meta.label_lower} is no relation")
+        model = related
+    return model
+
+
+@cache
+def pairs(label: str, path: str) -> str:
+    """A SELECT of (subject, source): every record of `label` with the rows at the end of the path."""
+    model = model_of(label)
+    pk = model._meta.pk
+    assert pk is not None
+    if not path:
+        return f"SELECT {q(pk.column)} AS subject, {q(pk.column)} AS source FROM {q(model._meta.db_table)}"
+    rows = model._base_manager.filter(**{f"{path}__isnull": False}).order_by()
+    sql, parameters = rows.values_list("pk", f"{path}__pk").query.sql_with_params()
+    if parameters:
+        raise InvalidInput(f"The path {path} of {label} takes parameters")
+    return f"SELECT subject, source FROM ({sql}) AS path(subject, source)"

@@ -1,0 +1,14 @@
+"""Which function of the segregation matrix each duty of the ledger belongs to."""
+
+from o2c.controls.sod.declare import Act
+
+FUNCTIONS = {
+    "MD.BANK_OURS": ["ledger.entity.maintain"],
+    "MD.FX": ["ledger.rate.load"],
+    "GL.PERIOD": ["ledger.period.open", "ledger.period.close", "ledger.period.reopen"],
+    "GL.PERIOD_APPROVE": ["ledger.period.reopen"],
+}
+
+ACTS = {
+    "MD.BANK_OURS": [Act("ledger.legalentity", "edit")],
+}

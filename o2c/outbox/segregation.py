@@ -1,0 +1,3 @@
+"""A retry delivers what was decided before."""
+
+NEUTRAL = ["outbox.delivery.retry"]

@@ -1,0 +1,82 @@
+"""Which function of the segregation matrix each duty of orders belongs to, and what the records are made of."""
+
+from o2c.controls.sod.declare import Act
+
+FUNCTIONS = {
+    "MD.CUSTOMER": [
+        "orders.customer.maintain",
+        "orders.customer.deactivate",
+        "orders.customer.reactivate",
+    ],
+    "MD.PRICE": ["orders.price.draft", "orders.price.activate", "orders.price.retire"],
+    "MD.PRODUCT": ["orders.catalogue.maintain"],
+    "REV.RULE": ["orders.sku.attribute"],
+    "ORD.ENTER": [
+        "orders.quote.draft",
+        "orders.quote.submit",
+        "orders.quote.accept",
+        "orders.order.draft",
+        "orders.order.sign",
+        "orders.order.maintain",
+        "orders.amendment.draft",
+        "orders.intake.process",
+    ],
+    "ORD.APPROVE": ["orders.quote.approve", "orders.order.activate", "orders.amendment.apply"],
+    "FUL.RECORD": ["orders.entitlement.provision", "orders.entitlement.retry"],
+}
+
+# Endings and returns: they take something back, and add nothing to what is sold or billed.
+NEUTRAL = [
+    "orders.quote.expire",
+    "orders.order.reopen",
+    "orders.order.cancel",
+    "orders.order.complete",
+    "orders.intake.dismiss",
+]
+
+LINEAGE = {
+    "orders.customer": ["contacts", "tax_registrations"],
+    "orders.quote": ["lines", "lines__price", "lines__sku", "customer"],
+    "orders.order": [
+        "lines",
+        "lines__segments",
+        "lines__segments__price",
+        "lines__sku",
+        "customer",
+        "quote",
+        "quote__lines",
+    ],
+    "orders.amendment": [
+        "opened_segments",
+        "opened_segments__price",
+        "order__customer",
+        "order__quote",
+    ],
+    "orders.entitlement": ["line__order", "line"],
+}
+
+_DRAFT = {"state": ("draft",)}
+
+ACTS = {
+    "MD.CUSTOMER": [
+        Act("orders.customer", "edit"),
+        Act("orders.contact", "edit"),
+        Act("orders.taxregistration", "edit"),
+    ],
+    "MD.PRICE": [Act("orders.price", "edit"), Act("orders.price", "move", to=("active",))],
+    "MD.PRODUCT": [Act("orders.sku", "insert")],
+    "ORD.ENTER": [
+        Act("orders.quote", "edit", _DRAFT),
+        Act("orders.quote", "move", to=("submitted",)),
+        Act("orders.order", "edit", _DRAFT),
+        Act("orders.order", "move", to=("signed",)),
+        Act("orders.orderline", "insert"),
+        Act("orders.amendment", "edit", _DRAFT),
+    ],
+    "ORD.APPROVE": [
+        Act("orders.quote", "move", to=("approved",)),
+        Act("orders.order", "move", to=("active",)),
+        Act("orders.amendment", "move", to=("applied",)),
+    ],
+    "FUL.RECORD": [Act("orders.entitlement", "move", to=("provisioned",))],
+}

@@ -1,0 +1,32 @@
+"""Which function of the segregation matrix each duty of revenue belongs to."""
+
+from o2c.controls.sod.declare import Act
+
+FUNCTIONS = {
+    "REV.SSP": ["revenue.ssp.propose", "revenue.ssp.approve"],
+    "REV.RUN": ["revenue.contract.build"],
+    "REV.POST": ["revenue.recognition.run"],
+    "REC.PREP": ["revenue.close.run", "revenue.close.explain", "revenue.close.prepare"],
+    "REC.REVIEW": ["revenue.close.review"],
+    "GL.PERIOD": ["revenue.close.review", "revenue.close.reopen"],
+    "GL.PERIOD_ASK": ["revenue.close.ask_reopen"],
+    "GL.PERIOD_APPROVE": ["revenue.close.reopen"],
+}
+
+# Files of what is posted already; their totals are a tie-out of the close.
+NEUTRAL = ["revenue.export.build", "revenue.export.send", "revenue.export.acknowledge"]
+
+LINEAGE = {
+    "revenue.closerun": ["explanations", "tie_outs", "period"],
+    "revenue.revenuecontract": ["obligations", "order", "order__lines"],
+}
+
+ACTS = {
+    "REC.PREP": [
+        Act("revenue.closerun", "move", to=("prepared",)),
+        Act("revenue.explanation", "insert"),
+    ],
+    "REC.REVIEW": [Act("revenue.closerun", "move", to=("locked",))],
+    "GL.PERIOD_ASK": [Act("revenue.closerun", "move", to=("reopening",))],
+    "GL.PERIOD_APPROVE": [Act("revenue.closerun", "move", to=("reopened",))],
+}
