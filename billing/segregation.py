@@ -1,4 +1,4 @@
-"""Which function of the segregation matrix each duty of billing belongs to, and what documents are made of."""
+"""Which function of the segregation matrix each duty of billing belongs to; what documents are made of."""
 
 from o2c.controls.sod.declare import Act
 

@@ -1,4 +1,4 @@
-"""Which function of the segregation matrix each duty of orders belongs to, and what the records are made of."""
+"""Which function of the segregation matrix each duty of orders belongs to; what records are made of."""
 
 from o2c.controls.sod.declare import Act
 
