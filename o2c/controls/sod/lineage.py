@@ -26,7 +26,8 @@ def key_of(subject: models.Model | str) -> tuple[str, int]:
     if isinstance(subject, str):
         label, _, pk = subject.partition(":")
         return label.lower(), int(pk)
-    return subject._meta.concrete_model._meta.label_lower, int(subject.pk)
+    model = subject._meta.concrete_model or type(subject)
+    return model._meta.label_lower, int(subject.pk)
 
 
 def authors(subjects: Iterable[Subject]) -> dict[Subject, frozenset[int]]:

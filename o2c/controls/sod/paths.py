@@ -28,23 +28,29 @@ def model_of(label: str) -> type[models.Model]:
     return apps.get_model(label)
 
 
+def key_column(model: type[models.Model]) -> str:
+    """The column of the primary key."""
+    pk = model._meta.pk
+    assert pk is not None
+    return str(pk.column)
+
+
 @cache
 def written(model: type[models.Model]) -> Written:
     """The table that says who wrote the rows of `model`. Refused for a table that nobody keeps a trace of."""
-    pk = model._meta.pk
-    assert pk is not None
+    key = key_column(model)
     history = getattr(model, "history", None)
     if history is not None:
         return Written(
             history.model._meta.db_table,
-            pk.column,
+            key,
             "history_user_id",
             "history_on_behalf_of_id",
             "history_id",
             True,
         )
     if any(field.name == "actor_id" for field in model._meta.concrete_fields):
-        return Written(model._meta.db_table, pk.column, "actor_id", "NULL::bigint", pk.column, False)
+        return Written(model._meta.db_table, key, "actor_id", "NULL::bigint", key, False)
     raise InvalidInput(f"Nobody keeps who wrote {model._meta.label_lower}")
 
 
@@ -64,10 +70,9 @@ def target(label: str, path: str) -> type[models.Model]:
 def pairs(label: str, path: str) -> str:
     """A SELECT of (subject, source): every record of `label` with the rows at the end of the path."""
     model = model_of(label)
-    pk = model._meta.pk
-    assert pk is not None
     if not path:
-        return f"SELECT {q(pk.column)} AS subject, {q(pk.column)} AS source FROM {q(model._meta.db_table)}"
+        key = q(key_column(model))
+        return f"SELECT {key} AS subject, {key} AS source FROM {q(model._meta.db_table)}"
     rows = model._base_manager.filter(**{f"{path}__isnull": False}).order_by()
     sql, parameters = rows.values_list("pk", f"{path}__pk").query.sql_with_params()
     if parameters:
