@@ -78,6 +78,7 @@ INSTALLED_APPS = [
     "revenue",
     "partners",
     "o2c.demo",
+    "o2c.scenarios",
 ]
 AUTH_USER_MODEL = "access.User"
 

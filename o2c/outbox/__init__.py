@@ -3,7 +3,7 @@
 from o2c.outbox.publishing import publish, publish_many
 from o2c.outbox.registry import Event, consumer
 
-__all__ = ["Event", "consumer", "drain", "publish", "publish_many"]
+__all__ = ["Event", "consumer", "deliver_here", "drain", "publish", "publish_many"]
 
 
 def drain() -> int:
@@ -11,3 +11,13 @@ def drain() -> int:
     from o2c.outbox.relay import drain as drain_all  # its models load after the apps
 
     return drain_all()
+
+
+def deliver_here() -> int:
+    """Deliver what the open transaction itself published, inside it; returns the number done.
+
+    For work that is looked at and rolled back, such as a preview. An error of a handler is raised.
+    """
+    from o2c.outbox.relay import deliver_here as deliver
+
+    return deliver()

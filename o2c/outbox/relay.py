@@ -11,10 +11,12 @@ import datetime as dt
 import structlog
 from django.db import connection
 from django.db.models import Exists, OuterRef
+from django.db.models.functions import Now
 
 from o2c import clock
 from o2c.access.system import system_actor
 from o2c.actor import acting
+from o2c.errors import Conflict
 from o2c.outbox.models import Delivery
 from o2c.outbox.registry import Event, handlers
 
@@ -102,3 +104,32 @@ def drain() -> int:
     while done := sum(deliver(name) for name in sorted(handlers)):
         total += done
     return total
+
+
+def deliver_here() -> int:
+    """Deliver what the open transaction published, and what the handlers publish in turn, inside it.
+
+    Rows of this transaction carry its own time. Nothing that others published is touched, and their relay
+    is not waited for. Raises what a handler raises, Conflict outside of a transaction.
+    """
+    if not connection.in_atomic_block:
+        raise Conflict("There is no open transaction whose events could be delivered")
+    total = 0
+    while True:
+        own = Delivery.objects.filter(
+            state=Delivery.State.PENDING, due_at=Now(), event__recorded_at=Now()
+        ).select_related("event")
+        by_consumer: dict[str, list[Delivery]] = {}
+        for delivery in own.order_by("id"):
+            by_consumer.setdefault(delivery.consumer, []).append(delivery)
+        if not by_consumer:
+            return total
+        for consumer, due in sorted(by_consumer.items()):
+            with acting(system_actor(), reason=f"Deliver events to {consumer}"):
+                handlers[consumer](
+                    [Event(d.event_id, d.event.type, d.aggregate, d.event.payload) for d in due]
+                )
+                Delivery.objects.filter(pk__in=[d.pk for d in due]).update(
+                    state=Delivery.State.DONE, done_at=clock.now()
+                )
+            total += len(due)

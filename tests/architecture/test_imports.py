@@ -19,8 +19,15 @@ UPSTREAM = {
     "revenue": {"orders", "billing"},
     "partners": {"orders", "billing"},
 }
-# The only kernel files that know the apps; the demonstration drives all of them through their services.
-KNOW_THE_APPS = ("o2c/settings.py", "o2c/urls.py", "o2c/celery.py", "o2c/access/registry.py", "o2c/demo/")
+# The only kernel files that know the apps; demonstration and scenarios drive them all by their services.
+KNOW_THE_APPS = (
+    "o2c/settings.py",
+    "o2c/urls.py",
+    "o2c/celery.py",
+    "o2c/access/registry.py",
+    "o2c/demo/",
+    "o2c/scenarios/",
+)
 
 
 @pytest.mark.slow
