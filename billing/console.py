@@ -38,7 +38,7 @@ from o2c.console.registry import (
     register,
 )
 
-TEAM = ("billing_ops", "collections", "controller")
+TEAM = ("billing_ops", "collections", "controller", "auditor")
 
 
 def _runs(*states: str) -> QuerySet[Any]:

@@ -32,7 +32,7 @@ from revenue.models import CloseRun, GlExport, Recognition, RevenueContract, Ssp
 from revenue.selectors import checklist, reports
 
 AREA = "Revenue"
-TEAM = ("revenue_accounting", "controller")
+TEAM = ("revenue_accounting", "controller", "auditor")
 ZERO = Decimal(0)
 
 
@@ -333,8 +333,8 @@ register(
         definition="Items of running closes that differ and nobody has explained.",
         priority=9,
     ),
-    Chart(code="revenue.by_month", title="Revenue by month", data=_by_month, kind="stacked", roles=TEAM),
-    Chart(code="revenue.ahead", title="To be earned", data=_ahead, kind="stacked", roles=TEAM, priority=51),
+    Chart(code="revenue.by_month", title="Revenue by month", data=_by_month, roles=TEAM),
+    Chart(code="revenue.ahead", title="To be earned", data=_ahead, roles=TEAM, priority=51),
     Page("revenue.trial_balance", "Trial balance", AREA, "admin:revenue_trial_balance",
          icon="balance", duty="revenue.read", position=70),
     Page("revenue.waterfall", "Waterfall", AREA, "admin:revenue_waterfall",

@@ -55,6 +55,18 @@ def _direct(invoice: Invoice, user: Any) -> list[str]:
     return _posted(invoice, user)
 
 
+PRINTED = (
+    "legal_name", "name", "line1", "line2", "city", "region", "postal_code", "country", "tax_id",
+    "registration", "email", "bank_name", "bank_account", "bank_routing", "iban", "swift",
+)  # fmt: skip
+
+
+def _party(snapshot: dict[str, Any]) -> SafeString:
+    """A party in the order in which its document prints it; what the document says besides comes last."""
+    names = [name for name in PRINTED if name in snapshot]
+    return fmt.pairs({name: snapshot[name] for name in [*names, *(n for n in snapshot if n not in names)]})
+
+
 @admin.register(Invoice)
 class InvoiceAdmin(RecordAdmin):
     area, icon, nav_position = "Billing", "receipt_long", 20
@@ -82,7 +94,7 @@ class InvoiceAdmin(RecordAdmin):
             },
         ),
         ("Tax", {"fields": ["tax_treatment", "tax_note", "net", "tax", "total"]}),
-        ("Parties, as printed", {"fields": ["bill_to", "seller"]}),
+        ("Parties, as printed", {"fields": ["billed_to", "sold_by"]}),
         (
             "Where it comes from",
             {"fields": ["run", "corrects", "reason_code", "reason", "drafted_by", "posted_by", "posted_at"]},
@@ -174,6 +186,8 @@ class InvoiceAdmin(RecordAdmin):
     ]
     why_fields = {"total": "billing.admin.explain.document_total"}
     empty_text = "No invoice yet: a bill run makes them."
+    wide = True
+    exclude = ["bill_to", "seller"]  # shown as printed
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
@@ -187,6 +201,12 @@ class InvoiceAdmin(RecordAdmin):
             ),
             *super().get_urls(),
         ]
+
+    def billed_to(self, obj: Invoice) -> SafeString:
+        return _party(obj.bill_to)
+
+    def sold_by(self, obj: Invoice) -> SafeString:
+        return _party(obj.seller)
 
     def name(self, obj: Invoice) -> str:
         return str(obj)
@@ -255,7 +275,7 @@ class InvoiceAdmin(RecordAdmin):
                     Column("amount", money=obj.currency, total=True),
                     "reason_code",
                     "matched_by",
-                    Column(lambda row: "reversal" if row.reverses_id else "", "", numeric=False),
+                    Column(lambda row: "undone" if row.reverses_id else "", "Undone", numeric=False),
                 ],
                 link_rows=False,
                 empty="Nothing was applied yet.",

@@ -126,7 +126,7 @@ class ReceiptAdmin(RecordAdmin):
                     Column("amount", money=obj.currency, total=True),
                     Column("functional_difference", "Exchange difference", numeric=True),
                     "matched_by",
-                    Column(lambda row: "reversal" if row.reverses_id else "", "", numeric=False),
+                    Column(lambda row: "undone" if row.reverses_id else "", "Undone", numeric=False),
                     "note",
                 ],
                 link_rows=False,

@@ -24,9 +24,14 @@ class FieldChange:
     name: str
     before: Any
     after: Any
+    raw: tuple[Any, Any] = (None, None)
 
     @property
     def texts(self) -> tuple[str, str, str]:
+        """Label, before and after as short texts; a nested value says what of it changed."""
+        before, after = self.raw
+        if _nested(before) or _nested(after):
+            return self.label, _size(before), _changed(before, after)
         return self.label, plain(self.before), plain(self.after)
 
 
@@ -45,6 +50,24 @@ class Version:
 def plain(value: Any) -> str:
     """A formatted value as text; a dash for nothing."""
     return " ".join(unescape(strip_tags(str(value))).split()) or fmt.NONE
+
+
+def _nested(value: Any) -> bool:
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return any(isinstance(part, dict | list) for part in parts)
+
+
+def _size(value: Any) -> str:
+    count = len(value) if isinstance(value, dict | list) else 0
+    return f"{count} {'entry' if count == 1 else 'entries'}" if count else fmt.NONE
+
+
+def _changed(before: Any, after: Any) -> str:
+    """'12 entries', and which of them differ when both sides have names."""
+    if not (isinstance(before, dict) and isinstance(after, dict) and before):
+        return _size(after)
+    differ = [fmt.label(name) for name in before | after if before.get(name) != after.get(name)]
+    return f"{_size(after)}; changed: {', '.join(differ)}"
 
 
 def versions(rows: Iterable[Any], names: Names | None = None) -> list[Version]:
@@ -88,6 +111,7 @@ def _compare(row: Any, previous: Any | None, names: Names) -> Iterator[FieldChan
             field.name,
             names.show(field, before, previous) if previous is not None else None,
             names.show(field, after, row),
+            (before, after),
         )
 
 

@@ -93,7 +93,7 @@ def _urgency(summary: QueueSummary) -> tuple[Any, ...]:
 
 def _part_of_day() -> str:
     hour = clock.now().hour
-    return "morning" if 4 <= hour < 12 else "afternoon" if hour < 18 else "evening"
+    return "morning" if 4 <= hour < 12 else "afternoon" if 12 <= hour < 18 else "evening"
 
 
 def _role_names(user: Any) -> list[str]:

@@ -97,7 +97,7 @@ def object_page(admin: Any, request: HttpRequest, object_id: str) -> HttpRespons
 
 
 def field_groups(admin: Any, obj: Any) -> tuple[list[tuple[str, list[Fact]]], list[Fact]]:
-    """The fields of the record by the groups of `fieldsets`, and those in none: nothing is hidden."""
+    """The fields of the record by the groups of `fieldsets`, and those in none. Only row ids are left out."""
     groups: list[tuple[str, list[Fact]]] = []
     seen: set[str] = set()
     for title, options in admin.fieldsets or []:
@@ -105,7 +105,8 @@ def field_groups(admin: Any, obj: Any) -> tuple[list[tuple[str, list[Fact]]], li
         seen.update(names)
         groups.append((str(title or "Details"), [_fact(admin, obj, name) for name in names]))
     left_out = seen | set(admin.exclude or ())
-    rest = [f.name for f in obj._meta.concrete_fields if f.name not in left_out and not fmt.hidden(f)]
+    fields = [f for f in obj._meta.concrete_fields if not isinstance(f, models.AutoField)]
+    rest = [f.name for f in fields if f.name not in left_out and not fmt.hidden(f)]
     others = [_fact(admin, obj, name) for name in rest]
     return (groups, others) if groups else ([("Details", others)] if others else [], [])
 

@@ -10,12 +10,13 @@ from o2c.console.registry import Anchor, StripAmount, StripStage, registry
 
 @dataclass(frozen=True, slots=True)
 class ShownStage:
-    """A stage with its amounts. `missing` stages are drawn in outline: not there yet,
-    or not for this record.
+    """A stage with its amounts. `missing` stages are drawn in outline; `absence` says in words whether
+    they may still come or were passed over.
     """
 
     label: str
     amounts: Sequence[StripAmount]
+    absence: str = "not yet"
 
     @property
     def missing(self) -> bool:
@@ -30,9 +31,10 @@ def strip_for(anchor: Anchor | None) -> list[ShownStage] | None:
     """The stages for what a page is about, None without an anchor or without ids."""
     if anchor is None or not anchor.ids:
         return None
-    shown = []
-    for stage in registry.all(StripStage):
+    shown: list[ShownStage] = []
+    for stage in reversed(registry.all(StripStage)):
         amounts = stage.amounts(anchor)
         if amounts is not None:
-            shown.append(ShownStage(stage.label, list(amounts)))
-    return shown
+            passed = any(later.amounts for later in shown)
+            shown.append(ShownStage(stage.label, list(amounts), "none" if passed else "not yet"))
+    return shown[::-1]

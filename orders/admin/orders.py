@@ -103,7 +103,7 @@ def _segment_panel(obj: Order) -> Panel:
 
 @admin.register(Order)
 class OrderAdmin(RecordAdmin):
-    area, icon, nav_position = "Orders", "contract", 30
+    area, icon, nav_position, wide = "Orders", "contract", 30, True
     list_display = ["number", "customer", "title", "worth", "starts_on", "ends_on", "channel", "state"]
     list_select_related = ["customer"]
     list_filter = ["state", "currency", "channel", "billing_frequency"]

@@ -7,7 +7,7 @@ from django.contrib import admin
 
 from o2c.console import RecordAdmin
 from o2c.console.acts import Act
-from o2c.console.format import money
+from o2c.console.format import label, money
 from o2c.console.panels import Column, Fact, Panel
 from partners.models import Break, MeteringRecord, ReconciliationRun
 from partners.services.breaks import RESOLUTIONS
@@ -69,11 +69,11 @@ class BreakAdmin(RecordAdmin):
             Fact("Found", obj.actual),
             Fact("First seen", obj.first_seen_at),
             Fact("Escalates", obj.escalates_at),
-            Fact("Owner", obj.owner or obj.owner_role),
+            Fact("Owner", obj.owner or label(obj.owner_role)),
         ]
 
     def panels(self, obj: Any) -> list[Panel]:
-        columns = [Column(lambda row: row[0], "What"), Column(lambda row: str(row[1]), "Value")]
+        columns = [Column(lambda row: label(row[0]), "What"), Column(lambda row: str(row[1]), "Value")]
         panels = [Panel("Evidence", list(obj.evidence.items()), columns, link_rows=False)]
         if record_id := obj.evidence.get("record_id"):
             panels.append(

@@ -64,6 +64,7 @@ class CloseRunAdmin(RecordAdmin):
     area, icon, nav_position, nav_title = "Revenue", "lock_clock", 5, "Month close"
     object_template = "revenue/close.html"
     wide = True
+    exclude = ["snapshot"]  # the checklist above is what it holds
     list_display = ["__str__", "state", "attempt", "prepared_by", "reviewed_by", "reviewed_at"]
     list_select_related = ["period__entity", "prepared_by", "reviewed_by"]
     list_filter = ["state", "period__entity"]

@@ -37,6 +37,7 @@ class RevenueContractAdmin(RecordAdmin):
     find_fields = ["order__number"]
     why_fields = {"transaction_price": "revenue.admin.explain.transaction_price"}
     empty_text = "An order becomes a contract when it is activated."
+    wide = True
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
@@ -87,15 +88,17 @@ class RevenueContractAdmin(RecordAdmin):
             ], link_rows=False, empty="The order has no lines."),
             Panel("Revenue by month", months, [
                 Column("month"), Column("planned", money=money, total=True),
-                Column("posted", money=money, total=True), Column("open", "To post", money=money, total=True),
+                Column("by_plan", "Posted of it", money=money, total=True),
+                Column("open", "To post", money=money, total=True),
+                Column("charged", "As charged", money=money, total=True),
             ], limit=60, link_rows=False,
-                note="Planned is the schedule of the current version; usage has no plan until it is used.",
+                note="Planned is the schedule of the current version; usage is earned as charged.",
                 empty="Nothing is planned and nothing was used."),
             Panel("Versions", versions, [
                 Column("number"), Column("effective_on"), Column("get_cause_display", "Because"),
                 Column(lambda v: key_link(v.source), "Of"), Column("transaction_price", money=money),
             ], link_rows=False, note="Each change is a version; closed months keep what was posted."),
-            Panel("Journals", journals, ["id", "posting_date", "rule", "memo"],
+            Panel("Journals", journals, [Column("id", "Journal"), "posting_date", "rule", "memo"],
                   href=fmt.list_url(Journal, source=f"revenue.revenuecontract:{contract.pk}"),
                   empty="Nothing is posted yet: recognition posts at month end."),
         ]  # fmt: skip

@@ -105,7 +105,13 @@ class RecognitionAdmin(RecordAdmin):
 
     def panels(self, row: Recognition) -> list[Panel]:
         journals = Journal.objects.filter(event_key=row.event_key).order_by("pk")
-        return [Panel("Journals", journals, ["id", "posting_date", "effective_date", "rule", "memo"])]
+        return [
+            Panel(
+                "Journals",
+                journals,
+                [Column("id", "Journal"), "posting_date", "effective_date", "rule", "memo"],
+            )
+        ]
 
 
 @admin.register(Adjustment)

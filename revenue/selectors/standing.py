@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from django.db.models import Sum
 
-from revenue.models import Recognition, RevenueContract, ScheduleSlice
+from revenue.models import Obligation, Recognition, RevenueContract, ScheduleSlice
 from revenue.selectors import balances
 
 ZERO = Decimal(0)
@@ -35,16 +35,25 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Month:
-    """One month of a contract: what the schedule plans and what was posted for it."""
+    """One month of a contract: what the schedule plans, and what was posted for it in all.
+
+    `charged` is the part of `posted` that no schedule plans: usage, and service without a term.
+    """
 
     month: str
     planned: Decimal
     posted: Decimal
+    charged: Decimal
+
+    @property
+    def by_plan(self) -> Decimal:
+        """What was posted of the plan."""
+        return self.posted - self.charged
 
     @property
     def open(self) -> Decimal:
-        """Still to post; usage is posted without a plan."""
-        return self.planned - self.posted if self.planned else ZERO
+        """What the plan still has to post."""
+        return self.planned - self.by_plan
 
 
 def of_contract(contract: RevenueContract) -> list[Standing]:
@@ -80,13 +89,18 @@ def of_contract(contract: RevenueContract) -> list[Standing]:
 
 
 def months(contract: RevenueContract) -> list[Month]:
-    """Planned and posted revenue of a contract by the month it belongs to. Two queries."""
+    """Planned, posted and charged revenue of a contract by the month it belongs to. Two queries."""
     planned: dict[dt.date, Decimal] = defaultdict(Decimal)
     plan = ScheduleSlice.objects.filter(version__contract=contract, version__number=contract.version)
     for month, amount in plan.values_list("month").annotate(a=Sum("amount")).order_by():
         planned[month] = amount
     posted: dict[dt.date, Decimal] = defaultdict(Decimal)
-    done = Recognition.objects.filter(contract=contract)
-    for month, amount in done.values_list("effective_month").annotate(a=Sum("amount")).order_by():
-        posted[month] = amount
-    return [Month(f"{m:%Y-%m}", planned[m], posted[m]) for m in sorted(planned.keys() | posted.keys())]
+    charged: dict[dt.date, Decimal] = defaultdict(Decimal)
+    done = Recognition.objects.filter(contract=contract).values_list("effective_month", "obligation__basis")
+    for month, basis, amount in done.annotate(a=Sum("amount")).order_by():
+        posted[month] += amount
+        if basis != Obligation.Basis.FIXED:
+            charged[month] += amount
+    return [
+        Month(f"{m:%Y-%m}", planned[m], posted[m], charged[m]) for m in sorted(planned.keys() | posted.keys())
+    ]

@@ -9,6 +9,8 @@ from django.urls import reverse
 from django.utils.http import urlencode
 
 from o2c.actor import Actor
+from o2c.console import format as fmt
+from o2c.console.diffs import FieldChange
 from o2c.ledger import services
 from o2c.ledger.models import LegalEntity
 from tests.console.conftest import SignIn
@@ -85,3 +87,16 @@ def test_the_whole_timeline_filters_by_kind(signed_in: SignIn, moved: LegalEntit
     assert "second move" in changes
     assert "second move" not in events
     assert "<html" not in events
+
+
+def test_a_nested_value_says_what_of_it_changed() -> None:
+    before = {"USD": {"net": "10.00", "lines": 1}, "EUR": {"net": "5.00"}}
+    after = {"USD": {"net": "12.00", "lines": 1}, "EUR": {"net": "5.00"}}
+
+    assert FieldChange("Totals", "totals", None, "", (before, after)).texts == (
+        "Totals", "2 entries", "2 entries; changed: USD",
+    )  # fmt: skip
+    assert FieldChange("Totals", "totals", None, "", (None, after)).texts[1:] == (fmt.NONE, "2 entries")
+    assert FieldChange("City", "city", "Boston", "Denver", ("Boston", "Denver")).texts[1:] == (
+        "Boston", "Denver",
+    )  # fmt: skip

@@ -170,6 +170,7 @@ def test_the_money_strip_shows_amounts_and_what_is_still_to_come(
     from decimal import Decimal
 
     stages = {
+        "q": StripStage("q", "Quoted", 0, lambda anchor: []),
         "a": StripStage("a", "Ordered", 1, lambda anchor: [StripAmount(Decimal("500"), "USD", "/orders/")]),
         "b": StripStage("b", "Invoiced", 2, lambda anchor: []),
         "c": StripStage("c", "Elsewhere", 3, lambda anchor: None),
@@ -184,6 +185,7 @@ def test_the_money_strip_shows_amounts_and_what_is_still_to_come(
     assert "500.00" in strip
     assert 'href="/orders/"' in strip
     assert "not yet" in strip.split("Invoiced")[1]
+    assert ">none<" in strip.split("Ordered")[0]
     assert "Elsewhere" not in strip
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
 from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory, override_settings
 from django.urls import path, reverse
 
-from o2c.console import errors, navigation
+from o2c import clock
+from o2c.console import errors, home, navigation
 from o2c.console.registry import Page, registry
 from o2c.urls import urlpatterns as real_patterns
 from tests.console.conftest import SignIn, person_of
@@ -114,3 +117,22 @@ def test_the_error_page_needs_no_database(django_assert_num_queries: object) -> 
         response = errors.server_error(RequestFactory().get("/"))
 
     assert response.status_code == 500
+
+
+@pytest.mark.parametrize(
+    ("hour", "part"), [(0, "evening"), (3, "evening"), (4, "morning"), (12, "afternoon"), (18, "evening")]
+)
+def test_the_greeting_knows_the_night(monkeypatch: pytest.MonkeyPatch, hour: int, part: str) -> None:
+    monkeypatch.setattr(clock, "now", lambda: dt.datetime(2026, 8, 3, hour, 30, tzinfo=dt.UTC))
+
+    assert home._part_of_day() == part
+
+
+def test_an_auditor_finds_figures_on_home(signed_in: SignIn) -> None:
+    client = signed_in("auditor")
+    client.get("/admin/")
+
+    page = client.get(reverse("admin:figures")).content.decode()
+
+    for title in ("Checks", "Journals", "Months of the books", "Open tie-outs", "Overdue"):
+        assert title in page

@@ -77,6 +77,17 @@ def test_a_contract_shows_where_it_stands(accountant, august):
     assert "2,071.92" in page
 
 
+def test_usage_is_not_what_a_schedule_has_to_post(books, august):
+    from revenue.selectors import standing
+
+    first = standing.months(RevenueContract.objects.get())[0]
+
+    # A month of seats and the onboarding are planned; 4,000,000 tokens were charged beside them.
+    assert first.charged == D("10.00")
+    assert first.posted == first.planned + D("10.00")
+    assert first.open == 0
+
+
 MODELS: list[type[Model]] = [RevenueContract, Obligation, Recognition, RecognitionRun, Adjustment]
 
 

@@ -218,7 +218,8 @@ class JournalAdmin(RecordAdmin):
         others = Journal.objects.filter(source=journal.source).exclude(pk=journal.pk).order_by("pk")
         return [
             Panel("Lines", lines, columns, link_rows=False, limit=200),
-            Panel("Other journals of the same source", others, ["id", "posting_date", "rule", "memo"],
+            Panel("Other journals of the same source", others,
+                  [Column("id", "Journal"), "posting_date", "rule", "memo"],
                   empty="None: this is the only one."),
         ]  # fmt: skip
 
