@@ -31,9 +31,9 @@ FROM generate_series(1, %(count)s / 5) n
 ORDERS = """
 INSERT INTO orders_order (number, customer_id, entity_id, currency, title, state, starts_on, time_zone,
   billing_frequency, anchor, proration, po_number, payment_terms_days, channel, late_usage_policy, auto_renew,
-  renewal_uplift_percent, consolidation_key)
+  renewal_uplift_percent, consolidation_key, commitments, invoice_thresholds)
 SELECT 'BO-' || n, c.id, %(entity)s, 'USD', '', 'draft', '2026-08-01', 'UTC', 'month', 'anniversary',
-  'actual_days', 'PO-' || n, 30, 'direct', 'bill_next', false, 0, ''
+  'actual_days', 'PO-' || n, 30, 'direct', 'bill_next', false, 0, '', '[]', '[]'
 FROM generate_series(1, %(count)s) n JOIN orders_customer c ON c.number = 'B-' || (1 + n %% (%(count)s / 5))
 """
 LINES = """

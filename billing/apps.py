@@ -7,7 +7,8 @@ class BillingConfig(AppConfig):
     verbose_name = "Billing"
 
     def ready(self) -> None:
-        from billing import dunning_plan, triggers
+        from billing import dunning_plan, grant_triggers, triggers
 
         post_migrate.connect(triggers.install, sender=self, dispatch_uid="billing.triggers")
+        post_migrate.connect(grant_triggers.install, sender=self, dispatch_uid="billing.grant_triggers")
         post_migrate.connect(dunning_plan.sync, sender=self, dispatch_uid="billing.dunning_plan")

@@ -17,7 +17,7 @@ from dataclasses import replace
 from fractions import Fraction
 from operator import attrgetter
 
-from billing.domain import aggregation, grid, proration, timelines, trace
+from billing.domain import aggregation, commitments, grid, proration, timelines, trace
 from billing.domain.measures import ONE, ZERO, Measures, combined, merged, of_quantity
 from billing.domain.prices import Flat, Percentage, Price, Rated, Step
 from billing.domain.timelines import ONCE, Run
@@ -51,11 +51,12 @@ def expected(timeline: Timeline, usage: Usage, through: dt.date) -> list[Charge]
     found: list[Charge] = []
     for line in timeline.lines:
         try:
-            found += [c for c in _line(timeline, line, usage, through, None) if c.due_on < through]
+            found += _line(timeline, line, usage, through, None)
         except DomainError as error:
             error.record = error.record or line.record
             raise
-    return found
+    found += commitments.charges(timeline, found, through)
+    return [charge for charge in found if charge.due_on < through]
 
 
 def accrued(timeline: Timeline, usage: Usage, as_of: dt.date) -> list[Charge]:

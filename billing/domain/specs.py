@@ -161,7 +161,7 @@ def _multiple(spec: Spec) -> Price:
 
 
 def _prepaid(spec: Spec) -> Price:
-    _known(spec, "amount", "credit", "price")
+    _known(spec, "amount", "credit", "price", "grant")
     drawdown = _price(spec["price"]) if "price" in spec else None
     return Price(prices.Prepaid(_number(spec, "amount"), _number(spec, "credit"), drawdown))
 

@@ -122,13 +122,30 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Commitment:
+    """At least `amount` per period of `per` (None: the whole term) on the lines `lines`.
+
+    `carrier` is the usage line whose charge the true-up is.
+    """
+
+    amount: Fraction
+    per: Frequency | None
+    starts_on: dt.date
+    ends_on: dt.date | None
+    lines: frozenset[int]
+    carrier: int
+    overage_factor: Fraction = Fraction(1)
+
+
+@dataclass(frozen=True, slots=True)
 class Timeline:
-    """Everything a contract says about money: its lines through all their segments."""
+    """Everything a contract says about money: its lines through all their segments, its commitments."""
 
     order: int
     currency: str
     lines: tuple[Line, ...]
     time_zone: str = "UTC"
+    commitments: tuple[Commitment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from billing.models.charge import Charge
 from billing.models.delivery import DeliveryAttempt, InvoiceDelivery
 from billing.models.dispute import Dispute
 from billing.models.dunning import DunningLevel, DunningNotice
+from billing.models.grants import Grant, GrantEntry
 from billing.models.invoice import Invoice, InvoiceLine
 from billing.models.receipt import Application, Receipt
 from billing.models.tax import TaxRate
@@ -27,6 +28,8 @@ __all__ = [
     "Dispute",
     "DunningLevel",
     "DunningNotice",
+    "Grant",
+    "GrantEntry",
     "Invoice",
     "InvoiceDelivery",
     "InvoiceLine",

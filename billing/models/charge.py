@@ -21,6 +21,9 @@ class Charge(AppendOnly):
     subtracts these sums from what it expects, so nothing is ever billed twice. Two guards hold that in the
     database: a key and revision exists once, and no two first billings of a segment cover the same day.
 
+    A drawdown (or waiver) is a charge below zero beside the usage charge of the same line, segment and
+    period: what grants paid of it (or what the contract lets go). The engine expects and sees neither.
+
     `covers_from`/`covers_to` is the service that the key stands for after this row; empty once it was taken
     back. `amount` is signed and net of tax, in whole minor units of `currency`.
     """
@@ -31,6 +34,10 @@ class Charge(AppendOnly):
         ONE_TIME = "one_time", "One-time"
         PREPAID = "prepaid", "Prepaid"
         MINIMUM = "minimum", "Minimum commitment"
+        DRAWDOWN = "drawdown", "Paid by credit"
+        WAIVER = "waiver", "Not billed"
+
+    COVERS = (Kind.DRAWDOWN, Kind.WAIVER)
 
     line = models.ForeignKey(OrderLine, on_delete=models.PROTECT, related_name="charges", db_index=False)
     segment = models.ForeignKey(Segment, on_delete=models.PROTECT, related_name="+", db_index=False)
@@ -78,7 +85,7 @@ class Charge(AppendOnly):
             ExclusionConstraint(
                 name="billing_charge_no_day_twice",
                 expressions=[ranges.same("segment"), ranges.dates("service_from", "service_to")],
-                condition=Q(revision=0) & ~Q(kind="minimum"),
+                condition=Q(revision=0) & ~Q(kind__in=["minimum", "drawdown", "waiver"]),
             ),
         ]
 

@@ -243,6 +243,8 @@ class InvoiceLine(Record):
         ONE_TIME = "one_time", "One-time"
         PREPAID = "prepaid", "Prepaid"
         MINIMUM = "minimum", "Minimum commitment"
+        DRAWDOWN = "drawdown", "Paid by credit"
+        WAIVER = "waiver", "Not billed"
         MANUAL = "manual", "Entered by hand"
         CREDIT = "credit", "Credit"
 

@@ -28,7 +28,7 @@ from billing.domain.types import (
     Usage,
 )
 from billing.models import Charge
-from billing.selectors import metered, unbilled
+from billing.selectors import commitments, metered, unbilled
 from o2c.errors import DomainError, InvalidInput
 from orders.models import Order, OrderLine
 from orders.models import Segment as SegmentRow
@@ -49,12 +49,28 @@ def load_timelines(order_ids: Iterable[int], through: dt.date) -> dict[int, Time
         if own := segments.get(row["id"]):
             lines[row["order_id"]].append(_line(row, orders[row["order_id"]], own))
     return {
-        pk: Timeline(pk, order["currency"], tuple(lines.get(pk, ())), order["time_zone"])
+        pk: Timeline(
+            pk,
+            order["currency"],
+            tuple(lines.get(pk, ())),
+            order["time_zone"],
+            commitments.of_order(order, lines.get(pk, ())),
+        )
         for pk, order in orders.items()
     }
 
 
-ORDER_COLUMNS = ("id", "currency", "time_zone", "starts_on", "billing_frequency", "anchor", "proration")
+ORDER_COLUMNS = (
+    "id",
+    "currency",
+    "time_zone",
+    "starts_on",
+    "ends_on",
+    "billing_frequency",
+    "anchor",
+    "proration",
+    "commitments",
+)
 LINE_COLUMNS = (
     "id",
     "order_id",
@@ -151,7 +167,8 @@ def load_usage(
 def load_billed(order_ids: Iterable[int]) -> dict[int, list[Billed]]:
     """What was billed for these orders, by order id. One statement."""
     found: dict[int, list[Billed]] = defaultdict(list)
-    rows = Charge.objects.filter(line__order_id__in=sorted(set(order_ids))).order_by("line_id", "revision")
+    rows = Charge.objects.filter(line__order_id__in=sorted(set(order_ids))).exclude(kind__in=Charge.COVERS)
+    rows = rows.order_by("line_id", "revision")
     columns = ("line__order_id", *BILLED_COLUMNS)
     for order_id, *values in rows.values_list(*columns).iterator(chunk_size=5000):
         found[order_id].append(Billed(*values))

@@ -125,6 +125,9 @@ class OrderAdmin(RecordAdmin):
                     "payment_terms_days",
                     "channel",
                     "late_usage_policy",
+                    "late_waive_below",
+                    "commitments",
+                    "invoice_thresholds",
                     "consolidation_key",
                 ]
             },

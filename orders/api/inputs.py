@@ -117,6 +117,8 @@ class OrderIn(serializers.Serializer[Any]):
     channel = serializers.ChoiceField(choices=BillingTerms.Channel.choices, **optional)
     payment_terms_days = serializers.IntegerField(min_value=0, max_value=365, **optional)
     po_number = serializers.CharField(max_length=60, allow_blank=True, **absent)
+    late_usage_policy = serializers.ChoiceField(choices=BillingTerms.LateUsage.choices, **optional)
+    late_waive_below = fields.Amount(help_text="Late usage below it is not billed.", **optional)
     consolidation_key = serializers.CharField(max_length=60, allow_blank=True, required=False, default="")
     lines = LineIn(many=True, allow_empty=False)
 

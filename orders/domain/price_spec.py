@@ -24,6 +24,8 @@ that holds the spec; unit amounts may have up to 12 decimals, and are never roun
     {"model": "prepaid", "amount": "9000.00", "credit": "10000.00", "price": {...}}
                                                                     pay amount, draw credit down at price
 
+The credit of a prepayment is a grant; "grant" holds its terms (orders/domain/clauses.py).
+
 A tier covers (end of the tier before, up_to]; the last one has `up_to` null. A tier may state its lower end
 as "from"; it must then be the end of the tier before. "over_term": true counts tiers from the start of the
 segment instead of the billing period; "prorated": true (graduated) prices a level that varies by time. A cell
@@ -38,6 +40,7 @@ from decimal import Context, Decimal, Inexact
 from typing import Any
 
 from o2c.errors import InvalidInput
+from orders.domain.clauses import grant_problems
 
 Spec = Mapping[str, Any]
 
@@ -356,7 +359,10 @@ def _multiple(spec: Spec, path: str, found: Findings, depth: int) -> None:
 
 
 def _prepaid(spec: Spec, path: str, found: Findings, depth: int) -> None:
-    _keys(spec, path, found, {"amount", "credit"}, frozenset({"price"}))
+    _keys(spec, path, found, {"amount", "credit"}, frozenset({"price", "grant"}))
+    if "grant" in spec:
+        for place, message in grant_problems(spec["grant"]):
+            found.add(_at(path, "grant") + place, message)
     if "amount" in spec:
         _decimal(spec, "amount", path, found)
     if "credit" in spec:

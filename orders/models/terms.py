@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from django.db import models
 
+from o2c.money import AmountField
+
 
 class BillingTerms(models.Model):
     """Billing clauses, the same on a quote and on the order made from it."""
@@ -35,6 +37,7 @@ class BillingTerms(models.Model):
 
     class LateUsage(models.TextChoices):
         BILL_NEXT = "bill_next", "Bill on the next invoice"
+        REBILL = "rebill", "Credit the bill and bill it again"
         REVIEW = "review", "Park for review"
         ABSORB = "absorb", "Do not bill"
 
@@ -50,6 +53,15 @@ class BillingTerms(models.Model):
     channel = models.CharField(max_length=10, choices=Channel.choices, default=Channel.DIRECT)
     late_usage_policy = models.CharField(
         max_length=10, choices=LateUsage.choices, default=LateUsage.BILL_NEXT
+    )
+    late_waive_below = AmountField(
+        null=True, blank=True, help_text="late usage that comes to less is not billed; empty: all of it is"
+    )
+    commitments = models.JSONField(
+        default=list, blank=True, help_text="minimum commitments (orders/domain/clauses.py)"
+    )
+    invoice_thresholds = models.JSONField(
+        default=list, blank=True, help_text="unbilled usage that makes an early invoice, ascending amounts"
     )
     auto_renew = models.BooleanField(default=False)
     renewal_term_months = models.PositiveSmallIntegerField(null=True, blank=True)

@@ -6,7 +6,7 @@ None means "not said": a new record gets the default, an existing one keeps what
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -112,6 +112,9 @@ class TermsInput:
     payment_terms_days: int | None = None
     channel: str | None = None
     late_usage_policy: str | None = None
+    late_waive_below: Decimal | None = None
+    commitments: Sequence[Mapping[str, Any]] | None = None
+    invoice_thresholds: Sequence[str] | None = None
     auto_renew: bool | None = None
     renewal_term_months: int | None = None
     renewal_uplift_percent: Decimal | None = None

@@ -14,6 +14,7 @@ from itertools import pairwise
 from typing import Any
 
 from o2c.periods import Period, add_months
+from orders.domain import clauses as clause_rules
 from orders.domain import price_spec
 from orders.models import BillingTerms, Customer, Order, OrderLine, Price, Segment, Sku
 from orders.services.common import BATCH, Problems, time_zones
@@ -21,6 +22,10 @@ from orders.services.inputs import LineInput, SegmentInput, TermsInput
 
 MOST_LINES = 1000
 TERMS_DAYS = range(366)
+CLAUSE_CHECKS = {
+    "commitments": clause_rules.commitment_problems,
+    "invoice_thresholds": clause_rules.threshold_problems,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +122,9 @@ def clauses(terms: TermsInput, customer: Customer, path: str, found: Problems) -
     ):
         if name in said and said[name] not in choices.values:
             found.add(f"{path}{name}", f"{said[name]!r} is not one of {', '.join(choices.values)}")
+    for name, check in CLAUSE_CHECKS.items():
+        for message in check(said.get(name, ())):
+            found.add(f"{path}{name}", message)
     said.setdefault("time_zone", customer.time_zone)
     said.setdefault("payment_terms_days", customer.payment_terms_days)
     if said["time_zone"] not in time_zones():
