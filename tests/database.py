@@ -27,8 +27,14 @@ def step_down() -> None:
 
 
 def step_up() -> None:
+    """The owner again, alone: threads of live servers leave connections that would keep the database."""
     connection.settings_dict["OPTIONS"].pop("assume_role", None)
     connection.close()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
 
 
 @contextmanager
