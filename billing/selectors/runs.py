@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Sequence
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 from django.db import connection
 from django.db.models import Q, QuerySet
 
-from billing.models import BillRun
+from billing.models import BillRun, Invoice
 from o2c.errors import Conflict
 from o2c.money import minor_units
 from orders.models import Customer, Order
@@ -149,16 +149,28 @@ def rival(run: BillRun, customer_ids: Sequence[int]) -> BillRun | None:
     return None
 
 
-def last_nets(customer_ids: list[int], before: dt.date, run_id: int) -> dict[tuple[int, str, str], Decimal]:
-    """Net of each customer's latest earlier posted billing, by (customer, currency, channel)."""
+def billed_before(customer_ids: Sequence[int], run_id: int) -> set[tuple[int, str, str]]:
+    """Who has a posted invoice already, by (customer, currency, channel)."""
+    posted = Invoice.objects.filter(
+        customer_id__in=customer_ids, state=Invoice.State.POSTED, kind=Invoice.Kind.INVOICE
+    ).exclude(run_id=run_id)
+    return set(posted.values_list("customer_id", "currency", "channel").distinct().order_by())
+
+
+def last_daily(line_ids: Sequence[int]) -> dict[tuple[int, str], Fraction]:
+    """What each order line was charged per day of service the last time, by (line, kind); exact.
+
+    A service period in several segments counts as one; corrections do not count.
+    """
     query = """
-        SELECT DISTINCT ON (customer_id, currency, channel) customer_id, currency, channel, sum(net)
-        FROM billing_invoice
-        WHERE customer_id = ANY(%s) AND state = 'posted' AND kind = 'invoice' AND issue_date < %s
-          AND run_id IS DISTINCT FROM %s
-        GROUP BY customer_id, currency, channel, issue_date
-        ORDER BY customer_id, currency, channel, issue_date DESC
+        WITH periods AS (
+            SELECT line_id, kind, period_from, sum(amount) AS amount, sum(service_to - service_from) AS days,
+                   row_number() OVER (PARTITION BY line_id, kind ORDER BY period_from DESC) AS age
+            FROM billing_charge WHERE line_id = ANY(%s) AND revision = 0
+            GROUP BY line_id, kind, period_from
+        )
+        SELECT line_id, kind, amount, days FROM periods WHERE age = 1
     """
     with connection.cursor() as cursor:
-        cursor.execute(query, [customer_ids, before, run_id])
-        return {(row[0], row[1], row[2]): row[3] for row in cursor.fetchall()}
+        cursor.execute(query, [list(line_ids)])
+        return {(line, kind): Fraction(amount) / days for line, kind, amount, days in cursor.fetchall()}

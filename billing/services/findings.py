@@ -6,22 +6,25 @@ them. A blocker cannot be acknowledged: it is cured and the run calculated again
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 
-from billing.models import BillRun, BillRunFinding, Invoice
+from billing.models import BillRun, BillRunFinding, Charge, Invoice, InvoiceLine
 from billing.selectors import runs as run_selectors
 from billing.services.drafting import Draft
 from o2c import clock, locks
 from o2c.access import require
 from o2c.actor import Actor, acting
 from o2c.errors import Conflict, InvalidInput
+from o2c.money import quantize
 from orders.models import Customer, Order
 
 ZERO = Decimal(0)
 JUMP_RATIO = Decimal("0.5")
 JUMP_FLOOR = Decimal(100)
+RETURNING = (Charge.Kind.RECURRING, Charge.Kind.USAGE, Charge.Kind.MINIMUM)
 
 INFO, WARNING, BLOCKER = (
     BillRunFinding.Severity.INFO,
@@ -41,7 +44,7 @@ CHECKS: dict[str, Check] = {
     "missing_tax_rate": Check(BLOCKER, "Tax is due and the rate table has no rate for it"),
     "negative_total": Check(WARNING, "Corrections outweigh charges: a credit memo is drafted"),
     "zero_invoice": Check(WARNING, "Charges and corrections come to zero"),
-    "jump": Check(WARNING, "The net differs from the customer's last billing by more than half"),
+    "jump": Check(WARNING, "Service that differs by more than half from the daily rates of its last billing"),
     "missing_po": Check(WARNING, "The customer's other orders name a PO, this document does not"),
     "no_address": Check(WARNING, "The customer has no e-mail address for invoices"),
     "unmatched_usage": Check(WARNING, "Usage waits that no line could be found for"),
@@ -91,29 +94,48 @@ def _of_one(run: BillRun, draft: Draft) -> Iterable[BillRunFinding]:
 
 
 def _jumps(run: BillRun, drafts: Sequence[Draft]) -> list[BillRunFinding]:
-    """The net per customer, currency and channel beside that of their last billing."""
-    now: dict[tuple[int, str, str], Decimal] = {}
-    first: dict[tuple[int, str, str], Invoice] = {}
+    """What a customer's lines come to, beside what the same service comes to at their last daily rates.
+
+    Corrections, one-time charges and lines that were never billed are compared with nothing.
+    """
+    known = run_selectors.billed_before(sorted({d.invoice.customer_id for d in drafts}), run.pk)
+    daily = run_selectors.last_daily(
+        sorted({line.order_line_id for d in drafts for line in d.lines if line.order_line_id})
+    )
+    by_buyer: dict[tuple[int, str, str], list[Draft]] = {}
     for draft in drafts:
         invoice = draft.invoice
-        key = (invoice.customer_id, invoice.currency, invoice.channel)
-        now[key] = now.get(key, ZERO) + invoice.net
-        first.setdefault(key, invoice)
-    before = run_selectors.last_nets(sorted({key[0] for key in now}), run.issue_on, run.pk)
+        by_buyer.setdefault((invoice.customer_id, invoice.currency, invoice.channel), []).append(draft)
     found: list[BillRunFinding] = []
-    for key, net in now.items():
-        invoice, last = first[key], before.get(key)
+    for buyer, theirs in by_buyer.items():
+        invoice = theirs[0].invoice
         where = {"customer": invoice.customer, "invoice": invoice, "currency": invoice.currency}
-        if last is None:
+        if buyer not in known:
+            net = sum((draft.invoice.net for draft in theirs), ZERO)
             found.append(finding(run, "first_billing", f"First billing, {net:,}", amount=net, **where))
-        elif abs(net - last) > max(JUMP_RATIO * abs(last), JUMP_FLOOR):
-            change = f"{(net - last) * 100 / last:+.0f} %" if last else "from zero"
-            found.append(
-                finding(
-                    run, "jump", f"{net:,} after {last:,.2f} last time ({change})", amount=net - last, **where
-                )
-            )
+            continue
+        now, before = _compared([line for draft in theirs for line in draft.lines], daily, invoice.currency)
+        if abs(now - before) > max(JUMP_RATIO * abs(before), JUMP_FLOOR):
+            change = f"{(now - before) * 100 / before:+.0f} %" if before else "from zero"
+            message = f"{now:,} where the rates of the last billing come to {before:,} ({change})"
+            found.append(finding(run, "jump", message, amount=now - before, **where))
     return found
+
+
+def _compared(
+    lines: Iterable[InvoiceLine], daily: Mapping[tuple[int, str], Fraction], currency: str
+) -> tuple[Decimal, Decimal]:
+    """Net of the lines that were billed before, and what their days come to at the daily rates of then."""
+    now, before = ZERO, Fraction(0)
+    for line in lines:
+        if not (line.order_line_id and line.service_from and line.service_to):
+            continue
+        rate = daily.get((line.order_line_id, line.kind))
+        if rate is None or line.kind not in RETURNING or (line.proposal or {}).get("revision"):
+            continue
+        now += line.net
+        before += rate * (line.service_to - line.service_from).days
+    return now, quantize(before, currency)
 
 
 def _missing_po(run: BillRun, drafts: Sequence[Draft]) -> list[BillRunFinding]:

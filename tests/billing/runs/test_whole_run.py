@@ -193,12 +193,27 @@ def test_a_missing_tax_rate_blocks_until_it_is_loaded(team: Team, entities: dict
 
 def test_a_jump_is_pointed_out(team: Team, order: Order) -> None:
     bill(team, AUGUST)
+    seats = order.lines.get(position=1)
+    change = {"lines": [{"line": seats.pk, "quantity": "30"}]}
+    drafted = amendments.draft(
+        order.pk, kind="quantity", effective_on=dt.date(2026, 9, 1), changes=change, actor=team.orders
+    )
+    amendments.apply(drafted.pk, actor=team.approver)
 
     run = bill(team, SEPTEMBER, upto="calculated")
 
+    # 30 seats at 40.00 and the platform; August had (400.00 + 500.00) / 31 a day.
     finding = run.findings.get(code="jump")
-    assert finding.amount == Decimal("-2500.00")
-    assert "-74 %" in finding.message
+    assert finding.amount == Decimal("829.03")
+    assert finding.message == ("1,700.00 where the rates of the last billing come to 870.97 (+95 %)")
+
+
+def test_a_fee_that_is_not_due_again_is_no_jump(team: Team, order: Order) -> None:
+    bill(team, AUGUST)
+
+    run = bill(team, SEPTEMBER, upto="calculated")
+
+    assert not run.findings.filter(code__in=["jump", "first_billing"]).exists()
 
 
 def test_orders_share_an_invoice_when_the_customer_wants_that(
