@@ -46,6 +46,13 @@ class InvalidInput(DomainError):
         self.fields = fields or {}
 
 
+class Malformed(DomainError):
+    """What came cannot be read at all."""
+
+    status = 400
+    default_code = "malformed"
+
+
 class NotAuthorised(DomainError):
     """The actor does not hold the duty, or may not act on this record."""
 

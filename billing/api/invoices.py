@@ -19,6 +19,7 @@ from billing.models import Invoice, InvoiceLine
 from billing.selectors import ageing
 from billing.services import documents
 from o2c import clock
+from o2c.api.fields import Body
 from o2c.api.views import ApiView, DetailView, DownloadView, ListView
 from o2c.errors import NotFound
 from o2c.ledger.models import LegalEntity
@@ -104,7 +105,7 @@ class InvoicePdf(DownloadView):
         return self.download(bytes(content), documents.PDF, f"{invoice.number}.pdf")
 
 
-class AsOfIn(serializers.Serializer[Any]):
+class AsOfIn(Body):
     as_of = serializers.DateField(required=False)
 
 

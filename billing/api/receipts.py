@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from billing.api import outputs
 from billing.models import Application, Invoice, Receipt
 from billing.services import receipts
-from o2c.api.fields import Amount, Currency
+from o2c.api.fields import Amount, Body, Currency
 from o2c.api.views import ApiView, DetailView, ListView
 from o2c.errors import InvalidInput, NotFound
 from o2c.ledger.models import LegalEntity
@@ -25,7 +25,7 @@ APPLICATIONS = Prefetch("applications", Application.objects.select_related("invo
 RECEIPTS = Receipt.objects.select_related("customer", "entity").prefetch_related(APPLICATIONS)
 
 
-class ReceiptIn(serializers.Serializer[Any]):
+class ReceiptIn(Body):
     entity = serializers.CharField(max_length=8, help_text="Our legal entity, 'US'")
     customer = serializers.CharField(
         required=False, allow_null=True, default=None, help_text="Customer number; none: payer not known"
@@ -44,12 +44,12 @@ class ReceiptIn(serializers.Serializer[Any]):
     )
 
 
-class PartIn(serializers.Serializer[Any]):
+class PartIn(Body):
     invoice = serializers.CharField(help_text="Invoice number")
     amount = Amount()
 
 
-class ApplicationsIn(serializers.Serializer[Any]):
+class ApplicationsIn(Body):
     applied_on = serializers.DateField()
     parts = PartIn(many=True, allow_empty=False)
 

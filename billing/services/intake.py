@@ -19,7 +19,7 @@ from psycopg.errors import UniqueViolation
 
 from billing.services import intake_sql as sql
 from billing.services.dimensions import resolve
-from o2c.errors import InvalidInput
+from o2c.errors import InvalidInput, Malformed
 
 MESSAGES = {
     "malformed": "It needs an id, a time with date, a quantity with at most nine decimals, and dimensions"
@@ -87,6 +87,7 @@ class TakeTheLongWay(Exception):
     """Not an error: the short way does not fit. The transaction is lost; begin again without it."""
 
 
+NOT_THAT_SHAPE = "22023"  # json_to_recordset met something that is no list of objects
 SHAPE = 'Send {"source": "...", "events": [{"id": "...", ...}, ...]}'
 # The usual beginning of a body. What follows is the list of events, or the body is read the long way.
 BEGINNING = re.compile(r'\s*\{\s*"source"\s*:\s*"([^"\\]{1,60})"\s*,\s*"events"\s*:\s*(?=\[)')
@@ -112,13 +113,15 @@ def stage_usual(body: str) -> str:
 def stage_json(body: str) -> str:
     """Stage `{"source": ..., "events": [...], ...}`; answers the source named there, or "".
 
-    Raises InvalidInput when it is not JSON of that shape.
+    Raises Malformed when it is no JSON, InvalidInput when it is JSON of another shape.
     """
     try:
         source, _, kind = _row(sql.FROM_JSON, {"body": body})
     except DataError as error:
-        first = str(error).splitlines()[0]
-        raise InvalidInput(f"The body is not what usage events are sent as: {first}", remedy=SHAPE) from error
+        if getattr(error.__cause__, "sqlstate", "") != NOT_THAT_SHAPE:
+            first = str(error).splitlines()[0]
+            raise Malformed(f"The body is no JSON that we accept: {first}", remedy=SHAPE) from error
+        raise InvalidInput("Each of the events must be a JSON object", remedy=SHAPE) from error
     if kind != "array":
         raise InvalidInput("The body has no list of events", remedy=SHAPE)
     return source or ""

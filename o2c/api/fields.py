@@ -1,12 +1,36 @@
-"""Serializer fields for exact numbers: strings of decimals both ways, never JSON numbers with a point."""
+"""How bodies are read: no unknown names, and exact numbers as strings of decimals, never JSON numbers
+with a point.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail
+
+
+class Body(serializers.Serializer[Any]):
+    """What a caller sends, read strictly: a name that is not declared is an error beside the others,
+    because a misspelt field must not mean "left out".
+    """
+
+    def to_internal_value(self, data: Any) -> Any:
+        errors: dict[str, Any] = {}
+        unknown = [str(name) for name in data if name not in self.fields] if isinstance(data, Mapping) else []
+        try:
+            checked = super().to_internal_value(data)
+        except serializers.ValidationError as error:
+            if not isinstance(error.detail, dict):
+                raise
+            errors = dict(error.detail)
+        errors |= {name: [ErrorDetail("This call knows no such field.", code="unknown")] for name in unknown}
+        if errors:
+            raise serializers.ValidationError(errors)
+        return checked
 
 
 class _ExactDecimal(serializers.DecimalField):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rest_framework.exceptions import NotAuthenticated
+from rest_framework.exceptions import MethodNotAllowed, NotAuthenticated
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
@@ -26,6 +26,8 @@ class HoldsDuty(BasePermission):
         duty = view.duties.get(method)
         if duty == SIGNED_IN:
             return view.actor is not None
+        if duty is None and not hasattr(view, str(method).lower()):
+            raise MethodNotAllowed(str(method))
         reason = why_not(view.actor, duty) if duty else "No duty opens this call"
         if reason:
             raise NotAuthorised(

@@ -14,7 +14,7 @@ optional: dict[str, Any] = {"required": False, "allow_null": True, "default": No
 absent: dict[str, Any] = {"required": False, "default": None}
 
 
-class ContactIn(serializers.Serializer[Any]):
+class ContactIn(fields.Body):
     """A person at the customer."""
 
     name = serializers.CharField(max_length=200)
@@ -22,14 +22,14 @@ class ContactIn(serializers.Serializer[Any]):
     kind = serializers.ChoiceField(choices=Contact.Kind.choices, default=Contact.Kind.BILLING)
 
 
-class TaxRegistrationIn(serializers.Serializer[Any]):
+class TaxRegistrationIn(fields.Body):
     """A tax number in one country."""
 
     country = serializers.CharField(min_length=2, max_length=2)
     number = serializers.CharField(max_length=40)
 
 
-class CustomerIn(serializers.Serializer[Any]):
+class CustomerIn(fields.Body):
     """A customer. What is left out stays as it is; a new customer needs entity, currency and country."""
 
     name = serializers.CharField(max_length=200)
@@ -74,7 +74,7 @@ class PriceSpec(fields.Document):
         return data
 
 
-class LineIn(serializers.Serializer[Any]):
+class LineIn(fields.Body):
     """A line as it was sold. Without an override the list price of its first day holds."""
 
     sku = serializers.CharField(max_length=60)
@@ -98,7 +98,7 @@ class LineIn(serializers.Serializer[Any]):
     source_line_id = serializers.CharField(max_length=40, allow_blank=True, required=False, default="")
 
 
-class OrderIn(serializers.Serializer[Any]):
+class OrderIn(fields.Body):
     """A signed deal. Give `customer` (our number) or `customer_salesforce_id`; `ends_on` or `term_months`."""
 
     customer = serializers.CharField(max_length=20, required=False, default="")

@@ -168,7 +168,7 @@ class Exports(ListView):
         return super().get(request, *args, **kwargs)
 
 
-class AcknowledgeIn(serializers.Serializer[Any]):
+class AcknowledgeIn(fields.Body):
     """What the ledger took: it must be the whole file."""
 
     lines = serializers.IntegerField(min_value=0)

@@ -13,7 +13,6 @@ import pytest
 from drf_spectacular.generators import SchemaGenerator
 
 from o2c.api.checks import check_duties, is_call, routes
-from o2c.api.parsers import RawJSONParser
 from o2c.api.permissions import SIGNED_IN
 from o2c.api.salesforce import operations
 from tests.api.conftest import Caller
@@ -43,7 +42,6 @@ class Call(NamedTuple):
     method: str
     path: str
     duty: str
-    raw: bool
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
@@ -56,8 +54,7 @@ def calls() -> list[Call]:
             handled = {"get", "post", "put", "patch", "delete"} & {
                 m for m in view.http_method_names if hasattr(view, m)
             }
-            raw = RawJSONParser in view.parser_classes
-            found += [Call(m.upper(), _path(route), view.duties[m.upper()], raw) for m in sorted(handled)]
+            found += [Call(m.upper(), _path(route), view.duties[m.upper()]) for m in sorted(handled)]
     return found
 
 
@@ -132,9 +129,15 @@ def test_what_is_no_json_is_malformed(almighty: Any, call: Call) -> None:
         call.method, call.path, b"{", content_type="application/json", headers={"Idempotency-Key": "k"}
     )
     decent(answer)
-    # A body that goes to the database as it came is read there, and refused as what it is.
-    expected = (422, "invalid") if call.raw else (400, "malformed")
-    assert (answer.status_code, answer.json()["code"]) == expected
+    assert (answer.status_code, answer.json()["code"]) == (400, "malformed")
+
+
+@pytest.mark.parametrize("path", sorted({c.path for c in CALLS}))
+def test_a_method_that_an_address_does_not_know(almighty: Any, path: str) -> None:
+    answer = almighty.generic("DELETE", path)
+    decent(answer)
+    assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
+    assert "DELETE" not in answer["Allow"]
 
 
 @pytest.mark.parametrize("call", [c for c in CALLS if c.method == "GET"], ids=str)

@@ -150,6 +150,17 @@ def test_problems_of_an_order_come_at_once(crm: Caller) -> None:
     }
 
 
+def test_a_misspelt_field_is_an_error_beside_the_others(crm: Caller) -> None:
+    crm.put(ACCOUNT, GLOBEX)
+    lines = [{"sku": "SEATS", "quantity": "3", "price_overide": {"model": "flat", "amount": "5"}}]
+    answer = crm.post("/api/v1/orders", order_body(lines=lines, starts_on="soon", po="PO-1"))
+
+    assert answer.status_code == 422
+    assert {(e["field"], e["code"]) for e in answer.json()["errors"]} == {
+        ("lines[0].price_overide", "unknown"), ("starts_on", "invalid"), ("po", "unknown"),
+    }  # fmt: skip
+
+
 def test_whose_order_must_be_said(crm: Caller) -> None:
     nobody = crm.post("/api/v1/orders", order_body(customer_salesforce_id=""))
     assert nobody.status_code == 422

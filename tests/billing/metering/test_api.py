@@ -52,7 +52,9 @@ def test_sending_without_the_duty_or_without_a_token_is_refused(client: Client, 
 def test_a_body_of_another_shape_is_a_problem_document(gateway: Client, tokens: OrderLine, body: str) -> None:
     answer = gateway.post("/api/v1/usage/events", body, content_type="application/json")
 
-    assert answer.status_code == 422, answer.content
+    unread = body in ("", "{")
+    assert answer.status_code == (400 if unread else 422), answer.content
+    assert answer.json()["code"] == ("malformed" if unread else "invalid")
     assert answer.headers["Content-Type"].startswith("application/problem+json")
     assert UsageBatch.objects.count() == 0
 
