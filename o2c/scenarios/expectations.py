@@ -86,7 +86,8 @@ def shown(value: Any) -> str:
     if value is None:
         return MISSING
     if isinstance(value, Decimal):
-        return f"{value.normalize():f}" if value != value.to_integral() else f"{value:.2f}"
+        exact = f"{value.normalize():f}"
+        return exact if len(exact.partition(".")[2]) > 2 else f"{value:.2f}"
     if isinstance(value, dt.date):
         return value.isoformat()
     if isinstance(value, Mapping):
