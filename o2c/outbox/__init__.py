@@ -14,7 +14,7 @@ def drain() -> int:
 
 
 def deliver_here() -> int:
-    """Deliver what the open transaction itself published, inside it; returns the number done.
+    """Deliver what the present request published, inside its open transaction; returns the number done.
 
     For work that is looked at and rolled back, such as a preview. An error of a handler is raised.
     """

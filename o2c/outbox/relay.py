@@ -11,11 +11,10 @@ import datetime as dt
 import structlog
 from django.db import connection
 from django.db.models import Exists, OuterRef
-from django.db.models.functions import Now
 
 from o2c import clock
 from o2c.access.system import system_actor
-from o2c.actor import acting
+from o2c.actor import acting, current_trace
 from o2c.errors import Conflict
 from o2c.outbox.models import Delivery
 from o2c.outbox.registry import Event, handlers
@@ -107,17 +106,19 @@ def drain() -> int:
 
 
 def deliver_here() -> int:
-    """Deliver what the open transaction published, and what the handlers publish in turn, inside it.
+    """Deliver what the present request published, and what the handlers publish in turn, inside its
+    open transaction.
 
-    Rows of this transaction carry its own time. Nothing that others published is touched, and their relay
-    is not waited for. Raises what a handler raises, Conflict outside of a transaction.
+    Nothing that others published is touched, and their relay is not waited for. Raises what a handler
+    raises, Conflict outside of a transaction or of a request.
     """
-    if not connection.in_atomic_block:
-        raise Conflict("There is no open transaction whose events could be delivered")
+    trace = current_trace()
+    if trace is None or not trace.request_id or not connection.in_atomic_block:
+        raise Conflict("There is no open transaction of a request whose events could be delivered")
     total = 0
     while True:
         own = Delivery.objects.filter(
-            state=Delivery.State.PENDING, due_at=Now(), event__recorded_at=Now()
+            state=Delivery.State.PENDING, event__request_id=trace.request_id
         ).select_related("event")
         by_consumer: dict[str, list[Delivery]] = {}
         for delivery in own.order_by("id"):

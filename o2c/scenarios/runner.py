@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import secrets
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,10 +13,11 @@ from typing import TypeVar
 from django.db import connection, transaction
 
 from o2c import outbox
+from o2c.actor import ambient
 from o2c.errors import DomainError
 from o2c.scenarios import language
 from o2c.scenarios import stage as staging
-from o2c.scenarios.cast import Cast
+from o2c.scenarios.cast import REASON, Cast
 from o2c.scenarios.expectations import Difference, differences
 from o2c.scenarios.happenings import perform
 from o2c.scenarios.language import Expect, Happening, Scenario
@@ -54,6 +56,14 @@ def rolled_back() -> Iterator[None]:
         return
 
 
+@contextmanager
+def staged(cast: Cast) -> Iterator[None]:
+    """A rolled-back transaction that is a request of its own: its events are told from all others."""
+    request = f"scenario-{secrets.token_hex(8)}"
+    with rolled_back(), ambient(cast.seller, reason=REASON, request_id=request):
+        yield
+
+
 def run_files(paths: Iterable[Path]) -> list[Result]:
     """Run every file, one after the other, each from the same beginning. Nothing remains of any."""
     results = []
@@ -78,7 +88,7 @@ def run_file(path: Path, cast: Cast) -> Result:
 def run(scenario: Scenario, cast: Cast, name: str) -> list[str]:
     """Live the scenario and say what is not as it expects. Rolled back."""
     problems: list[str] = []
-    with rolled_back():
+    with staged(cast):
         try:
             stage = live(scenario, cast, lambda line, text: problems.append(f"{name}:{line}: {text}"))
         except _Stopped:
