@@ -126,6 +126,7 @@ class LineBlock(Block):
     timing: str = key(choice(*BillingTerms.Timing.values), default="")
     frequency: str = key(choice(*BillingTerms.Frequency.values), default="")
     steps: tuple[Step, ...] = key(listing(record(Step)), default=())
+    usage_per_month: Decimal | None = key(decimal, default=None)
 
     @property
     def label(self) -> str:

@@ -105,7 +105,7 @@ class _Stopped(Exception):
 def live(scenario: Scenario, cast: Cast, complain: Callable[[int, str], None]) -> Stage:
     """Set the stage and do everything that the file says, in its order."""
     try:
-        with _settled():
+        with settled():
             stage = staging.build(scenario, cast)
             deliver()
     except DomainError as error:
@@ -122,7 +122,7 @@ def _happen(stage: Stage, happening: Happening, complain: Callable[[int, str], N
             complain(one.line, str(one))
         return
     try:
-        with _settled():
+        with settled():
             perform(stage, happening)
             deliver()
     except DomainError as error:
@@ -136,7 +136,7 @@ def _happen(stage: Stage, happening: Happening, complain: Callable[[int, str], N
 
 
 @contextmanager
-def _settled() -> Iterator[None]:
+def settled() -> Iterator[None]:
     """What happens inside meets the checks that the database leaves to the commit, at once."""
     with transaction.atomic():
         yield

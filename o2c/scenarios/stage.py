@@ -98,11 +98,15 @@ def days_of(scenario: Scenario) -> tuple[dt.date, dt.date]:
             days.append(deal.until)
         if deal.months is not None:
             days.append(add_months(deal.start, deal.months))
-    return min(days), max(days)
+    renewed = sum(happening.renew.months for happening in scenario.happenings if happening.renew)
+    return min(days), add_months(max(days), renewed)
 
 
-def build(scenario: Scenario, cast: Cast) -> Stage:
-    """The stage with everything on it, the deals signed and active."""
+def build(scenario: Scenario, cast: Cast, *, months: int = 0) -> Stage:
+    """The stage with everything on it, the deals signed and active.
+
+    Books are open from the first day of the file to well after its last one, and for `months` at least.
+    """
     dimensions.forget()
     first, last = days_of(scenario)
     tag = secrets.token_hex(3)
@@ -110,7 +114,7 @@ def build(scenario: Scenario, cast: Cast) -> Stage:
     entity = _entity(tag, company.currency, company.country, company.tax_percent, cast)
     books.open_periods(
         entity,
-        Period(first.replace(day=1), add_months(last.replace(day=1), MONTHS_AHEAD)),
+        Period(first.replace(day=1), add_months(max(last, add_months(first, months)), MONTHS_AHEAD)),
         actor=cast.controller,
         reason=REASON,
     )

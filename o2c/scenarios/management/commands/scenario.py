@@ -1,14 +1,18 @@
-"""manage.py scenario run PATH…: scenario files, each lived through the services and rolled back."""
+"""manage.py scenario run PATH… | preview PATH: scenario files, lived through the services, rolled back."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from rich.console import Console
+from rich.table import Table
 
-from o2c.scenarios import runner
+from o2c.errors import DomainError
+from o2c.scenarios import language, preview, runner
 
 
 class Command(BaseCommand):
@@ -21,9 +25,16 @@ class Command(BaseCommand):
         )
         run.add_argument("paths", nargs="+", type=Path)
         run.add_argument("--json", action="store_true", help="one JSON object with every result")
+        show = acts.add_parser("preview", help="what a deal will bill and recognise, month by month")
+        show.add_argument("path", type=Path)
+        show.add_argument("--months", type=int, help="how many; by default the term, or a year without one")
+        show.add_argument("--json", action="store_true", help="the same as one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        getattr(self, options["act"])(options)
+        try:
+            getattr(self, options["act"])(options)
+        except DomainError as error:
+            raise CommandError(str(error)) from error
 
     def run(self, options: dict[str, Any]) -> None:
         results = runner.run_files(files(options["paths"]))
@@ -40,6 +51,22 @@ class Command(BaseCommand):
             self.stdout.write(f"{len(results) - len(failed)} of {len(results)} scenarios are as expected")
         if failed:
             raise SystemExit(1)
+
+    def preview(self, options: dict[str, Any]) -> None:
+        found = preview.preview(language.read(options["path"]), months=options["months"])
+        if options["json"]:
+            self.stdout.write(json.dumps(dataclasses.asdict(found), default=str))
+            return
+        table = Table(title=f"{found.title} ({found.currency})", title_justify="left")
+        table.add_column("Month")
+        for name in ("Billed", "Recognised", "Deferred"):
+            table.add_column(name, justify="right")
+        for month in found.months:
+            amounts = (month.billed, month.recognised, month.deferred)
+            table.add_row(month.month, *(f"{amount:,.2f}" for amount in amounts))
+        table.add_section()
+        table.add_row("Sum", f"{found.billed:,.2f}", f"{found.recognised:,.2f}", "")
+        Console(file=cast(IO[str], self.stdout)).print(table)
 
 
 def files(paths: list[Path]) -> list[Path]:
