@@ -73,6 +73,7 @@ INSTALLED_APPS = [
     "o2c.api",
     "o2c.console",
     "o2c.controls.sod",
+    "o2c.controls.approvals",
     "orders",
     "billing",
     "revenue",

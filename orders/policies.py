@@ -8,10 +8,15 @@ amount) come with the approval engine, which reads this table.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
+from o2c.controls.approvals.registry import Act
 from orders.models import Quote
 
 Rule = Callable[[Quote], Sequence[str]]
+
+ACTS: list[Act] = []
+POLICIES: dict[str, dict[str, Any]] = {}
 
 QUOTE_RULES: dict[str, Rule] = {}
 

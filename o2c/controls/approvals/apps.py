@@ -1,0 +1,15 @@
+from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+
+
+class ApprovalsConfig(AppConfig):
+    name = "o2c.controls.approvals"
+    label = "approvals"
+    verbose_name = "Approvals"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from o2c.controls.approvals import registry, shipped
+
+        registry.autodiscover()
+        post_migrate.connect(shipped.after_migrate, dispatch_uid="o2c.approvals.shipped")

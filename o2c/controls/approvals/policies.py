@@ -1,0 +1,60 @@
+"""The engine's own rules are under approval too: a policy is put in force by a request of its own.
+
+Shipped versions are put in force by whoever installs the product.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from o2c.controls.approvals.registry import Act, Lineage
+
+POLICY_FACTS = """
+SELECT jsonb_build_object(
+  'act', p.act, 'version', p.version::text, 'title', p.title, 'content', p.content,
+  'governs_policies', (p.act = 'approvals.policy.activate')::text)
+FROM approvals_policy p WHERE p.id = $1
+"""
+
+ACTS = [
+    Act(
+        code="approvals.policy.activate",
+        label="Put an approval policy in force",
+        model="approvals.Policy",
+        service="o2c.controls.approvals.services.policies.activate",
+        duty="approvals.policy.draft",
+        facts=POLICY_FACTS,
+        table="approvals_policy",
+        reached="{row}.state = 'active' AND NOT {row}.shipped",
+        lineage=(Lineage("approvals.Policy", "h.id = $1", ("content", "title")),),
+        amount="",
+        labels={"act": "Governs", "content": "Policy", "version": "Version"},
+    )
+]
+
+POLICIES: dict[str, dict[str, Any]] = {
+    "approvals.policy.activate": {
+        "title": "Changes of approval policies",
+        "clause": (
+            "A policy is put in force by a controller who neither wrote it nor asked for it. Who may change"
+            " which approvals are needed could otherwise remove them (S48)."
+        ),
+        "rules": [
+            {
+                "code": "always",
+                "because": "Every policy is put in force by somebody else",
+                "when": [{"path": "version", "op": ">", "value": "0"}],
+                "steps": ["controller"],
+            }
+        ],
+        "steps": [
+            {
+                "code": "controller",
+                "title": "Controller",
+                "duty": "approvals.policy.activate",
+                "approvers": 1,
+                "watches": [{"path": "content", "worse": "change"}, {"path": "act", "worse": "change"}],
+            }
+        ],
+    }
+}

@@ -1,0 +1,1 @@
+"""Writes: asking, deciding, carrying out, delegating, governing the policies, the clock."""

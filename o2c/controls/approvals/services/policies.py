@@ -1,0 +1,117 @@
+"""Governing the rules themselves: draft, lint, put in force by another through a request, retire."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db.models import Max
+
+from o2c import clock, locks
+from o2c.access import registry as duty_registry
+from o2c.access import require
+from o2c.access.authorise import in_force
+from o2c.access.models import RoleDuty, User
+from o2c.actor import Actor, acting
+from o2c.controls.approvals import registry
+from o2c.controls.approvals.domain import policy as rules
+from o2c.controls.approvals.domain.canonical import flat
+from o2c.controls.approvals.domain.lint import Problem, lint
+from o2c.controls.approvals.models import Policy
+from o2c.controls.approvals.services.gate import gate
+from o2c.errors import Conflict, NotAuthorised
+
+
+def draft(*, act: str, content: Mapping[str, Any], note: str = "", actor: Actor, reason: str = "") -> Policy:
+    """Write the next version of the policy of an act. Raises InvalidInput for what cannot be read."""
+    with acting(actor, reason=reason):
+        require(actor, "approvals.policy.draft", record=act)
+        registry.act(act)
+        policy = rules.parse(content)
+        last = Policy.objects.filter(act=act).aggregate(last=Max("version"))["last"] or 0
+        return Policy.objects.create(
+            act=act,
+            version=last + 1,
+            title=policy.title[:200],
+            content=dict(content),
+            drafted_by_id=actor.user_id,
+            note=(note or reason)[:300],
+        )
+
+
+def change(pk: int, *, content: Mapping[str, Any], actor: Actor, reason: str = "") -> Policy:
+    """Rewrite a draft. Raises Conflict for a version that was ever in force."""
+    with acting(actor, reason=reason):
+        row: Policy = locks.row(Policy, pk)
+        require(actor, "approvals.policy.draft", record=str(row))
+        if row.state != Policy.State.DRAFT:
+            raise Conflict("Only a draft is rewritten", record=str(row), remedy="Draft the next version")
+        row.title, row.content = rules.parse(content).title[:200], dict(content)
+        row.save()
+        return row
+
+
+def activate(pk: int, *, actor: Actor, reason: str = "") -> Policy:
+    """Put a drafted version in force and retire the one before.
+
+    Raises NotAuthorised for whoever drafted it, Conflict for one that the lint blocks or that no request
+    approved.
+    """
+    with acting(actor, reason=reason):
+        row: Policy = locks.row(Policy, pk)
+        require(actor, "approvals.policy.activate", record=str(row))
+        if row.drafted_by_id == actor.user_id:
+            raise NotAuthorised("Who drafted a policy does not put it in force", record=str(row))
+        if blocking := [problem.text for problem in problems(row) if problem.blocks]:
+            raise Conflict(
+                "; ".join(blocking), record=str(row), remedy="Correct the draft", code="policy_invalid"
+            )
+        gate("approvals.policy.activate", [pk])
+        for other in locks.rows(
+            Policy, Policy.objects.filter(act=row.act, state="active").values_list("pk", flat=True)
+        ):
+            other.retire()
+            other.retired_at = clock.now()
+            other.save()
+        row.activate()
+        row.activated_by_id, row.activated_at = actor.user_id, clock.now()
+        row.save()
+        return row
+
+
+def problems(row: Policy) -> list[Problem]:
+    """What the lint says of a version, with the people and duties as they are now."""
+    return check(row.act, row.content)
+
+
+def check(act_code: str, content: Mapping[str, Any]) -> list[Problem]:
+    """The lint of a policy for an act."""
+    policy = rules.parse(content)
+    return lint(
+        policy,
+        paths=known_paths(registry.act(act_code)),
+        duties=set(duty_registry.known()),
+        holders=_holders({step.duty for step in policy.steps}),
+    )
+
+
+def known_paths(act: registry.Act) -> set[str]:
+    """The paths that the facts of the act have: those named in its labels, and their parts."""
+    return set(act.labels) | set(flat(dict.fromkeys(act.labels)))
+
+
+def _holders(duties: set[str]) -> dict[str, int]:
+    rows = (
+        RoleDuty.objects.filter(
+            in_force("role__grants__"),
+            duty__in=duties,
+            role__grants__user__is_active=True,
+            role__grants__user__kind=User.Kind.HUMAN,
+        )
+        .values_list("duty", "role__grants__user_id")
+        .distinct()
+    )
+    counts: dict[str, int] = {}
+    for duty, _ in rows:
+        counts[duty] = counts.get(duty, 0) + 1
+    return counts
