@@ -19,6 +19,7 @@ from billing.selectors.carrying import carried, share
 from o2c import ledger, locks
 from o2c.access import require
 from o2c.actor import Actor, acting
+from o2c.controls import approvals
 from o2c.errors import Conflict, InvalidInput
 from o2c.ledger.models import LegalEntity
 from o2c.money import quantize
@@ -227,6 +228,7 @@ def _expense(
             reason_code=reason_code,
             note=reason,
         )
+        approvals.gate(duty, [made[0].pk])
         events.invoice_event(events.INVOICE_SETTLED_SHORT, invoice_id, application_id=made[0].pk)
         return made[0]
 

@@ -18,6 +18,7 @@ from billing.services.tax import Taxation
 from o2c import locks
 from o2c.access import require
 from o2c.actor import Actor, acting
+from o2c.controls import approvals
 from o2c.errors import Conflict, InvalidInput
 from o2c.ledger.models import AccountingPeriod
 from o2c.money import quantize
@@ -144,6 +145,8 @@ def post(pk: int, *, actor: Actor, reason: str = "") -> Invoice:
                 code="same_person",
             )
         invoice.post()  # the declared transition: refuses what is not a draft, or belongs to a run
+        if credits:
+            approvals.gate("billing.credit.post", [pk])
         posting.post_documents([pk], actor=actor)
         posted = Invoice.objects.get(pk=pk)
         if credits and posted.corrects_id:

@@ -24,6 +24,7 @@ from billing.services.tax import Taxation
 from o2c import clock, locks
 from o2c.access import require
 from o2c.actor import Actor, acting
+from o2c.controls import approvals
 from o2c.errors import Conflict, DomainError
 from o2c.ledger.models import LegalEntity
 from orders.models import Customer, Order, OrderLine
@@ -260,6 +261,7 @@ def release(run_id: int, *, actor: Actor, reason: str = "") -> BillRun:
             run_selectors.require_digest(run)
         run.released_by_id, run.released_at = actor.user_id, clock.now()
         run.release()
+        approvals.gate("billing.run.release", [run_id])
         run.save()
         return run
 

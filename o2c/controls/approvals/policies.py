@@ -23,6 +23,7 @@ ACTS = [
         model="approvals.Policy",
         service="o2c.controls.approvals.services.policies.activate",
         duty="approvals.policy.draft",
+        does="approvals.policy.activate",
         facts=POLICY_FACTS,
         table="approvals_policy",
         reached="{row}.state = 'active' AND NOT {row}.shipped",

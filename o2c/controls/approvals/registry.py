@@ -43,8 +43,10 @@ class Act:
     model       label of the subject, the record that the request is about
     service     dotted path of the service that does it: service(pk, *, actor, reason, **parameters)
     duty        who may ask for it
+    does        the duty that the service asks for, when it is not that of whoever asks
     runs_as     "approver": the last one who decides does it; "maker": whoever asked, with the request behind
                 them
+    parameters  type of each parameter of the service that is no text: a function from its text
     facts       SQL that answers one jsonb for the controlled row with id $1: exact numbers and dates as text
     table       the table whose rows the trigger controls; `reached` or `changes` says when
     reached     SQL condition on {row}: the controlled state
@@ -60,18 +62,19 @@ class Act:
     model: str
     service: str
     duty: str
+    does: str
     facts: str
     table: str
     reached: str = "true"
     changes: tuple[str, ...] = ()
     runs_as: str = "approver"
     proposes: bool = False
+    parameters: Mapping[str, Callable[[str], Any]] = field(default_factory=dict)
     lineage: tuple[Lineage, ...] = ()
     amount: str = "amount"
     currency: str = "functional_currency"
     labels: Mapping[str, str] = field(default_factory=dict)
     form: str = ""
-    before: Callable[[int], Mapping[str, Any]] | None = None
 
     @property
     def function(self) -> str:
@@ -82,6 +85,18 @@ class Act:
     def authors_function(self) -> str:
         """Name of the database function that answers whose hand is in the subject."""
         return "o2c_authors_" + self.code.replace(".", "_")
+
+
+def in_functional(amount: str, currency: str, functional: str, day: str) -> str:
+    """SQL of an amount in functional currency at the rate of a day, as text with two digits.
+
+    NULL without a rate: then the policy cannot be evaluated and nothing passes. Only thresholds use it.
+    """
+    return (
+        f"round({amount} * CASE WHEN {currency} = {functional} THEN 1 ELSE (SELECT x.rate"
+        f" FROM ledger_exchangerate x WHERE x.from_currency = {currency} AND x.to_currency = {functional}"
+        f" AND x.valid_on <= {day} ORDER BY x.valid_on DESC LIMIT 1) END, 2)::text"
+    )
 
 
 _acts: dict[str, Act] = {}

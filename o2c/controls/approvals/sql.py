@@ -119,33 +119,33 @@ CONTROLLED = """
 CREATE OR REPLACE FUNCTION o2c_approved() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
   wanted_act text := TG_ARGV[0];
-  facts jsonb; policy jsonb; code text; needed int; have int; asked approvals_request%ROWTYPE;
+  said jsonb; policy jsonb; wanted_step text; needed int; have int; asked approvals_request%ROWTYPE;
 BEGIN
   SELECT content INTO policy FROM approvals_policy WHERE act = wanted_act AND state = 'active';
   IF policy IS NULL THEN
     RAISE EXCEPTION 'No approval policy is in force for %: nothing of it can be approved', wanted_act
       USING ERRCODE = 'OC005', TABLE = TG_TABLE_NAME;
   END IF;
-  EXECUTE format('SELECT %I($1)', TG_ARGV[1]) INTO facts USING NEW.id;
-  IF facts IS NULL THEN
+  EXECUTE format('SELECT %I($1)', TG_ARGV[1]) INTO said USING NEW.id;
+  IF said IS NULL THEN
     RETURN NULL;  -- the row is gone again
   END IF;
   SELECT * INTO asked FROM approvals_request r
   WHERE r.act = wanted_act AND r.result_id = NEW.id AND r.state = 'committed'
     AND r.committed_txid = pg_current_xact_id()::text::bigint
-    AND r.facts_digest = o2c_facts_digest(facts)
+    AND r.facts_digest = o2c_facts_digest(said)
   ORDER BY r.id DESC LIMIT 1;
-  FOR code IN SELECT o2c_approval_steps(policy, facts) LOOP
+  FOR wanted_step IN SELECT o2c_approval_steps(policy, said) LOOP
     SELECT coalesce((step->>'approvers')::int, 1) INTO needed
-    FROM jsonb_array_elements(policy->'steps') AS s(step) WHERE step->>'code' = code;
+    FROM jsonb_array_elements(policy->'steps') AS s(step) WHERE step->>'code' = wanted_step;
     SELECT count(DISTINCT d.decided_by_id) INTO have FROM approvals_decision d
-    WHERE d.request_id = asked.id AND d.round = asked.round AND d.step_code = code
+    WHERE d.request_id = asked.id AND d.round = asked.round AND d.step_code = wanted_step
       AND d.facts_digest = asked.facts_digest AND d.verdict IN ('approve', 'carried')
       AND NOT EXISTS (SELECT 1 FROM approvals_decision n
                       WHERE n.request_id = asked.id AND n.round = asked.round AND n.verdict = 'reject');
     IF have < needed THEN
       RAISE EXCEPTION 'Row % of % needs % approval(s) of step "%" for %, and has % of these values',
-        NEW.id, TG_TABLE_NAME, needed, code, wanted_act, have
+        NEW.id, TG_TABLE_NAME, needed, wanted_step, wanted_act, have
         USING ERRCODE = 'OC006', TABLE = TG_TABLE_NAME;
     END IF;
   END LOOP;

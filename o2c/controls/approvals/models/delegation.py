@@ -5,8 +5,18 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import F, Q
 
+from o2c import clock
 from o2c.access.models import User
 from o2c.records import Record
+
+
+class DelegationQuerySet(models.QuerySet["Delegation"]):
+    def in_force(self) -> DelegationQuerySet:
+        """Accepted, not revoked, and now."""
+        now = clock.now()
+        return self.filter(
+            accepted_at__isnull=False, revoked_at__isnull=True, valid_from__lte=now, valid_to__gt=now
+        )
 
 
 class Delegation(Record):
@@ -23,6 +33,8 @@ class Delegation(Record):
     reason = models.CharField(max_length=300)
     accepted_at = models.DateTimeField(null=True, blank=True, editable=False)
     revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = DelegationQuerySet.as_manager()
 
     class Meta:
         ordering = ["-valid_from"]

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from django.db.models import Q, QuerySet
-
-from o2c import clock
 from o2c.access.authorise import in_force
 from o2c.access.models import RoleDuty, User
 from o2c.controls.approvals.domain.policy import Asked
@@ -134,6 +131,11 @@ def _assign(wanted: list[str], people: Mapping[str, set[int]], used: frozenset[i
     return any(_assign(wanted[1:], people, used | {pk}) for pk in sorted(people[wanted[0]] - used)[:8])
 
 
+def holders_of(duty: str) -> dict[int, str]:
+    """Active humans who hold the duty: {id: name}."""
+    return _holders({duty}).get(duty, {})
+
+
 def _holders(duties: set[str]) -> dict[str, dict[int, str]]:
     """Active humans by duty: duty → {id: name}."""
     rows = (
@@ -155,15 +157,7 @@ def _holders(duties: set[str]) -> dict[str, dict[int, str]]:
 
 def _delegations(delegators: set[int]) -> list[Delegation]:
     return list(
-        delegations_in_force()
+        Delegation.objects.in_force()
         .filter(delegator_id__in=delegators, delegate__is_active=True, delegate__kind=User.Kind.HUMAN)
         .select_related("delegate", "delegator")
-    )
-
-
-def delegations_in_force() -> QuerySet[Delegation]:
-    """Accepted, not revoked, and now."""
-    now = clock.now()
-    return Delegation.objects.filter(
-        Q(accepted_at__isnull=False, revoked_at__isnull=True, valid_from__lte=now, valid_to__gt=now)
     )

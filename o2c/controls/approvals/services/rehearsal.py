@@ -38,12 +38,12 @@ class _TakeBack(Exception):
     """Ends the rehearsal's savepoint."""
 
 
-def rehearse(act: Act, pk: int, parameters: Mapping[str, Any], *, performer: Actor) -> Seen:
+def rehearse(act: Act, pk: int, parameters: Mapping[str, Any], *, actor: Actor) -> Seen:
     """Do the act and take it back. Raises what the service raises: then it cannot be asked for either."""
     seen: Seen | None = None
     try:
-        with acting(performer, reason="Rehearsal for approval"):
-            seen = perform(act, pk, parameters, performer=performer, reason="Rehearsal for approval")
+        with acting(actor, reason="Rehearsal for approval"):
+            seen = perform(act, pk, parameters, performer=actor, reason="Rehearsal for approval")
             raise _TakeBack
     except _TakeBack:
         assert seen is not None
@@ -56,7 +56,8 @@ def perform(act: Act, pk: int, parameters: Mapping[str, Any], *, performer: Acto
     last = _last_journal()
     with carrying(act.code):
         service = import_string(act.service)
-        result = service(pk, actor=performer, reason=reason, **parameters)
+        typed = {name: act.parameters.get(name, str)(value) for name, value in parameters.items()}
+        result = service(pk, actor=performer, reason=reason, **typed)
     result_id = pk
     if subject_model(act)._meta.db_table != act.table:
         result_id = int(result.pk)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,13 @@ from o2c.controls.approvals.domain import policy as rules
 from o2c.controls.approvals.domain.canonical import canonical
 from o2c.controls.approvals.models import Policy, Request, Round
 from o2c.controls.approvals.registry import Act
-from o2c.controls.approvals.selectors.eligibility import Field, barred, candidates, require_somebody
+from o2c.controls.approvals.selectors.eligibility import (
+    Field,
+    barred,
+    candidates,
+    holders_of,
+    require_somebody,
+)
 from o2c.controls.approvals.selectors.facts import (
     Facts,
     facts_now,
@@ -65,8 +72,7 @@ def submit(
         record = str(subject)
         if not reason.strip():
             raise InvalidInput("A request says why", record=record, fields={"reason": ["is missing"]})
-        values = dict(parameters or {})
-        canonical(values)  # refuses a float
+        values = json.loads(canonical(parameters or {}))
         live = Request.objects.filter(act=code, subject_id=pk, state__in=Request.LIVE).first()
         if live is not None:
             raise Conflict(
@@ -92,8 +98,8 @@ def prepare(
     """Route and rehearse; writes nothing that stays."""
     policy_row, policy = policy_in_force(act)
     bar = barred(act, pk, makers)
-    maker = Actor.of(requester)
-    seen = rehearse(act, pk, parameters, performer=maker) if act.proposes else None
+    performer = _performer(act, requester, bar, record)
+    seen = rehearse(act, pk, parameters, actor=performer) if act.proposes else None
     facts = seen.facts if seen else facts_now(act, pk)
     asked = rules.asked(policy, facts.values)
     if not asked:
@@ -104,26 +110,27 @@ def prepare(
     field = candidates(asked, bar)
     require_somebody(asked, field, record)
     if seen is None:
-        seen = _rehearse_as_approver(act, pk, parameters, asked, field, maker)
+        seen = rehearse(act, pk, parameters, actor=performer)
     if rules.asked(policy, seen.facts.values) != asked:
         raise Conflict("The values changed while it was looked at", record=record, remedy="Ask again")
     return Prepared(policy_row, asked, field, seen)
 
 
-def _rehearse_as_approver(
-    act: Act,
-    pk: int,
-    parameters: Mapping[str, Any],
-    asked: Sequence[rules.Asked],
-    field: Field,
-    maker: Actor,
-) -> Seen:
-    """The act as the one who will do it: an eligible approver of the last step, or whoever asks."""
+def _performer(act: Act, requester: User, bar: Mapping[int, str], record: str) -> Actor:
+    """In whose name the act is rehearsed: whoever asks, or somebody who could do it in the end."""
     if act.runs_as == "maker":
-        return rehearse(act, pk, parameters, performer=maker)
-    people = field.steps[asked[-1].step.code].eligible
-    own = next((p for p in people if p.delegation_id is None), people[0])
-    return rehearse(act, pk, parameters, performer=Actor(own.user_id, own.name))
+        return Actor.of(requester)
+    people = holders_of(act.does)
+    free = [(pk, name) for pk, name in people.items() if pk not in bar]
+    if not free:
+        out = ", ".join(f"{name} ({bar[pk]})" for pk, name in people.items()) or "nobody holds the duty"
+        raise Conflict(
+            f"Nobody could carry it out, which takes the duty {act.does}; excluded: {out}",
+            record=record,
+            remedy="Another person needs the duty",
+            code="nobody_eligible",
+        )
+    return Actor(*free[0])
 
 
 def _write(

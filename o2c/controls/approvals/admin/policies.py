@@ -1,0 +1,162 @@
+"""Policies: what they say, what the lint says of them, whom they would ask, what they would have changed."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+
+from o2c.actor import Actor
+from o2c.console import Act, Fact, ListAct, Panel, RecordAdmin
+from o2c.controls import approvals
+from o2c.controls.approvals import registry
+from o2c.controls.approvals.admin.requests import AREA, table
+from o2c.controls.approvals.domain import policy as rules
+from o2c.controls.approvals.models import Policy, Request
+from o2c.controls.approvals.selectors.backtest import backtest
+from o2c.controls.approvals.services import policies
+
+SERVICES = "o2c.controls.approvals.services"
+
+
+class PolicyJson(forms.JSONField):
+    """The policy as JSON; exact numbers are text."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("widget", forms.Textarea(attrs={"rows": 30, "class": "font-mono"}))
+        super().__init__(**kwargs)
+
+
+def content_form(row: Policy) -> type[forms.Form]:
+    shown = json.dumps(row.content, indent=2, ensure_ascii=False)
+    field = forms.CharField(
+        initial=shown, label="Policy", widget=forms.Textarea(attrs={"rows": 30, "class": "font-mono w-full"})
+    )
+    return type("Content", (forms.Form,), {"content": field})
+
+
+def draft_next(pk: int, *, content: str, actor: Actor, reason: str = "") -> Policy:
+    """The next version, beginning from this one."""
+    row = Policy.objects.get(pk=pk)
+    return policies.draft(act=row.act, content=_parsed(content), note=reason, actor=actor, reason=reason)
+
+
+def change(pk: int, *, content: str, actor: Actor, reason: str = "") -> Policy:
+    return policies.change(pk, content=_parsed(content), actor=actor, reason=reason)
+
+
+def ask(pk: int, *, actor: Actor, reason: str = "") -> Request:
+    return approvals.submit("approvals.policy.activate", pk, actor=actor, reason=reason)
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    from o2c.errors import InvalidInput
+
+    try:
+        found = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InvalidInput(f"This is no JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise InvalidInput("A policy is a JSON object")
+    return found
+
+
+def _draft_only(row: Policy, user: Any) -> list[str]:
+    return [] if row.state == Policy.State.DRAFT else ["Only a draft is changed."]
+
+
+@admin.register(Policy)
+class PolicyAdmin(RecordAdmin):
+    """What each act needs, and since when."""
+
+    area, icon, nav_position = AREA, "gavel", 20
+    list_display = ["title", "act", "version", "state", "drafted_by", "activated_by", "activated_at"]
+    list_select_related = ["drafted_by", "activated_by"]
+    search_fields = ["title", "act"]
+    find_fields = ["*title", "act"]
+    list_filter = ["state", "act"]
+    fieldsets = [("Version", {"fields": ["act", "note", "content"]})]
+    empty_text = "Policies ship with the product; migrate puts them in force."
+    wide = True
+    transition_options = {
+        "activate": {
+            "primary": False,
+            "description": "By a request: 'Ask for approval'. This button does it where nobody needs asking.",
+        }
+    }
+    acts = [
+        Act(
+            "ask_activate", "Ask to put in force", "o2c.controls.approvals.admin.policies.ask",
+            duty="approvals.policy.draft", unavailable=_draft_only, reason="required", icon="approval",
+        ),
+        Act(
+            "change", "Change", "o2c.controls.approvals.admin.policies.change",
+            duty="approvals.policy.draft", form=content_form, unavailable=_draft_only, icon="edit",
+        ),
+        Act(
+            "next", "Draft next version", "o2c.controls.approvals.admin.policies.draft_next",
+            duty="approvals.policy.draft", form=content_form, reason="required", primary=False, icon="add",
+        ),
+    ]  # fmt: skip
+    list_acts: list[ListAct] = []
+
+    def facts(self, obj: Policy) -> list[Fact]:
+        return [
+            Fact("Governs", registry.act(obj.act).label, note=obj.act),
+            Fact("Version", obj.version),
+            Fact("Drafted by", obj.drafted_by or "Ships with the product"),
+            Fact("Put in force by", obj.activated_by or "Ships with the product"),
+            Fact("Clause", rules.parse(obj.content).clause),
+        ]
+
+    def notices(self, obj: Policy) -> list[tuple[str, str]]:
+        return [("bad" if p.blocks else "warn", p.text) for p in policies.problems(obj)]
+
+    def panels(self, obj: Policy) -> list[Panel]:
+        policy = rules.parse(obj.content)
+        titles = {step.code: step.title for step in policy.steps}
+        named = [
+            *(
+                (
+                    f"{policy.band_path} up to {level.up_to}" if level.up_to is not None else "above",
+                    level.steps,
+                )
+                for level in policy.levels
+            ),
+            *((f"{rule.because} ({' and '.join(map(str, rule.when))})", rule.steps) for rule in policy.rules),
+        ]
+        whom = [
+            (what, " and ".join(titles.get(code, code) for code in codes) or "nobody")
+            for what, codes in named
+        ]
+        steps = [
+            (
+                step.title,
+                step.duty,
+                step.approvers,
+                ", ".join(f"{watch.path} ({watch.worse})" for watch in step.watches),
+                f"{step.remind_hours} / {step.escalate_hours} / {step.expire_hours}",
+            )
+            for step in policy.steps
+        ]
+        moved = backtest(registry.act(obj.act), policy)
+        return [
+            table("Whom it asks", ["When", "Who"], whom),
+            table(
+                "Steps",
+                ["Step", "Duty", "People", "Asked again when", "Remind / escalate / expire, hours"],
+                steps,
+            ),
+            table(
+                "Back-test",
+                ["Decided requests", "Same route", "Other route", "Amount re-routed"],
+                [(moved.looked_at, moved.same, len(moved.moved), moved.amount_text)],
+            ),
+            Panel(
+                "Versions",
+                Policy.objects.filter(act=obj.act).select_related("drafted_by", "activated_by"),
+                ["title", "version", "state", "drafted_by", "activated_by", "activated_at"],
+            ),
+        ]

@@ -1,0 +1,62 @@
+"""Messages about requests: a link and why, never a decision."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.conf import settings
+from django.core.mail import EmailMessage, get_connection
+from django.urls import reverse
+
+from o2c import outbox
+from o2c.access.models import User
+from o2c.controls.approvals import registry
+from o2c.controls.approvals.domain import policy as rules
+from o2c.controls.approvals.models import Request, Step
+from o2c.controls.approvals.selectors.eligibility import barred, candidates
+from o2c.controls.approvals.services.submitting import ASKED
+from o2c.controls.approvals.services.timers import ESCALATED, EXPIRED, REMINDED
+
+OPENINGS = {
+    ASKED: "waits for your decision",
+    REMINDED: "still waits for your decision",
+    ESCALATED: "is late; please decide, or delegate",
+    EXPIRED: "expired: nobody decided in time",
+}
+
+
+@outbox.consumer("approvals.mail", *OPENINGS)
+def tell(events: Sequence[outbox.Event]) -> None:
+    """One message per person and event. What was decided meanwhile is not announced any more."""
+    messages = [message for event in events for message in _messages(event)]
+    if messages:
+        get_connection().send_messages(messages)
+
+
+def _messages(event: outbox.Event) -> list[EmailMessage]:
+    request = Request.objects.select_related("policy", "requested_by").get(pk=event.payload["request_id"])
+    step = Step.objects.get(pk=event.payload["step_id"])
+    if event.type != EXPIRED and (request.state != Request.State.OPEN or step.round != request.round):
+        return []
+    link = settings.PUBLIC_URL + reverse("admin:approvals_request_change", args=(request.pk,))
+    title = f"{request.number} {request.subject_label}"
+    act = registry.act(request.act).label
+    body = (
+        f"{title} {OPENINGS[event.type]}.\n\n{act}, asked by {request.requested_by}: {request.reason}\n\n"
+        f"{link}\n\nLook and decide there; an answer to this message decides nothing.\n"
+    )
+    return [
+        EmailMessage(f"{title} {OPENINGS[event.type]}", body, to=[address])
+        for address in _addresses(request, step, event.type)
+    ]
+
+
+def _addresses(request: Request, step: Step, kind: str) -> list[str]:
+    if kind == EXPIRED:
+        return [request.requested_by.email] if request.requested_by.email else []
+    act = registry.act(request.act)
+    bar = barred(act, request.subject_id, [request.requested_by_id])
+    said = rules.parse(request.policy.content).step(step.code)
+    people = candidates([rules.Asked(said, ())], bar).steps[step.code].eligible
+    mails = User.objects.filter(pk__in=[person.user_id for person in people]).exclude(email="")
+    return list(mails.values_list("email", flat=True))

@@ -1,0 +1,72 @@
+"""Letting somebody else decide while one is away: dated, accepted, never passed on, never wider."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from o2c import clock, locks
+from o2c.access import require
+from o2c.access.authorise import duties_of_id
+from o2c.access.models import User
+from o2c.actor import Actor, acting
+from o2c.controls.approvals.models import Delegation
+from o2c.errors import Conflict, InvalidInput, NotAuthorised
+
+LONGEST = dt.timedelta(days=60)
+
+
+def give(
+    *, delegate: User, valid_from: dt.datetime, valid_to: dt.datetime, actor: Actor, reason: str = ""
+) -> Delegation:
+    """Ask `delegate` to decide for the actor in `[valid_from, valid_to)`; it counts once they accept.
+
+    Raises InvalidInput without a reason, for a service account or longer than 60 days.
+    """
+    with acting(actor, reason=reason):
+        require(actor, "approvals.delegation.give")
+        if not reason.strip():
+            raise InvalidInput("A delegation says why", fields={"reason": ["is missing"]})
+        if delegate.pk == actor.user_id:
+            raise InvalidInput("Nobody delegates to themselves", remedy="Choose somebody else")
+        if delegate.is_service or not delegate.is_active:
+            raise InvalidInput(f"{delegate} cannot decide", remedy="Choose a person who works here")
+        if not clock.now() <= valid_to <= valid_from + LONGEST:
+            raise InvalidInput(
+                "A delegation ends in the future, at most 60 days after it begins",
+                fields={"valid_to": ["is not within 60 days"]},
+            )
+        if not any(duty != "approvals.delegation.give" for duty in duties_of_id(delegate.pk)):
+            raise InvalidInput(f"{delegate} holds no duty at all", remedy="Choose a colleague")
+        return Delegation.objects.create(
+            delegator_id=actor.user_id,
+            delegate=delegate,
+            valid_from=valid_from,
+            valid_to=valid_to,
+            reason=reason.strip()[:300],
+        )
+
+
+def accept(pk: int, *, actor: Actor, reason: str = "") -> Delegation:
+    """Take a delegation on. Only the delegate can."""
+    with acting(actor, reason=reason):
+        given: Delegation = locks.row(Delegation, pk)
+        if given.delegate_id != actor.user_id:
+            raise NotAuthorised("Only whoever is asked accepts", record=str(given), code="not_yours")
+        if given.accepted_at or given.revoked_at:
+            raise Conflict("It was answered already", record=str(given))
+        given.accepted_at = clock.now()
+        given.save(update_fields=["accepted_at"])
+        return given
+
+
+def revoke(pk: int, *, actor: Actor, reason: str = "") -> Delegation:
+    """End a delegation now. Either of the two can."""
+    with acting(actor, reason=reason):
+        given: Delegation = locks.row(Delegation, pk)
+        if actor.user_id not in (given.delegator_id, given.delegate_id):
+            raise NotAuthorised("One of the two ends a delegation", record=str(given), code="not_yours")
+        if given.revoked_at:
+            raise Conflict("It has ended already", record=str(given))
+        given.revoked_at = clock.now()
+        given.save(update_fields=["revoked_at"])
+        return given

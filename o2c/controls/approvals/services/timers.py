@@ -1,0 +1,112 @@
+"""The clock of requests: remind, escalate, expire; ask again about what changed. Expiry is a no."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+from django.db.models import Q
+
+from o2c import locks, outbox
+from o2c.access import require
+from o2c.actor import Actor, acting
+from o2c.controls.approvals import registry
+from o2c.controls.approvals.models import Request, Step
+from o2c.controls.approvals.selectors.facts import facts_of
+from o2c.controls.approvals.services import submitting
+from o2c.errors import DomainError
+from o2c.runtime.signals_of_life import beat
+
+REMINDED = "approvals.step.reminded"
+ESCALATED = "approvals.step.escalated"
+EXPIRED = "approvals.request.expired"
+HEARTBEAT = "approvals.timer"
+
+
+@dataclass(frozen=True, slots=True)
+class Ticked:
+    reminded: int
+    escalated: int
+    expired: int
+    renewed: int
+
+
+def tick(*, actor: Actor, now: dt.datetime, reason: str = "") -> Ticked:
+    """Do what is due at `now`. Running it twice does nothing more; each request is its own transaction."""
+    require(actor, "approvals.timer.run")
+    reason = reason or "approval timers"
+    done = Ticked(
+        reminded=_nudge("remind_at", "reminded_at", REMINDED, now, actor, reason),
+        escalated=_nudge("escalate_at", "escalated_at", ESCALATED, now, actor, reason),
+        expired=_expire(now, actor, reason),
+        renewed=_renew(actor, reason),
+    )
+    with acting(actor, reason=reason):
+        beat(HEARTBEAT, at=now.isoformat(), expired=done.expired, renewed=done.renewed)
+    return done
+
+
+def _waiting() -> Q:
+    return Q(opened_at__isnull=False, done_at__isnull=True, request__state=Request.State.OPEN)
+
+
+def _nudge(due: str, done: str, event: str, now: dt.datetime, actor: Actor, reason: str) -> int:
+    """Say once that a step waits; the message carries a link."""
+    steps = Step.objects.filter(_waiting(), **{f"{due}__lte": now, f"{done}__isnull": True})
+    pks = [pk for pk, current, own in steps.values_list("pk", "request__round", "round") if current == own]
+    with acting(actor, reason=reason):
+        for step in locks.rows(Step, pks):
+            setattr(step, done, now)
+            step.save(update_fields=[done])
+            outbox.publish(
+                type=event,
+                aggregate=f"approvals.request:{step.request_id}",
+                payload={"request_id": step.request_id, "step_id": step.pk},
+            )
+    return len(pks)
+
+
+def _expire(now: dt.datetime, actor: Actor, reason: str) -> int:
+    late = Step.objects.filter(_waiting(), expire_at__lte=now).values_list("request_id", flat=True)
+    count = 0
+    for pk in sorted(set(late)):
+        with acting(actor, reason=reason):
+            request: Request = locks.row(Request, pk)
+            step = request.steps.filter(round=request.round, done_at=None).exclude(opened_at=None).first()
+            if request.state != Request.State.OPEN or step is None or (step.expire_at or now) > now:
+                continue
+            request.expire()
+            request.decided_at = now
+            request.problem = f"Nobody decided step '{step.title}' in time: that is a no"
+            request.save()
+            outbox.publish(
+                type=EXPIRED,
+                aggregate=f"approvals.request:{pk}",
+                payload={"request_id": pk, "step_id": step.pk},
+            )
+            count += 1
+    return count
+
+
+def _renew(actor: Actor, reason: str) -> int:
+    """Ask again about requests whose row changed since: one query per act finds them."""
+    count = 0
+    for act in registry.acts():
+        if act.proposes:
+            continue
+        waiting = dict(
+            Request.objects.filter(act=act.code, state=Request.State.OPEN).values_list(
+                "subject_id", "facts_digest"
+            )
+        )
+        now = facts_of(act, waiting)
+        moved = [pk for pk, digest in waiting.items() if pk not in now or now[pk].digest != digest]
+        for request in Request.objects.filter(
+            act=act.code, subject_id__in=moved, state=Request.State.OPEN
+        ).values_list("pk", flat=True):
+            try:
+                submitting.renew(request, actor=actor, reason="What is to be approved was changed")
+                count += 1
+            except DomainError:
+                continue  # somebody recalled, decided or renewed it meanwhile
+    return count
