@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models.functions import Abs
 
 from o2c.access.authorise import duties_of, in_force
 from o2c.access.models import RoleDuty
@@ -22,9 +23,13 @@ def inbox(user: Any) -> QuerySet[Request]:
         opened_at__isnull=False,
         done_at__isnull=True,
     )
-    mine = Q(Exists(waiting.filter(duty__in=own)))
-    for delegator, duties in _lent(user).items():
-        mine |= Q(Exists(waiting.filter(duty__in=duties - own))) & ~Q(excluded__contains=[delegator])
+    lent = RoleDuty.objects.filter(
+        in_force("role__grants__"),
+        duty=OuterRef("duty"),
+        role__grants__user__is_active=True,
+        role__grants__user__delegations_given__in=Delegation.objects.in_force().filter(delegate=user.pk),
+    )
+    mine = Exists(waiting.filter(Q(duty__in=own) | Exists(lent)))
     said = Decision.objects.filter(
         request=OuterRef("pk"),
         round=OuterRef("round"),
@@ -38,31 +43,12 @@ def inbox(user: Any) -> QuerySet[Request]:
     )
 
 
-def _lent(user: Any) -> dict[int, frozenset[str]]:
-    """Duties that others let `user` use now, by delegator."""
-    delegators = set(
-        Delegation.objects.in_force().filter(delegate=user.pk).values_list("delegator_id", flat=True)
-    )
-    found: dict[int, set[str]] = {}
-    if delegators:
-        rows = RoleDuty.objects.filter(
-            in_force("role__grants__"),
-            role__grants__user_id__in=delegators,
-            role__grants__user__is_active=True,
-        ).annotate(holder=F("role__grants__user_id"))
-        for holder, duty in rows.values_list("holder", "duty"):
-            found.setdefault(holder, set()).add(duty)
-    return {holder: frozenset(duties) for holder, duties in found.items()}
-
-
 def precedents(request: Request, count: int = 5) -> QuerySet[Request]:
     """What was decided lately about the same kind of act, the nearest amounts first."""
     rows = Request.objects.filter(act=request.act, state__in=["committed", "rejected", "expired"]).exclude(
         pk=request.pk
     )
     if request.amount is not None:
-        from django.db.models.functions import Abs
-
         rows = rows.filter(currency=request.currency).annotate(distance=Abs(F("amount") - request.amount))
         return rows.order_by("distance", "-pk")[:count]
     return rows.order_by("-pk")[:count]
