@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection, transaction
@@ -20,7 +21,7 @@ from o2c.controls import approvals
 from o2c.controls.approvals.domain import policy as rules
 from o2c.controls.approvals.models import Decision, Policy, Request, Round, Step
 from o2c.controls.approvals.selectors.inbox import inbox
-from o2c.controls.approvals.services import deciding, delegations, submitting
+from o2c.controls.approvals.services import delegations, submitting
 from o2c.errors import Conflict, NotAuthorised
 from tests.approvals.conftest import ACT, ON, draft_memo
 from tests.approvals.domain.test_policy import CONTENT
@@ -74,13 +75,7 @@ def test_approved_values_and_others_posted_is_refused(team, memo):
     """The decisions are there, of other values: a cent less would be a cent that nobody approved."""
     request = approvals.submit(ACT, memo.pk, actor=team.ops, reason="Wrong price")
     with pytest.raises(DatabaseError, match="needs 1 approval"), acting(team.approver, reason="swap"):
-        deciding._record(
-            request,
-            deciding.waiting_step(request),
-            deciding.Person(team.approver.user_id, "abe"),
-            "approve",
-            "ok",
-        )
+        write_decision(request, team.approver)
         memo.lines.update(net=Decimal("-20000.01"))
         with connection.cursor() as cursor:
             cursor.execute(
@@ -159,7 +154,7 @@ def test_nobody_puts_a_policy_in_force_by_hand(team):
 
 
 def test_a_write_off_is_done_by_its_request_only(team, invoice):
-    values = {"amount": Decimal("900.00"), "reason_code": "insolvency", "applied_on": ON}
+    values: dict[str, Any] = {"amount": Decimal("900.00"), "reason_code": "insolvency", "applied_on": ON}
     with pytest.raises(Conflict, match="needs approval by Controller"):
         applications.write_off(invoice.pk, actor=team.controller, reason="Gone", **values)
     assert not Application.objects.exists()
@@ -237,7 +232,7 @@ NUMBERS = st.decimals("-100000", "100000", places=2).map(str)
 def test_the_database_evaluates_policies_as_python_does(team, amount, days, more):
     said = {"amount": amount, "terms": {"days": days}}
     then = {"amount": more, "terms": {"days": days}}
-    watches = CONTENT["steps"][1]["watches"]
+    watches = CONTENT["steps"][1]["watches"]  # type: ignore[index]
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT array(SELECT o2c_approval_steps(%s::jsonb, %s::jsonb)),"
