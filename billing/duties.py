@@ -66,9 +66,16 @@ COLLECTIONS = {
     "billing.dunning.maintain": "Change the levels of the dunning plan",
 }
 
+GRANTS = {
+    "billing.grant.open": "Open the credit that an order sold",
+    "billing.grant.promote": "Give a customer promotional credit",
+    "billing.grant.withdraw": "Withdraw promotional credit",
+    "billing.grant.expire": "Settle credit that ended: carry over or expire",
+}
+
 TOTALS = {"billing.usage.repair": "Set hourly usage totals to the sum of their events"}
 
-DUTIES = {**USAGE, **TOTALS, **RUNS, **DOCUMENTS, **CASH, **DELIVERY, **COLLECTIONS}
+DUTIES = {**USAGE, **GRANTS, **TOTALS, **RUNS, **DOCUMENTS, **CASH, **DELIVERY, **COLLECTIONS}
 
 _SENDING = [
     "billing.invoice.render",
@@ -92,6 +99,8 @@ ROLE_DUTIES = {
         "billing.credit.draft",
         "billing.dispute.accept",
         "billing.tax.maintain",
+        "billing.grant.open",
+        "billing.grant.expire",
         "billing.delivery.record_bounce",
         "billing.delivery.retry",
         "billing.delivery.abandon",
@@ -117,6 +126,8 @@ ROLE_DUTIES = {
         "billing.invoice.post",
         "billing.credit.post",
         "billing.shortpay.approve",
+        "billing.grant.promote",
+        "billing.grant.withdraw",
     ],
     "controller": [
         "billing.run.release",
@@ -135,7 +146,11 @@ ROLE_DUTIES = {
     "marketplace": ["billing.marketplace.settle"],
     "automation": [
         "billing.marketplace.settle",
+        "billing.grant.open",
+        "billing.grant.expire",
         *USAGE,
+        "billing.run.plan",
+        "billing.run.calculate",
         "billing.run.post",
         "billing.run.finish",
         "billing.receipt.record",

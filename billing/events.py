@@ -17,6 +17,8 @@ RECEIPT_REVERSED = "billing.receipt.reversed"
 INVOICE_SETTLED_SHORT = "billing.invoice.settled_short"
 DISPUTE_OPENED = "billing.dispute.opened"
 DISPUTE_RESOLVED = "billing.dispute.resolved"
+GRANT_OPENED = "billing.grant.opened"
+GRANT_EXPIRED = "billing.grant.expired"
 
 
 def documents_posted(documents: Iterable[tuple[int, bool]]) -> None:
@@ -47,3 +49,7 @@ def receipt_event(type: str, receipt_id: int, **payload: object) -> None:
 
 def run_event(type: str, run_id: int) -> None:
     outbox.publish(type=type, aggregate=f"billing.billrun:{run_id}", payload={"run_id": run_id})
+
+
+def grant_events(type: str, grant_ids: Iterable[int]) -> None:
+    outbox.publish_many([(type, f"billing.grant:{pk}", {"grant_id": pk}) for pk in grant_ids])

@@ -184,3 +184,35 @@ def usage_resolves() -> str:
        OR NOT EXISTS (SELECT 1 FROM orders_orderline l WHERE l.id = h.line_id)
     GROUP BY h.line_id, h.dimensions_id
     """
+
+
+@invariant("billing.grant-is-entries", "What is left of a grant is the sum of its entries")
+def grant_is_entries() -> str:
+    return """
+    SELECT g.id AS grant_id, g.remaining, coalesce(sum(e.amount), 0) AS entries FROM billing_grant g
+    LEFT JOIN billing_grantentry e ON e.grant_id = g.id
+    GROUP BY g.id, g.remaining
+    HAVING g.remaining <> coalesce(sum(e.amount), 0) OR g.remaining < 0
+    """
+
+
+@invariant("billing.drawdown-is-entries", "Each drawdown on a document is what it drew of grants")
+def drawdown_is_entries() -> str:
+    return """
+    SELECT c.id AS charge, c.amount, coalesce(sum(e.amount), 0) AS entries FROM billing_charge c
+    LEFT JOIN billing_grantentry e ON e.charge_id = c.id
+    WHERE c.kind = 'drawdown' GROUP BY c.id, c.amount HAVING c.amount <> coalesce(sum(e.amount), 0)
+    """
+
+
+@invariant("billing.usage-conserved", "Credit and waivers take off a usage charge at most what it came to")
+def usage_conserved() -> str:
+    return """
+    SELECT c.line_id, c.segment_id, c.period_from, sum(c.amount) FILTER (WHERE c.kind = 'usage') AS rated,
+           coalesce(-sum(c.amount) FILTER (WHERE c.kind = 'drawdown'), 0) AS drawn_down,
+           coalesce(-sum(c.amount) FILTER (WHERE c.kind = 'waiver'), 0) AS waived
+    FROM billing_charge c WHERE c.kind IN ('usage', 'drawdown', 'waiver')
+    GROUP BY 1, 2, 3
+    HAVING sum(c.amount) < 0 OR coalesce(-sum(c.amount) FILTER (WHERE c.kind = 'drawdown'), 0) < 0
+        OR coalesce(-sum(c.amount) FILTER (WHERE c.kind = 'waiver'), 0) < 0
+    """

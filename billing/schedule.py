@@ -7,5 +7,7 @@ from celery.schedules import crontab
 SCHEDULE = {
     "billing.sweep_deliveries": {"task": "billing.sweep_deliveries", "schedule": 60.0},
     "billing.match_receipts": {"task": "billing.match_receipts", "schedule": 300.0},
+    "billing.bill_thresholds": {"task": "billing.bill_thresholds", "schedule": crontab(hour="5", minute="0")},
+    "billing.expire_grants": {"task": "billing.expire_grants", "schedule": crontab(hour="6", minute="0")},
     "billing.remind": {"task": "billing.remind", "schedule": crontab(hour="7", minute="0")},
 }

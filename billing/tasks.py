@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db.models import Q
 
 from billing.models import Receipt
-from billing.services import applications, collections, delivery, run_jobs, runs
+from billing.services import applications, collections, delivery, grants, run_jobs, runs, thresholds
 from o2c import clock
 from o2c.access.system import system_actor
 from o2c.actor import current_actor
@@ -73,6 +73,18 @@ def match_receipts() -> int:
         except Conflict:
             continue  # somebody was first
     return applied
+
+
+@app.task(name="billing.bill_thresholds")
+def bill_thresholds() -> int:
+    """Early invoices for unbilled usage that reached a threshold, ready for release; how many runs."""
+    return len(thresholds.bill(clock.today(), actor=system_actor()))
+
+
+@app.task(name="billing.expire_grants")
+def expire_grants() -> int:
+    """Settle credit that ended and that no unbilled usage waits for."""
+    return grants.expire(clock.today(), actor=system_actor())
 
 
 @app.task(name="billing.remind")

@@ -56,6 +56,15 @@ class PayerForm(forms.Form):
     customer = CustomerNumber()
 
 
+class PromotionForm(forms.Form):
+    customer = CustomerNumber()
+    amount = _amount(min_value=0)
+    starts_on = Day(label="Good from", initial=clock.today)
+    ends_on = Day(label="Good until", required=False, help_text="The first day without it. Empty: no end.")
+    order = forms.CharField(max_length=20, required=False, help_text="Order number. Empty: every order.")
+    skus = forms.CharField(max_length=200, required=False, help_text="SKU codes, by comma. Empty: all usage.")
+
+
 class OnForm(forms.Form):
     on = Day(label="Dated", initial=clock.today)
 

@@ -1,5 +1,5 @@
 """Addresses of billing, under /api/v1/."""
 
-from billing.api import invoices, receipts, usage
+from billing.api import grants, invoices, receipts, usage
 
-urlpatterns = [*usage.urlpatterns, *invoices.urlpatterns, *receipts.urlpatterns]
+urlpatterns = [*usage.urlpatterns, *invoices.urlpatterns, *receipts.urlpatterns, *grants.urlpatterns]

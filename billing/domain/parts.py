@@ -9,7 +9,6 @@ that, whatever grants came since.
 from __future__ import annotations
 
 import datetime as dt
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -41,48 +40,42 @@ def cuts_of(starts: dt.date, ends: dt.date, days: Iterable[dt.date]) -> list[dt.
     return sorted(found)
 
 
+ToDate = Mapping[dt.date, Mapping[Key, Decimal]]
+"""By day: what each charge comes to before it."""
+
 Recorded = Mapping[Key, Sequence[tuple[dt.date, dt.date]]]
 """The days [starts, ends) of the parts in which a charge was billed, in order."""
 
 
-def spans(
-    timeline: Timeline,
-    line: Line,
-    charges: Iterable[Charge],
-    usage: Usage,
-    days: Sequence[dt.date],
-    recorded: Recorded,
-) -> dict[Key, list[Span]]:
-    """The parts of these charges of one usage line, by the key of the charge, in order of time."""
-    own = [charge for charge in charges if charge.line == line.id]
-    wanted = {charge.key: _cuts(charge, days, recorded.get(charge.key, ())) for charge in own}
-    alone = replace(timeline, lines=(line,))
-    reached: dict[dt.date, dict[Key, Decimal]] = {}
-    for day in sorted({cut for cuts in wanted.values() for cut in cuts}):
-        reached[day] = {charge.key: charge.amount for charge in accrued(alone, usage, day)}
-    found: dict[Key, list[Span]] = {}
-    for charge in own:
-        before, starts, rows = ZERO, charge.service_from, []
-        for day in wanted[charge.key]:
-            to_date = reached[day].get(charge.key, ZERO)
-            rows.append(Span(starts, day, to_date - before))
-            before, starts = to_date, day
-        rows.append(Span(starts, charge.service_to, charge.amount - before))
-        falls = any(row.amount < 0 for row in rows)
-        found[charge.key] = [Span(charge.service_from, charge.service_to, charge.amount)] if falls else rows
-    return found
-
-
-def _cuts(
-    charge: Charge, days: Sequence[dt.date], recorded: Sequence[tuple[dt.date, dt.date]]
-) -> list[dt.date]:
-    if not recorded:
+def cuts(charge: Charge, days: Sequence[dt.date], recorded: Recorded) -> list[dt.date]:
+    """The days strictly inside the charge at which it is cut, ascending."""
+    known = recorded.get(charge.key, ())
+    if not known:
         return cuts_of(charge.service_from, charge.service_to, days)
-    inside = [starts for starts, _ in recorded if charge.service_from < starts < charge.service_to]
-    ends = recorded[-1][1]
+    inside = [starts for starts, _ in known if charge.service_from < starts < charge.service_to]
+    ends = known[-1][1]
     if ends >= charge.service_to:
         return inside
     return [*inside, ends, *cuts_of(ends, charge.service_to, days)]
+
+
+def to_date(timeline: Timeline, line: Line, usage: Usage, days: Iterable[dt.date]) -> ToDate:
+    """What the charges of one usage line come to before each of `days`."""
+    alone = replace(timeline, lines=(line,), commitments=())
+    return {day: {c.key: c.amount for c in accrued(alone, usage, day)} for day in sorted(set(days))}
+
+
+def spans(charge: Charge, at: Sequence[dt.date], reached: ToDate) -> list[Span]:
+    """The parts of a charge cut at these days, in order of time."""
+    before, starts, rows = ZERO, charge.service_from, []
+    for day in at:
+        amount = reached[day].get(charge.key, ZERO)
+        rows.append(Span(starts, day, amount - before))
+        before, starts = amount, day
+    rows.append(Span(starts, charge.service_to, charge.amount - before))
+    if any(row.amount < 0 for row in rows):
+        return [Span(charge.service_from, charge.service_to, charge.amount)]
+    return rows
 
 
 def spread(total: Decimal, over: Sequence[Span], currency: str) -> dict[dt.date, Decimal]:
@@ -95,11 +88,3 @@ def spread(total: Decimal, over: Sequence[Span], currency: str) -> dict[dt.date,
     shares = allocate(abs(total), weights, currency)
     sign = -1 if total < 0 else 1
     return {span.starts: sign * share for span, share in zip(over, shares, strict=True)}
-
-
-def by_month(rows: Iterable[Span]) -> Mapping[dt.date, Decimal]:
-    """Amounts by the month in which their days lie."""
-    sums: dict[dt.date, Decimal] = defaultdict(Decimal)
-    for span in rows:
-        sums[month_start(span.starts)] += span.amount
-    return sums

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from fractions import Fraction
 
-from billing.domain.charges import expected
+from billing.domain.charges import accrued, expected
 from billing.domain.types import Billed, Charge, ChargeLine, Key, Kind, Timeline, Usage
 from o2c.errors import InvalidInput
 from o2c.money import quantize
@@ -21,13 +21,38 @@ def due(timeline: Timeline, usage: Usage, billed: Sequence[Billed], through: dt.
     """The lines that a run through `through` (exclusive) bills or credits for one contract.
 
     What was billed ahead of `through` stays billed as long as the contract still expects it, and is
-    corrected like everything else when it does not.
+    corrected like everything else when it does not. Usage that an early invoice billed waits for the end of
+    its period, unless it has become less.
     """
     ahead = [row.due_on + ONE_DAY for row in billed if row.due_on is not None]
     horizon = max([through, *ahead])
     charges = expected(timeline, usage, horizon)
     known = {row.key for row in billed}
-    return difference([c for c in charges if c.due_on < through or c.key in known], billed)
+    lines = difference([c for c in charges if c.due_on < through or c.key in known], billed)
+    return [line for line in lines if not _waits(line, through)]
+
+
+def _waits(line: ChargeLine, through: dt.date) -> bool:
+    more = line.kind == Kind.USAGE and line.expected is not None and line.amount > 0
+    return more and line.due_on >= through and line.revision > 0
+
+
+def early(
+    timeline: Timeline, usage: Usage, billed: Sequence[Billed], as_of: dt.date, thresholds: Sequence[Decimal]
+) -> list[ChargeLine]:
+    """The lines of an early invoice: usage of open periods before `as_of`, once it reaches a threshold.
+
+    A threshold is reached when the usage of the open periods comes to it and less than it was billed early.
+    With thresholds of 200.00 and 500.00: at 200.00 an invoice of 200.00, at 600.00 one of 400.00.
+    """
+    open_now = [c for c in accrued(timeline, usage, as_of) if c.kind == Kind.USAGE and c.due_on >= as_of]
+    keys = {charge.key for charge in open_now}
+    before = [row for row in billed if row.key in keys]
+    reached = sum((charge.amount for charge in open_now), ZERO)
+    already = sum((row.amount for row in before), ZERO)
+    if not any(already < threshold <= reached for threshold in thresholds):
+        return []
+    return difference(open_now, before)
 
 
 def difference(charges: Iterable[Charge], billed: Iterable[Billed]) -> list[ChargeLine]:

@@ -25,6 +25,8 @@ def _no_blocker(run: BillRun) -> bool:
 class BillRun(StateMachine, Record):
     """One run over a population: everything of `entity` (and `currency`) due up to `through`.
 
+    A run of the kind threshold bills the usage of open periods instead, where it reached a threshold.
+
     `through` is exclusive: service before it is billed. `totals` holds the conservation figures per
     currency: expected (engine), drafted (invoices), posted; the three must agree. `digest` is the
     SHA-256 of the drafts as calculated; release and post refuse drafts that differ from it.
@@ -38,7 +40,12 @@ class BillRun(StateMachine, Record):
         POSTED = "posted", "Posted"
         CANCELLED = "cancelled", "Cancelled"
 
+    class Kind(models.TextChoices):
+        REGULAR = "regular", "Everything due"
+        THRESHOLD = "threshold", "Usage that reached a threshold"
+
     number = models.CharField(max_length=20, unique=True, editable=False)
+    kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.REGULAR)
     entity = models.ForeignKey(LegalEntity, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     currency = CurrencyField(blank=True, help_text="Empty: every currency")
     through = models.DateField(help_text="Bills service before this date")
@@ -71,7 +78,7 @@ class BillRun(StateMachine, Record):
 
     class Guards:
         no_delete = True
-        immutable = ["number", "entity", "currency", "through", "planned_by"]
+        immutable = ["number", "kind", "entity", "currency", "through", "planned_by"]
         frozen_when = {"field": "state", "values": ["posted", "cancelled"]}
 
     def __str__(self) -> str:

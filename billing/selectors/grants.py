@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 from billing.domain import grants as domain
@@ -84,6 +85,11 @@ def as_domain(rows: Iterable[Grant], lines: Sequence[UsageLine]) -> list[domain.
         )
         for row in rows
     ]
+
+
+def cost_basis(grant: Grant) -> Fraction:
+    """Paid per unit of credit, exact."""
+    return Fraction(grant.paid) / Fraction(grant.granted)
 
 
 def key_text(line: int, segment: int, period_from: dt.date) -> str:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from django.db import connection
 
+from billing.domain import parts
 from billing.domain import timelines as cutting
 from billing.domain.prices import Percentage
 from billing.domain.proration import local_date
 from billing.domain.types import Aggregation, Dimensions, Kind, Line, Timeline, UsagePoint
-from o2c.periods import add_months, month_start
 
 # Aggregations that hourly totals can answer.
 BY_HOURS = frozenset({Aggregation.SUM, Aggregation.COUNT})
@@ -43,18 +43,20 @@ JOIN billing_usagedimensions d ON d.id = e.dimensions_id
 """
 
 
-def points(timelines: Iterable[Timeline], until: dt.date) -> dict[int, list[UsagePoint]]:
+def points(
+    timelines: Iterable[Timeline], until: dt.date, also_at: Sequence[dt.date] = ()
+) -> dict[int, list[UsagePoint]]:
     """Usage before `until` (in each contract's time zone) of all usage lines, by line id.
 
-    Lines with a plain sum or count come from the hourly totals, cut at billing periods, price changes and
-    months; the others need their single events. Two statements.
+    Lines with a plain sum or count come from the hourly totals, cut at billing periods, price changes, months
+    and the days `also_at`; the others need their single events. Two statements.
     """
     cuts: list[tuple[int, dt.date, dt.date, str]] = []
     single: list[tuple[int, str]] = []
     for timeline in timelines:
         for line in timeline.lines:
             if line.kind is Kind.USAGE and _by_hours(line):
-                cuts += [(line.id, *cut, timeline.time_zone) for cut in _cuts(line, until)]
+                cuts += [(line.id, *cut, timeline.time_zone) for cut in _cuts(line, until, also_at)]
             elif line.kind is Kind.USAGE:
                 single.append((line.id, timeline.time_zone))
     found: dict[int, list[UsagePoint]] = defaultdict(list)
@@ -79,12 +81,14 @@ def _by_hours(line: Line) -> bool:
     return line.aggregation in BY_HOURS and not transactions
 
 
-def _cuts(line: Line, until: dt.date) -> Iterable[tuple[dt.date, dt.date]]:
-    """The slots of the line before `until`, cut at the first of each month."""
+def _cuts(line: Line, until: dt.date, also_at: Sequence[dt.date]) -> Iterable[tuple[dt.date, dt.date]]:
+    """The slots of the line before `until`, cut at the first of each month and at the days `also_at`."""
     for start, end in cutting.cuts(line, until):
         end = min(end, until)
-        while start < end:
-            stop = min(end, add_months(month_start(start), 1))
+        if start >= end:
+            continue
+        edges = [*parts.cuts_of(start, end, also_at), end]
+        for stop in edges:
             yield start, stop
             start = stop
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import NamedTuple
 
 from billing.domain import tax, trace
 from billing.domain.invoice_totals import TaxKey, Totals, totals
 from billing.domain.types import ChargeLine, Timing
-from billing.models import BillRun, Invoice, InvoiceLine
+from billing.models import BillRun, Charge, Invoice, InvoiceLine
 from billing.selectors import snapshots
 from billing.services.tax import Taxation
 from o2c.ledger.models import LegalEntity
@@ -25,11 +25,19 @@ ARREARS = BillingTerms.Timing.ARREARS
 
 @dataclass(frozen=True, slots=True)
 class DueLine:
-    """A line that the engine says is due, with the contract rows that it comes from."""
+    """A line that the engine says is due, with the contract rows that it comes from.
+
+    `title` replaces the description, `working` adds to the trace, `entries` are the movements of grants that
+    posting writes; `apart` asks for a document of its own (the credit of credit and rebill).
+    """
 
     charge: ChargeLine
     order: Order
     line: OrderLine
+    title: str = ""
+    working: Mapping[str, object] = field(default_factory=dict)
+    entries: Sequence[Mapping[str, object]] = ()
+    apart: bool = False
 
 
 class DocumentKey(NamedTuple):
@@ -43,6 +51,7 @@ class DocumentKey(NamedTuple):
     terms_days: int
     order_id: int | None
     consolidation_key: str
+    apart: bool
 
 
 @dataclass(slots=True)
@@ -68,6 +77,7 @@ def key_of(due: DueLine, customer: Customer) -> DocumentKey:
         terms_days=order.payment_terms_days,
         order_id=None if together else order.pk,
         consolidation_key=order.consolidation_key if together else "",
+        apart=due.apart,
     )
 
 
@@ -81,8 +91,9 @@ def group(due: Sequence[DueLine]) -> dict[DocumentKey, list[DueLine]]:
     return documents
 
 
-def _reading_order(due: DueLine) -> tuple[str, int, dt.date, int]:
-    return (due.order.number, due.line.position, due.charge.service_from, due.charge.revision)
+def _reading_order(due: DueLine) -> tuple[str, int, dt.date, bool, int]:
+    covers = due.charge.kind in Charge.COVERS
+    return (due.order.number, due.line.position, due.charge.service_from, covers, due.charge.revision)
 
 
 def draft(
@@ -135,8 +146,8 @@ def _sum(lines: Sequence[InvoiceLine], keys: Sequence[TaxKey], currency: str) ->
 
 def _line(position: int, due: DueLine) -> InvoiceLine:
     charge, sku = due.charge, due.line.sku
-    description = due.line.description or sku.name
-    if charge.revision:
+    description = due.title or due.line.description or sku.name
+    if charge.revision and not due.title:
         description = f"Correction: {description}"
     return InvoiceLine(
         position=position,
@@ -153,8 +164,8 @@ def _line(position: int, due: DueLine) -> InvoiceLine:
         tax_category=sku.tax_category,
         treatment=sku.revenue_treatment,
         deferred=sku.revenue_treatment != AS_USED and due.line.timing != Timing.ARREARS,
-        trace=_trace(charge),
-        proposal=proposal(charge),
+        trace={**_trace(charge), **due.working},
+        proposal=proposal(charge) | ({"entries": list(due.entries)} if due.entries else {}),
     )
 
 

@@ -107,7 +107,7 @@ coverage AS MATERIALIZED (
     SELECT c.number AS customer, c.id AS customer_id, k.meter_id, l.usage_key, l.id AS line_id, o.time_zone,
            s.starts_on::timestamp AT TIME ZONE o.time_zone AS from_at,
            coalesce(s.ends_on::timestamp AT TIME ZONE o.time_zone, 'infinity') AS to_at,
-           CASE WHEN o.late_usage_policy IN ('review', 'absorb') AND NOT %(accept_late)s THEN (
+           CASE WHEN o.late_usage_policy = 'review' AND NOT %(accept_late)s THEN (
                SELECT max(b.covers_to)::timestamp AT TIME ZONE o.time_zone
                FROM billing_charge b WHERE b.line_id = l.id AND b.kind = 'usage'
            ) END AS late_before

@@ -173,7 +173,9 @@ def discard(pk: int, *, actor: Actor, reason: str = "") -> None:
         invoice.delete()
 
 
+# The charges given back, and with them what they drew of grants (or restored to them).
 VOID_CHARGES = """
+WITH given_back AS (
 INSERT INTO billing_charge (line_id, segment_id, kind, currency, amount, quantity, revision, corrects_id,
     period_from, period_to, service_from, service_to, covers_from, covers_to, due_on, trace, run_id)
 SELECT c.line_id, c.segment_id, c.kind, c.currency, -c.amount, -c.quantity, c.revision + 1,
@@ -182,6 +184,14 @@ SELECT c.line_id, c.segment_id, c.kind, c.currency, -c.amount, -c.quantity, c.re
        NULL
 FROM billing_charge c JOIN billing_invoiceline l ON l.id = c.invoice_line_id
 WHERE l.invoice_id = %(id)s
+RETURNING id, line_id, segment_id, period_from, (trace->>'void_of')::bigint AS voided
+)
+INSERT INTO billing_grantentry (grant_id, kind, amount, occurred_on, line_id, segment_id, period_from,
+    part_from, part_to, charge_id, reverses_id)
+SELECT e.grant_id, CASE e.kind WHEN 'drawn' THEN 'restored' ELSE 'drawn' END, -e.amount, %(on)s, v.line_id,
+       v.segment_id, v.period_from, e.part_from, e.part_to, v.id, CASE e.kind WHEN 'drawn' THEN e.id END
+FROM given_back v JOIN billing_grantentry e ON e.charge_id = v.voided
+ORDER BY e.id DESC
 """
 LATER_CHARGE = """
 SELECT i.number FROM billing_charge c JOIN billing_invoiceline l ON l.id = c.invoice_line_id
@@ -217,7 +227,7 @@ def void(pk: int, *, actor: Actor, reason: str = "") -> Invoice:
             on=invoice.issue_date,
         )
         with connection.cursor() as cursor:
-            cursor.execute(VOID_CHARGES, {"id": pk, "number": invoice.number})
+            cursor.execute(VOID_CHARGES, {"id": pk, "number": invoice.number, "on": invoice.issue_date})
         events.invoice_event(events.INVOICE_VOIDED, pk)
         return invoice
 

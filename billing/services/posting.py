@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
-from django.db import connection
+from django.db import IntegrityError, connection
 
 from billing import events, postings
 from billing.models import BillRun, Invoice
@@ -34,9 +34,11 @@ FROM unnest(%(ids)s::bigint[], %(numbers)s::text[]) AS n(id, number)
 WHERE i.id = n.id AND i.state = 'draft'
 """
 
-# One charge a line that the engine proposed. The unique key and the exclusion constraint of the
-# table are the guards against billing anything twice.
+# One charge a line that the engine proposed, and what it moves of grants. The unique key and the exclusion
+# constraint of the table are the guards against billing anything twice, the balance of the grant (a CHECK)
+# against drawing it twice.
 CHARGES = """
+WITH written AS (
 INSERT INTO billing_charge (line_id, segment_id, kind, currency, amount, quantity, revision, corrects_id,
     period_from, period_to, service_from, service_to, covers_from, covers_to, due_on, trace, run_id,
     invoice_line_id)
@@ -49,6 +51,18 @@ SELECT l.order_line_id, l.segment_id, l.kind, i.currency, l.net, l.quantity,
 FROM billing_invoiceline l JOIN billing_invoice i ON i.id = l.invoice_id
 WHERE l.invoice_id = ANY(%(ids)s) AND l.proposal IS NOT NULL
 ORDER BY l.invoice_id, l.position
+RETURNING id, invoice_line_id, line_id, segment_id, kind, period_from
+)
+INSERT INTO billing_grantentry (grant_id, kind, amount, occurred_on, line_id, segment_id, period_from,
+    part_from, part_to, charge_id, reverses_id)
+SELECT (e.item->>'grant')::bigint, e.item->>'kind', (e.item->>'amount')::numeric, i.issue_date, c.line_id,
+       c.segment_id, c.period_from, (e.item->>'part_from')::date, (e.item->>'part_to')::date, c.id,
+       (e.item->>'reverses')::bigint
+FROM written c JOIN billing_invoiceline l ON l.id = c.invoice_line_id
+JOIN billing_invoice i ON i.id = l.invoice_id
+CROSS JOIN LATERAL jsonb_array_elements(l.proposal->'entries') WITH ORDINALITY AS e(item, n)
+WHERE c.kind = 'drawdown'
+ORDER BY l.invoice_id, l.position, e.n
 """
 
 
@@ -115,7 +129,16 @@ def post_documents(ids: Sequence[int], *, actor: Actor) -> None:
                 f"{len(ids) - cursor.rowcount} of {len(ids)} documents are no longer drafts",
                 remedy="Reload: somebody posted or deleted them meanwhile",
             )
-        cursor.execute(CHARGES, {"ids": list(ids)})
+        try:
+            cursor.execute(CHARGES, {"ids": list(ids)})
+        except IntegrityError as error:
+            if "billing_grant_remaining" not in str(error):
+                raise
+            raise Conflict(
+                "Credit that these documents draw was used since they were calculated",
+                remedy="Discard the drafts and calculate the run again",
+                code="grant_exhausted",
+            ) from error
     postings.post_documents(ids)
     events.documents_posted((pk, kinds[pk] == Invoice.Kind.CREDIT_MEMO) for pk in ids)
 

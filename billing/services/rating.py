@@ -9,6 +9,7 @@ import datetime as dt
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from billing.domain import settlement, specs
@@ -211,6 +212,33 @@ def due(order_ids: Iterable[int], through: dt.date) -> dict[int, list[ChargeLine
             found[pk] = settlement.due(timeline, usage, billed.get(pk, []), through)
         except DomainError as error:
             found[pk] = error
+    return found
+
+
+def early(order_ids: Iterable[int], as_of: dt.date) -> dict[int, list[ChargeLine] | DomainError]:
+    """The early invoices of those orders whose unbilled usage before `as_of` reaches a threshold of theirs.
+
+    Six statements, seven when some usage is not a plain sum; one when no order has a threshold.
+    """
+    clauses = Order.objects.filter(pk__in=sorted(set(order_ids))).exclude(invoice_thresholds=[])
+    thresholds = {
+        pk: [Decimal(amount) for amount in amounts]
+        for pk, amounts in clauses.values_list("pk", "invoice_thresholds")
+    }
+    if not thresholds:
+        return {}
+    billed = load_billed(thresholds)
+    timelines = load_timelines(thresholds, dt.date.max)
+    usage = load_usage(thresholds, as_of, timelines)
+    found: dict[int, list[ChargeLine] | DomainError] = {}
+    for pk, timeline in timelines.items():
+        try:
+            lines = settlement.early(timeline, usage, billed.get(pk, []), as_of, thresholds[pk])
+        except DomainError as error:
+            found[pk] = error
+            continue
+        if lines:
+            found[pk] = lines
     return found
 
 

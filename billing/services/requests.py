@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from billing.models import Application, BillRun, Invoice, Receipt
-from billing.services import applications, credit_memos, documents, invoices, receipts, runs
+from billing.models import Application, BillRun, Grant, Invoice, Receipt
+from billing.services import applications, credit_memos, documents, grants, invoices, receipts, runs
 from o2c.access import require
 from o2c.actor import Actor, acting
 from o2c.errors import InvalidInput, NotFound
+from orders.models import Order
 
 INVOICE = "invoice_"
 LINE = "line_"
@@ -41,6 +42,34 @@ def plan_run(
         through=through + dt.timedelta(days=1),
         issue_on=issue_on or through,
         currency=currency,
+        actor=actor,
+        reason=reason,
+    )
+
+
+def promote(
+    *,
+    customer: int,
+    amount: Decimal,
+    starts_on: dt.date,
+    actor: Actor,
+    ends_on: dt.date | None = None,
+    order: str = "",
+    skus: str = "",
+    reason: str = "",
+) -> Grant:
+    """Give promotional credit, for one order or all of a customer's, for some SKUs or all usage."""
+    order_id = Order.objects.filter(number=order).values_list("pk", flat=True).first() if order else None
+    if order and order_id is None:
+        raise NotFound(f"There is no order {order}")
+    named = [code.strip() for code in skus.split(",") if code.strip()]
+    return grants.promote(
+        customer_id=customer,
+        amount=amount,
+        starts_on=starts_on,
+        ends_on=ends_on,
+        order_id=order_id,
+        scope={"skus": named} if named else {},
         actor=actor,
         reason=reason,
     )

@@ -19,7 +19,7 @@ from django.db.models import Prefetch
 
 from billing.models import BillRun, BillRunChunk, BillRunFinding, Invoice
 from billing.selectors import runs as run_selectors
-from billing.services import drafting, findings, posting, rating
+from billing.services import covering, drafting, findings, grants, posting, rating
 from billing.services.tax import Taxation
 from o2c import clock, locks
 from o2c.access import require
@@ -46,6 +46,7 @@ def plan(
     currency: str = "",
     customer_ids: Sequence[int] | None = None,
     chunk: int = CHUNK,
+    kind: str = BillRun.Kind.REGULAR,
     actor: Actor,
     reason: str = "",
 ) -> BillRun:
@@ -64,6 +65,7 @@ def plan(
         run = BillRun(
             pk=pk,
             number=f"RUN-{pk:06d}",
+            kind=kind,
             entity_id=entity_id,
             currency=currency,
             through=through,
@@ -141,7 +143,9 @@ class _Outcome:
 def _draft(run: BillRun, customer_ids: Sequence[int]) -> _Outcome:
     """Draft the documents of these customers. A fixed number of statements."""
     orders = _orders(run, customer_ids)
-    due, refused = _due(orders, run.through)
+    grants.sync(orders.values())
+    due, refused = _due(orders, run)
+    due = covering.cover(due)
     expected: dict[str, Decimal] = defaultdict(Decimal)
     for one in due:
         expected[one.charge.currency] += one.charge.amount
@@ -175,9 +179,7 @@ def _orders(run: BillRun, customer_ids: Sequence[int]) -> dict[int, Order]:
     }
 
 
-def _due(
-    orders: dict[int, Order], through: dt.date
-) -> tuple[list[drafting.DueLine], list[tuple[Order, str]]]:
+def _due(orders: dict[int, Order], run: BillRun) -> tuple[list[drafting.DueLine], list[tuple[Order, str]]]:
     """What the engine says is due, and the orders that it could not charge, with why.
 
     A correction waits, like a charge, for the first day that it changes: a reduction agreed for next
@@ -186,7 +188,8 @@ def _due(
     lines = {line.pk: line for order in orders.values() for line in order.lines.all()}
     due: list[drafting.DueLine] = []
     refused: list[tuple[Order, str]] = []
-    for order_id, outcome in rating.due(sorted(orders), through).items():
+    rate = rating.early if run.kind == BillRun.Kind.THRESHOLD else rating.due
+    for order_id, outcome in rate(sorted(orders), run.through).items():
         order = orders[order_id]
         if isinstance(outcome, DomainError):
             refused.append((order, f"{order.number}: {outcome}"))
@@ -194,7 +197,7 @@ def _due(
         due += [
             drafting.DueLine(charge, order, lines[charge.line])
             for charge in outcome
-            if charge.revision == 0 or charge.service_from < through
+            if charge.revision == 0 or charge.service_from < run.through
         ]
     return due, refused
 

@@ -14,13 +14,15 @@ from dataclasses import replace
 from decimal import Decimal
 
 from billing.domain.charges import accrued, expected
-from billing.domain.prices import Prepaid
+from billing.domain.commitments import MINIMUM
+from billing.domain.grants import ending
 from billing.domain.types import Charge, Kind, Line, Timeline, Timing, Usage
-from billing.services import rating
+from billing.models import Grant
+from billing.services import credit_use, rating
 from o2c.ledger.models import AccountingPeriod
 from o2c.periods import Period, add_months, month_start
 from revenue.domain.differences import difference, spread_charges
-from revenue.domain.drawdown import Commitment, draw
+from revenue.domain.drawdown import Commitment, earn
 from revenue.models import Obligation, Recognition, RevenueContract
 from revenue.selectors.differences import Difference, Window, posted_as_charged
 
@@ -67,20 +69,32 @@ def earned(
     by_line = {o.order_line_id: o for o in obligations}
     timelines = rating.load_timelines(order_ids, dt.date.max)
     usage = rating.load_usage(order_ids, until, timelines)
+    paid = credit_use.paid(order_ids, until)
     found: dict[tuple[int, str], Months] = {}
     for timeline in timelines.values():
         lines = [line for line in timeline.lines if line.id in by_line]
         charged = {line.id: by_month(timeline, line, usage, until) for line in lines}
+        for month, line_id, amount in _true_ups(timeline, usage, until):
+            if line_id in charged:
+                charged[line_id][month] = charged[line_id].get(month, ZERO) + amount
         for line in lines:
             if by_line[line.id].basis == Basis.CHARGED:
                 found[by_line[line.id].pk, REVENUE] = charged[line.id]
-        found |= _drawn(lines, charged, by_line, until, timeline.currency)
+        found |= _drawn(lines, charged, by_line, paid, until, timeline.currency)
     return found
+
+
+def _true_ups(timeline: Timeline, usage: Usage, until: dt.date) -> Iterable[tuple[dt.date, int, Decimal]]:
+    """What minimum commitments bill for periods that ended before `until`: earned when they end."""
+    if timeline.commitments:
+        for charge in expected(timeline, usage, until):
+            if charge.kind == MINIMUM:
+                yield month_start(charge.due_on), charge.line, charge.amount
 
 
 def by_month(timeline: Timeline, line: Line, usage: Usage, until: dt.date) -> Months:
     """What one line charges for service before `until`, by month."""
-    alone = replace(timeline, lines=(line,))
+    alone = replace(timeline, lines=(line,), commitments=())
     if line.kind is not Kind.USAGE and line.timing is Timing.ADVANCE:
         charges = expected(alone, usage, until)
         return spread_charges(
@@ -116,39 +130,69 @@ def _usage_by_month(alone: Timeline, charges: Sequence[Charge], usage: Usage) ->
     return dict(months)
 
 
-def _face(line: Line, amount: Decimal) -> Decimal:
-    """The worth of usage that a prepayment covers: its credit, or the payment where none is named."""
-    credits = [s.price.model.credit for s in line.segments if isinstance(s.price.model, Prepaid)]
-    return Decimal(credits[0].numerator) / Decimal(credits[0].denominator) if credits else amount
-
-
 def _drawn(
     lines: Sequence[Line],
     charged: Mapping[int, Months],
     by_line: Mapping[int, Obligation],
+    paid: credit_use.Paid,
     until: dt.date,
     currency: str,
 ) -> dict[tuple[int, str], Months]:
-    """Usage that a prepaid commitment of the same order covers is revenue of the commitment."""
-    prepaid = [by_line[line.id] for line in lines if by_line[line.id].basis == Basis.DRAWDOWN]
-    if not prepaid:
-        return {}
-    covered = {
-        line.id: charged[line.id]
-        for line in lines
-        if line.kind is Kind.USAGE and by_line[line.id].treatment == Obligation.Treatment.PREPAID_DRAWDOWN
-    }
-    face = {line.id: _face(line, by_line[line.id].allocated) for line in lines}
-    commitments = [
-        Commitment(o.order_line_id, o.allocated, face[o.order_line_id], o.starts_on, o.ends_on)
-        for o in prepaid
-    ]
-    drawn = draw(commitments, covered, until, currency)
+    """Usage that credit paid is revenue of what sold the credit; the usage line earns the rest.
+
+    Promotional credit and waivers were sold by nothing: they lower what usage earns.
+    """
     found: dict[tuple[int, str], Months] = {}
-    for line_id, months in drawn.used.items():
-        found[by_line[line_id].pk, REVENUE] = months
-    for line_id, months in drawn.expired.items():
-        found[by_line[line_id].pk, BREAKAGE] = months
-    for line_id, months in drawn.beyond.items():
-        found[by_line[line_id].pk, REVENUE] = months
+    for line in lines:
+        obligation = by_line[line.id]
+        if obligation.basis == Basis.DRAWDOWN:
+            own = [grant for grant in paid.grants if grant.line_id == line.id]
+            sold = sum((grant.granted for grant in own if grant.parent_id is None), ZERO)
+            commitment = Commitment(obligation.allocated, sold or obligation.allocated)
+            drawn, lapsed = _credit(obligation, own, paid, until)
+            used, expired = earn(commitment, drawn, lapsed, currency)
+            found[obligation.pk, REVENUE] = used
+            found[obligation.pk, BREAKAGE] = expired
+        elif line.id in paid.by_line:
+            months = defaultdict(Decimal, charged[line.id])
+            for month, amount in paid.by_line[line.id].items():
+                if month < until:
+                    months[month] -= amount
+            found[obligation.pk, REVENUE] = dict(months)
     return found
+
+
+def _credit(
+    obligation: Obligation, grants: Sequence[Grant], paid: credit_use.Paid, until: dt.date
+) -> tuple[Months, Months]:
+    """What of a prepayment's credit was drawn, and what lapsed, by month.
+
+    A grant lapses when it ends, or when its order does; what is carried over lapses with the new grant.
+    """
+    drawn: Months = defaultdict(Decimal)
+    lapsed: Months = defaultdict(Decimal)
+    if not grants and obligation.ends_on is not None and obligation.ends_on <= until:
+        lapsed[_last_month(obligation.ends_on)] = obligation.allocated
+    for grant in grants:
+        months = paid.by_grant.get(grant.pk, {})
+        for month, amount in months.items():
+            drawn[month] += amount
+        ends = _ends(grant, obligation)
+        if ends is not None and ends <= until:
+            rest = grant.granted - sum(months.values(), ZERO)
+            carried = sum((one.granted for one in grants if one.parent_id == grant.pk), ZERO)
+            if not carried and grant.parent_id is None:
+                carried = ending(
+                    rest, grant.rollover_percent, grant.rollover_limit, grant.currency
+                ).rolled_over
+            lapsed[_last_month(ends)] += max(rest - carried, ZERO)
+    return drawn, lapsed
+
+
+def _ends(grant: Grant, obligation: Obligation) -> dt.date | None:
+    known = [grant.ends_on, None if grant.parent_id else obligation.ends_on]
+    return min((day for day in known if day is not None), default=None)
+
+
+def _last_month(ends_on: dt.date) -> dt.date:
+    return month_start(ends_on - dt.timedelta(days=1))

@@ -100,7 +100,7 @@ def ended() -> str:
     """An obligation that ended before this month has nothing left, or waits for what others owe it.
 
     That is the part of its allocated price above its stated one that has not moved to it yet, because
-    the lines that give it are not billed in full.
+    the lines that give it are not billed in full. Credit that was carried over lives on.
     """
     return f"""
     SELECT o.number || ' line ' || b.order_line_id, c.currency,
@@ -115,6 +115,8 @@ def ended() -> str:
                                             AND p.starts_on <= %(start)s), 0), 0), 0),
            sum(l.credit - l.debit)
     {OF_CONTRACT} AND a.code IN ('1110', '1120', '2100', '2110') AND b.ends_on <= %(start)s
+      AND NOT EXISTS (SELECT 1 FROM billing_grant r WHERE r.line_id = b.order_line_id AND r.origin = 'rollover'
+                      AND (r.ends_on IS NULL OR r.ends_on > %(start)s))
     GROUP BY o.number, b.id, b.order_line_id, c.currency
     """
 

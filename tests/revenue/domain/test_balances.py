@@ -13,7 +13,7 @@ from o2c.periods import Period
 from revenue.domain.allocation import split
 from revenue.domain.breakage import drawdown, expire
 from revenue.domain.differences import difference, spread_charges
-from revenue.domain.drawdown import Commitment, draw
+from revenue.domain.drawdown import Commitment, earn
 from revenue.domain.layers import Layer, release, remeasure, settle
 from revenue.domain.position import Pricing, attribute, position
 from revenue.domain.rpo import bands, excluded
@@ -350,58 +350,41 @@ def test_a_year_or_less_may_be_left_out():
     assert excluded(as_charged=False, days=365, short_term_expedient=False) == ""
 
 
-def test_usage_draws_on_the_commitment_and_then_counts_by_itself():
-    """1,000.00 prepaid from May to June; 600.00 and 700.00 used; July stands alone."""
-    may, june, july = (date(2026, m, 1) for m in (5, 6, 7))
-    commitment = Commitment(1, D("1000.00"), D("1000.00"), may, july)
+def test_a_commitment_earns_what_is_drawn_of_it():
+    """1,000.00 prepaid; 600.00 drawn in May, 400.00 in June; nothing is left to lapse."""
+    may, june = (date(2026, m, 1) for m in (5, 6))
 
-    drawn = draw([commitment], {2: {may: D("600.00"), june: D("700.00"), july: D("50.00")}}, july, "USD")
+    earned = earn(Commitment(D("1000.00"), D("1000.00")), {may: D("600.00"), june: D("400.00")}, {}, "USD")
 
-    assert drawn.used == {1: {may: D("600.00"), june: D("400.00")}}
-    assert drawn.beyond == {2: {may: D("0.00"), june: D("300.00"), july: D("50.00")}}
-    assert drawn.expired == {}
+    assert earned == ({may: D("600.00"), june: D("400.00")}, {})
 
 
 def test_credits_bought_at_a_discount_earn_what_was_paid_for_them():
     """9,000.00 paid for 10,000.00 of usage: 3,333.33 used earns 3,000.00, all of it 9,000.00."""
-    may, june, july = (date(2026, m, 1) for m in (5, 6, 7))
-    commitment = Commitment(1, D("9000.00"), D("10000.00"), may, july)
+    may, june = (date(2026, m, 1) for m in (5, 6))
+    drawn = {may: D("3333.33"), june: D("6666.67")}
 
-    drawn = draw([commitment], {2: {may: D("3333.33"), june: D("7000.00")}}, july, "USD")
+    used, _ = earn(Commitment(D("9000.00"), D("10000.00")), drawn, {}, "USD")
 
-    assert drawn.used == {1: {may: D("3000.00"), june: D("6000.00")}}
-    assert drawn.beyond == {2: {may: D("0.00"), june: D("333.33")}}
+    assert used == {may: D("3000.00"), june: D("6000.00")}
 
 
 def test_what_is_left_of_a_commitment_is_breakage_when_it_ends():
     """SHORTFALL in kind: 12,000 committed, 9,000 used: 3,000 on expiry."""
-    may, june = date(2026, 5, 1), date(2026, 6, 1)
-    commitment = Commitment(1, D("12000.00"), D("12000.00"), may, june)
+    may = date(2026, 5, 1)
 
-    assert draw([commitment], {2: {may: D("9000.00")}}, may, "USD").expired == {}
-    assert draw([commitment], {2: {may: D("9000.00")}}, june, "USD").expired == {1: {may: D("3000.00")}}
+    earned = earn(Commitment(D("12000.00"), D("12000.00")), {may: D("9000.00")}, {may: D("3000.00")}, "USD")
+
+    assert earned == ({may: D("9000.00")}, {may: D("3000.00")})
 
 
-@given(
-    st.lists(st.integers(0, 10**7), min_size=1, max_size=3),
-    st.lists(st.lists(st.integers(0, 10**6), min_size=4, max_size=4), min_size=1, max_size=3),
-)
-def test_commitments_and_what_is_beyond_them_are_all_of_the_usage(amounts, usage):
-    starts = date(2026, 1, 1)
-    commitments = [
-        Commitment(i, D(a).scaleb(-2), D(a).scaleb(-2), starts, APR) for i, a in enumerate(amounts)
-    ]
-    used = {
-        100 + i: {date(2026, m + 1, 1): D(cents).scaleb(-2) for m, cents in enumerate(row)}
-        for i, row in enumerate(usage)
-    }
+@given(st.integers(0, 10**7), st.lists(st.integers(1, 10**6), min_size=1, max_size=6), st.integers(0, 10**6))
+def test_all_credit_gone_earns_the_whole_price(cents, draws, rest):
+    amount = D(cents).scaleb(-2)
+    drawn = {date(2026, m + 1, 1): D(c).scaleb(-2) for m, c in enumerate(draws)}
+    face = D(sum(draws) + rest).scaleb(-2)
 
-    drawn = draw(commitments, used, APR, "USD")
+    used, expired = earn(Commitment(amount, face), drawn, {date(2026, 7, 1): D(rest).scaleb(-2)}, "USD")
 
-    total = sum((sum(months.values()) for months in used.values()), D(0))
-    covered = sum((sum(months.values(), D(0)) for months in drawn.used.values()), D(0))
-    assert covered + sum((sum(m.values(), D(0)) for m in drawn.beyond.values()), D(0)) == total
-    for c in commitments:
-        earned = sum(drawn.used[c.line].values(), D(0))
-        left = sum(drawn.expired.get(c.line, {}).values(), D(0))
-        assert earned + left == c.amount
+    assert sum(used.values(), D(0)) + sum(expired.values(), D(0)) == amount
+    assert all(part >= 0 for part in (*used.values(), *expired.values()))

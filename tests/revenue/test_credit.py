@@ -1,0 +1,83 @@
+"""What credit earns: as it is drawn, when it lapses, and what promotional credit takes off usage."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal as D
+
+from billing.services import grants
+from o2c.ledger.models import JournalLine
+from orders.models import Customer
+from tests.factories.billing import billing_team
+from tests.factories.grants import commit_order, use
+from tests.factories.revenue import Books, close_month, deliver, invoice, recognise
+
+SEP = dt.date(2026, 9, 1)
+
+
+def balance(account: str) -> D:
+    rows = JournalLine.objects.filter(account__code=account).values_list("debit", "credit")
+    return sum((debit - credit for debit, credit in rows), D(0))
+
+
+def test_the_accrual_before_the_invoice_is_the_drawdown_on_it(books: Books, customer: Customer) -> None:
+    """900.00 for 1,000.00: 600.00 drawn earns 540.00; September's 700.00 earns 360.00 and 300.00."""
+    commit_order(billing_team(), customer, {})
+    deliver()  # opens the credit
+    invoice(books, "2026-08-02")
+    use(customer, "600.00", "2026-08-10")
+
+    recognise(books, "2026-08")
+
+    assert (balance("2110"), balance("4000"), balance("1110")) == (D("-360.00"), D("-540.00"), D(0))
+    invoice(books, "2026-09-01", "2026-08-31")
+    recognise(books, "2026-08")
+    assert (balance("2110"), balance("4000"), balance("1110")) == (D("-360.00"), D("-540.00"), D(0))
+
+    use(customer, "700.00", "2026-09-10")
+    recognise(books, "2026-09")
+    assert (balance("2110"), balance("4000"), balance("1110")) == (D(0), D("-1200.00"), D("300.00"))
+    invoice(books, "2026-10-01", "2026-09-30")
+    recognise(books, "2026-09")
+    assert (balance("2110"), balance("4000"), balance("1110")) == (D(0), D("-1200.00"), D(0))
+
+
+def test_a_month_with_credit_closes_with_every_tie_out_agreeing(books: Books, customer: Customer) -> None:
+    commit_order(billing_team(), customer, {"expires_after_months": "1"})
+    use(customer, "600.00", "2026-08-10")
+    invoice(books, "2026-09-01", "2026-08-31")
+
+    close = close_month(books, "2026-08")
+
+    assert (balance("2110"), balance("4000"), balance("4010")) == (D(0), D("-540.00"), D("-360.00"))
+    assert not close.tie_outs.exclude(difference=0).exists()
+
+
+def test_promotional_credit_lowers_what_usage_earns(books: Books, customer: Customer) -> None:
+    team = billing_team()
+    commit_order(team, customer)
+    deliver()
+    grants.promote(
+        customer_id=customer.pk, amount=D("50.00"), starts_on=dt.date(2026, 8, 1),
+        actor=team.approver, reason="Welcome",
+    )  # fmt: skip
+    use(customer, "80.00", "2026-08-10")
+
+    recognise(books, "2026-08")
+    assert (balance("4000"), balance("1110")) == (D("-30.00"), D("30.00"))
+    invoice(books, "2026-09-01", "2026-08-31")
+    recognise(books, "2026-08")
+    assert (balance("4000"), balance("1110")) == (D("-30.00"), D(0))
+
+
+def test_what_is_carried_over_lapses_with_the_new_credit(books: Books, customer: Customer) -> None:
+    """Of 400.00 left in August half lives to September: 180.00 of breakage now, 180.00 then."""
+    terms = {"expires_after_months": "1", "rollover_percent": "50", "rollover_months": "1"}
+    commit_order(billing_team(), customer, terms)
+    use(customer, "600.00", "2026-08-10")
+    invoice(books, "2026-09-01", "2026-08-31")
+
+    recognise(books, "2026-08")
+    assert (balance("2110"), balance("4000"), balance("4010")) == (D("-180.00"), D("-540.00"), D("-180.00"))
+    recognise(books, "2026-09")
+    assert (balance("2110"), balance("4000"), balance("4010")) == (D(0), D("-540.00"), D("-360.00"))
