@@ -18,6 +18,7 @@ RUNS = {
 
 USAGE = {
     "billing.usage.ingest": "Send usage events",
+    "billing.usage.retract": "Retract usage events that did not happen",
     "billing.usage.retry": "Retry a parked usage event",
     "billing.usage.reject": "Reject a parked usage event, with the reason",
 }
@@ -140,7 +141,7 @@ ROLE_DUTIES = {
         "billing.writeoff.post",
         *TOTALS,
     ],
-    "metering": ["billing.usage.ingest"],
+    "metering": ["billing.usage.ingest", "billing.usage.retract"],
     "bank": ["billing.receipt.record"],
     "partner_ops": ["billing.marketplace.settle"],
     "marketplace": ["billing.marketplace.settle"],

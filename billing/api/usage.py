@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from billing.models import UsageException, UsageHour
-from billing.services import metering
+from billing.services import metering, retractions
 from o2c.api.parsers import RawJSONParser
 from o2c.api.views import ApiView, ListView
 
@@ -86,6 +86,46 @@ class UsageEvents(ApiView):
             request_id=self.request_id,
         )
         return Response(UsageOutcomeOut(outcome).data)
+
+
+class RetractionIn(serializers.Serializer[Any]):
+    """One event that did not happen."""
+
+    id = serializers.CharField(max_length=200, help_text="Of the retraction: the same for every sending")
+    retracts = serializers.CharField(max_length=200, help_text="The id of the event")
+
+
+class RetractionsIn(serializers.Serializer[Any]):
+    """Up to 1,000 retractions of events of one source; all or nothing."""
+
+    source = serializers.CharField(max_length=60, help_text="The system that metered")  # type: ignore[assignment]
+    retractions = RetractionIn(many=True, allow_empty=False)
+
+
+class RetractionsOut(serializers.Serializer[Any]):
+    """received = retracted + duplicate."""
+
+    received = serializers.IntegerField()
+    retracted = serializers.IntegerField()
+    duplicate = serializers.IntegerField(help_text="Retracted before, by the same id")
+
+
+class UsageRetractions(ApiView):
+    duties = {"POST": "billing.usage.retract"}
+    repeatable_because = "A retraction counts once, however often its id is sent"
+    serializer_class = RetractionsIn
+
+    @extend_schema(
+        operation_id="retractUsageEvents",
+        tags=["billing"],
+        summary="Retract usage events",
+        request=RetractionsIn,
+        responses={200: RetractionsOut},
+    )
+    def post(self, request: Request) -> Response:
+        data = self.read(RetractionsIn)
+        outcome = retractions.retract(data["source"], data["retractions"], actor=self.actor)
+        return Response(RetractionsOut(outcome).data)
 
 
 class UsageHourOut(serializers.ModelSerializer[UsageHour]):
@@ -166,5 +206,6 @@ class UsageExceptions(ListView):
 urlpatterns = [
     path("usage/events", UsageEvents.as_view(), name="api-usage-events"),
     path("usage/hours", UsageHours.as_view(), name="api-usage-hours"),
+    path("usage/retractions", UsageRetractions.as_view(), name="api-usage-retractions"),
     path("usage/exceptions", UsageExceptions.as_view(), name="api-usage-exceptions"),
 ]

@@ -8,6 +8,7 @@ from billing.models.dunning import DunningLevel, DunningNotice
 from billing.models.grants import Grant, GrantEntry
 from billing.models.invoice import Invoice, InvoiceLine
 from billing.models.receipt import Application, Receipt
+from billing.models.retraction import UsageRetraction
 from billing.models.tax import TaxRate
 from billing.models.usage import (
     UsageBatch,
@@ -40,5 +41,6 @@ __all__ = [
     "UsageEvent",
     "UsageException",
     "UsageHour",
+    "UsageRetraction",
     "UsageSource",
 ]

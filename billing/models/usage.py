@@ -91,8 +91,8 @@ class UsageBatch(AppendOnly):
 class UsageEvent(models.Model):
     """One metered event of one order line. Stored once per (source, event_id), never changed.
 
-    Who brought it and when stands on its batch. A wrong event is corrected by another one with the
-    opposite quantity.
+    Who brought it and when stands on its batch. A wrong event is retracted
+    (`UsageRetraction`), or corrected by another one with the opposite quantity.
     """
 
     source = models.ForeignKey(

@@ -40,6 +40,7 @@ FROM unnest(%s::bigint[], %s::text[]) AS z(line_id, zone)
 JOIN billing_usageevent e ON e.line_id = z.line_id
   AND e.occurred_at < %s::date::timestamp AT TIME ZONE z.zone
 JOIN billing_usagedimensions d ON d.id = e.dimensions_id
+WHERE NOT EXISTS (SELECT 1 FROM billing_usageretraction r WHERE r.event_id = e.id)
 """
 
 

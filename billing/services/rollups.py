@@ -21,6 +21,7 @@ WITH summed AS (
            sum(e.quantity) AS quantity, count(*) AS events
     FROM billing_usageevent e
     JOIN orders_orderline l ON l.id = e.line_id JOIN orders_order o ON o.id = l.order_id
+    WHERE NOT EXISTS (SELECT 1 FROM billing_usageretraction r WHERE r.event_id = e.id)
     GROUP BY 1, 2, 3
 )
 SELECT coalesce(h.line_id, s.line_id) AS line_id, coalesce(h.hour, s.hour) AS hour,

@@ -23,6 +23,7 @@ def stored() -> str:
           WHERE u.occurred_at >= %(start)s AND u.occurred_at < %(end)s
             AND u.line_id IN (SELECT l.id FROM orders_orderline l JOIN orders_order o ON o.id = l.order_id
                               WHERE o.entity_id = %(entity)s)
+            AND NOT EXISTS (SELECT 1 FROM billing_usageretraction r WHERE r.event_id = u.id)
           GROUP BY 1) e
     FULL JOIN (SELECT u.line_id, sum(u.event_count) AS n FROM billing_usagehour u
           WHERE u.hour >= %(start)s AND u.hour < %(end)s
