@@ -15,6 +15,7 @@ from fractions import Fraction
 
 from billing.domain import grid, proration
 from billing.domain.timelines import line_end, runs
+from billing.domain.trace import TIMES, plain
 from billing.domain.types import Charge, Commitment, Kind, Line, Proration, Timeline
 from o2c.errors import InvalidInput
 from o2c.money import quantize
@@ -96,7 +97,17 @@ def _of(
             exact=exact,
             amount=quantize(exact, timeline.currency),  # the one rounding of a true-up
             currency=timeline.currency,
+            formula=_formula(commitment, stub, total),
         )
+
+
+def _formula(commitment: Commitment, stub: Stub, counted: Fraction) -> str:
+    share = f"{TIMES}{plain(stub.share)}" if stub.share != 1 else ""
+    minimum = f"{plain(commitment.amount)}{share}"
+    if counted < commitment.amount * stub.share:
+        return f"committed {minimum} - charged {plain(counted)}"
+    over = plain(commitment.overage_factor - 1)
+    return f"(charged {plain(counted)} - committed {minimum}){TIMES}{over}"
 
 
 def stubs(commitment: Commitment, carrier: Line, time_zone: str, through: dt.date) -> list[Stub]:

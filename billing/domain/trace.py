@@ -104,7 +104,8 @@ def explain(charge: Charge) -> dict[str, Any]:
     tiers and quantities, days, discount, floor or ceiling, the exact result and its one rounding.
     """
     working = charge.working
-    assert working is not None, "a charge that was computed knows its working"
+    if working is None:
+        return _of_formula(charge)
     slot, segment = working.slot, working.slot.segment
     line = slot.line
     trace: dict[str, Any] = {
@@ -142,6 +143,19 @@ def explain(charge: Charge) -> dict[str, Any]:
     if working.events:
         trace["events"] = working.events
     return trace
+
+
+def _of_formula(charge: Charge) -> dict[str, Any]:
+    """The trace of a charge that no price makes: a true-up."""
+    assert charge.formula, "a charge that was computed knows its working"
+    return {
+        "formula": f"{charge.formula} = {plain(charge.exact)}, rounded {charge.amount}",
+        "exact": f"{charge.exact.numerator}/{charge.exact.denominator}",
+        "amount": str(charge.amount),
+        "currency": charge.currency,
+        "period": [str(charge.period_from), str(charge.period_to)],
+        "service": [str(charge.service_from), str(charge.service_to)],
+    }
 
 
 def components(charge: Charge) -> list[tuple[Step, Fraction]]:

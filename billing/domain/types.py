@@ -191,7 +191,10 @@ Key = tuple[int, int, str, dt.date]
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """What should have been charged for one slot. `amount` is `exact` rounded once, the only rounding."""
+    """What should have been charged for one slot. `amount` is `exact` rounded once, the only rounding.
+
+    How it was computed stands in `working`, or, of a charge that no price makes, in `formula`.
+    """
 
     line: int
     segment: int
@@ -206,6 +209,7 @@ class Charge:
     amount: Decimal
     currency: str
     working: Working | None = field(default=None, compare=False, repr=False)
+    formula: str = field(default="", compare=False, repr=False)
 
     @property
     def key(self) -> Key:

@@ -147,6 +147,8 @@ def _sum(lines: Sequence[InvoiceLine], keys: Sequence[TaxKey], currency: str) ->
 def _line(position: int, due: DueLine) -> InvoiceLine:
     charge, sku = due.charge, due.line.sku
     description = due.title or due.line.description or sku.name
+    if charge.kind == Charge.Kind.MINIMUM:
+        description = f"Minimum commitment: {description}"
     if charge.revision and not due.title:
         description = f"Correction: {description}"
     return InvoiceLine(

@@ -177,7 +177,10 @@ def test_a_commitment_is_trued_up_by_the_run(team: Team, customer: Customer) -> 
 
     bill(team, SEP)
 
-    assert sorted(lines_of(Invoice.objects.get())) == [("minimum", D("200.00")), ("usage", D("300.00"))]
+    invoice = Invoice.objects.get()
+    assert sorted(lines_of(invoice)) == [("minimum", D("200.00")), ("usage", D("300.00"))]
+    formula = invoice.lines.get(kind="minimum").trace["formula"]
+    assert formula == "committed 500 - charged 300 = 200, rounded 200.00"
     assert bill(team, SEP).totals == {}
     use(customer, "150.00", "2026-08-11", seen_on="2026-09-02")
     bill(team, SEP)
