@@ -50,7 +50,7 @@ def commit_order(
 def use(customer: Customer, amount: str, on: str, event_id: str = "", *, seen_on: str = "") -> None:
     """Metered tokens worth `amount` at list price on a day, through the real intake."""
     dimensions.forget()
-    event = {
+    event: dict[str, object] = {
         "id": event_id or f"{customer.number}-{on}-{amount}",
         "customer": customer.number,
         "meter": "tokens",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection
@@ -151,7 +152,11 @@ def test_a_grant_that_ends_within_a_period_pays_the_days_before(team: Team, cust
 
 def test_promotional_credit_is_given_by_an_approver_for_a_reason(team: Team, customer: Customer) -> None:
     commit_order(team, customer)
-    give = {"customer_id": customer.pk, "amount": D("50.00"), "starts_on": dt.date(2026, 8, 1)}
+    give: dict[str, Any] = {
+        "customer_id": customer.pk,
+        "amount": D("50.00"),
+        "starts_on": dt.date(2026, 8, 1),
+    }
 
     with pytest.raises(NotAuthorised):
         grants.promote(**give, actor=team.ops, reason="Welcome")
