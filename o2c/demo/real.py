@@ -12,14 +12,14 @@ from billing.importers import traces
 from billing.services import metering, price_lists
 from o2c.demo.walk.cast import Cast
 from o2c.errors import InvalidInput
-from orders.models import Order, Sku
+from orders.models import Customer, Order, Sku
 from orders.salesforce.ids import eighteen
 from orders.services import catalogue, customers, orders
 from orders.services.inputs import CustomerInput, LineInput, OrderInput, TermsInput
 
 MODEL = "openai/gpt-4o"
-STARTS_ON = dt.date(2026, 8, 1)
-FIRST_REQUEST = dt.datetime(2026, 8, 4, 15, tzinfo=dt.UTC)
+FIRST_REQUEST = dt.timedelta(days=3, hours=15)
+"""After the contract's first day: a Tuesday afternoon in August 2026."""
 PRICES_FROM = dt.date(2026, 1, 1)
 SOURCE = "trace"
 CUSTOMER_ID = eighteen("0015f0000099999")
@@ -51,12 +51,20 @@ class Trace:
     def format(self) -> str:
         return "mooncake" if self.usage.suffix == ".jsonl" else "azure_llm"
 
-    def is_sold(self) -> bool:
-        """Whether its customer has a contract: the months that follow bill it."""
-        return Order.objects.filter(salesforce_opportunity_id=DEAL_ID, state="active").exists()
+    def sold_from(self) -> dt.date | None:
+        """The first day of its customer's active contract; None while there is none."""
+        sold = Order.objects.filter(salesforce_opportunity_id=DEAL_ID, state="active").first()
+        return sold.starts_on if sold else None
 
-    def sell(self, cast: Cast) -> None:
-        """The price list, a customer, and an active order for the tokens of MODEL at listed prices."""
+    def buyer(self) -> int | None:
+        """Its customer; None before it was sold."""
+        return Customer.objects.filter(salesforce_id=CUSTOMER_ID).values_list("pk", flat=True).first()
+
+    def sell(self, cast: Cast, starts_on: dt.date) -> int:
+        """The price list, a customer, and an active order for the tokens of MODEL at listed prices.
+
+        Answers the customer. A contract that is active already stays as it is.
+        """
         price_lists.import_file(
             self.prices, effective_from=PRICES_FROM, actor=cast.bea, activator=cast.carla, reason=REASON
         )
@@ -67,8 +75,6 @@ class Trace:
             catalogue.attribute_sku(
                 sku.code, revenue_treatment="usage", gl_segment="API", actor=cast.rosa, reason=REASON
             )
-        if self.is_sold():
-            return
         customer = customers.upsert(
             CustomerInput(
                 name="Trace of requests", legal_name="Trace of Requests Inc.", entity="US", currency="USD",
@@ -79,23 +85,27 @@ class Trace:
             actor=cast.salesforce,
             reason=REASON,
         )  # fmt: skip
+        if self.sold_from():
+            return customer.pk
         lines = tuple(LineInput(sku.code, usage_key=sku.code, timing="arrears") for sku in skus)
         order = orders.create_draft(
             OrderInput(
-                customer.pk, STARTS_ON, lines, term_months=12, terms=TermsInput(anchor="calendar"),
+                customer.pk, starts_on, lines, term_months=12, terms=TermsInput(anchor="calendar"),
                 title=REASON, salesforce_opportunity_id=DEAL_ID,
             ),
             actor=cast.omar,
             reason=REASON,
         )  # fmt: skip
-        orders.sign(order.pk, signed_on=STARTS_ON, actor=cast.omar, reason=REASON)
-        orders.activate(order.pk, as_of=STARTS_ON, actor=cast.omar, reason=REASON)
+        orders.sign(order.pk, signed_on=starts_on, actor=cast.omar, reason=REASON)
+        orders.activate(order.pk, as_of=starts_on, actor=cast.omar, reason=REASON)
+        return customer.pk
 
     def meter(self, cast: Cast, advance: Callable[[int], None]) -> None:
-        """Every request as usage events, moved to August 2026."""
+        """Every request as usage events, moved to the first days of the contract."""
         order = Order.objects.select_related("customer").get(salesforce_opportunity_id=DEAL_ID)
+        first = dt.datetime.combine(order.starts_on, dt.time(), dt.UTC) + FIRST_REQUEST
         found = traces.events(
-            self.usage, self.format, customer=order.customer.number, model=MODEL, starts_at=FIRST_REQUEST
+            self.usage, self.format, customer=order.customer.number, model=MODEL, starts_at=first
         )
         metering.source(SOURCE, actor=cast.metering, description="Trace of requests")
         while events := list(islice(found, CHUNK)):

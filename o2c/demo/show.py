@@ -27,8 +27,8 @@ class Bars:
         )
 
     def step(self, label: str, total: int | None = None) -> Advance:
-        for task in self._progress.tasks:
-            if not task.finished:
+        for task in self._progress.tasks:  # a total that was a guess becomes what was done
+            if not task.finished or task.completed != task.total:
                 self._progress.update(task.id, total=task.completed or 1, completed=task.completed or 1)
         task_id = self._progress.add_task(label, total=total)
         return lambda count: self._progress.advance(task_id, count)

@@ -9,7 +9,7 @@ from django.db import connection
 
 FIGURES: tuple[tuple[str, str, str], ...] = (
     ("Customers", "", "SELECT '', count(*), NULL FROM orders_customer"),
-    ("Orders", "active", "SELECT state, count(*), NULL FROM orders_order GROUP BY state ORDER BY 2 DESC"),
+    ("Orders", "", "SELECT state, count(*), NULL FROM orders_order GROUP BY state ORDER BY 2 DESC"),
     (
         "Amendments",
         "applied",
@@ -61,6 +61,13 @@ FIGURES: tuple[tuple[str, str, str], ...] = (
         "Journals",
         "debit less credit must be 0",
         "SELECT 'lines', count(*), sum(functional_debit - functional_credit) FROM ledger_journalline",
+    ),
+    (
+        "Checks",
+        "of the books",
+        "SELECT CASE WHEN violations = 0 THEN 'pass' ELSE 'fail' END, count(*), NULL FROM ("
+        "SELECT DISTINCT ON (code) violations FROM invariants_invariantresult ORDER BY code, id DESC) latest"
+        " GROUP BY 1 ORDER BY 1",
     ),
     (
         "Periods",

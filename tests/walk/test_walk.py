@@ -8,13 +8,15 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from billing.models import Invoice, InvoiceDelivery, Receipt, UsageBatch
+from billing.models import BillRun, Invoice, InvoiceDelivery, Receipt, UsageBatch
 from o2c.audit.reconcile import reconcile
 from o2c.demo.summary import figures
 from o2c.demo.walk.journey import Advance, Scale, finished, walk
 from o2c.invariants import all_invariants
+from o2c.invariants.models import InvariantRun
 from o2c.ledger.models import AccountingPeriod
-from orders.models import Amendment, Entitlement, Order
+from orders.models import Amendment, DealIntake, Entitlement, Order, Quote
+from orders.selectors import activation
 from revenue.models import CloseRun, TieOut
 
 SMALL = Scale(customers=40, events=9000)
@@ -52,6 +54,7 @@ def test_a_company_walks_from_signed_deals_to_three_closed_months(settings: Any)
 
     assert finished(SMALL)
     _contracts_are_active_and_amended()
+    _everybody_finds_work_in_the_morning()
     _usage_is_conserved()
     _documents_are_posted_numbered_and_delivered()
     _books_are_closed_and_explained()
@@ -63,10 +66,25 @@ def test_a_company_walks_from_signed_deals_to_three_closed_months(settings: Any)
 
 
 def _contracts_are_active_and_amended() -> None:
-    assert Order.objects.count() == 40
-    assert not Order.objects.filter(state__in=["draft", "signed"]).exists()
+    assert Order.objects.exclude(state="signed").count() == 40
+    assert not Order.objects.filter(state="draft").exists()
     assert Amendment.objects.filter(state="applied").count() >= 5
     assert Entitlement.objects.exists()
+
+
+def _everybody_finds_work_in_the_morning() -> None:
+    assert list(Quote.objects.order_by("pk").values_list("state", flat=True)) == ["submitted", "draft"]
+    ready, blocked = Order.objects.filter(state="signed").order_by("pk")
+    missing = activation.blockers_of([ready.pk, blocked.pk])
+    assert missing[ready.pk] == []
+    assert {blocker.code for blocker in missing[blocked.pk]} == {"no_revenue_treatment", "no_gl_segment"}
+    (deal,) = DealIntake.objects.all()
+    assert (deal.state, [error["field"] for error in deal.errors]) == (
+        "parked", ["OpportunityLineItems.records[0].ProductCode"],
+    )  # fmt: skip
+    run = BillRun.objects.get(state="calculated")
+    assert run.findings.filter(code="jump").count() < Invoice.objects.filter(run=run).count() / 4
+    assert InvariantRun.objects.get().failing == 0
 
 
 def _usage_is_conserved() -> None:

@@ -17,12 +17,21 @@ from o2c.ledger.models import LegalEntity
 Advance = Callable[[int], None]
 
 
-def bill(cast: Cast, entity: LegalEntity, on: dt.date) -> BillRun:
-    """One bill run dated `on`: Bea calculates and reviews, Anton releases, Bea posts. Posted once."""
+def bill(cast: Cast, entity: LegalEntity, on: dt.date, customer: int | None = None) -> BillRun:
+    """One bill run dated `on`: Bea calculates and reviews, Anton releases, Bea posts. Posted once.
+
+    With `customer`, a run of that customer alone, beside those of the calendar.
+    """
     through = on + dt.timedelta(days=1)
-    run = BillRun.objects.filter(entity=entity, through=through).exclude(state="cancelled").first()
+    known = BillRun.objects.filter(entity=entity, through=through).exclude(state="cancelled")
+    if customer is not None:
+        known = known.filter(chunks__customer_ids=[customer])
+    run = known.first()
     if run is None:
-        run = runs.plan(entity_id=entity.pk, through=through, issue_on=on, actor=cast.bea, reason="Calendar")
+        run = runs.plan(
+            entity_id=entity.pk, through=through, issue_on=on, actor=cast.bea, reason="Calendar",
+            customer_ids=None if customer is None else [customer],
+        )  # fmt: skip
     if run.state == BillRun.State.PLANNED:
         run = runs.calculate(run.pk, actor=cast.bea, reason="Calendar")
     if run.state == BillRun.State.CALCULATED:
@@ -31,6 +40,13 @@ def bill(cast: Cast, entity: LegalEntity, on: dt.date) -> BillRun:
     if run.state != BillRun.State.POSTED:
         run = posting.post(run.pk, actor=cast.bea, reason="Released")
     return run
+
+
+def is_billed(customer: int, through: dt.date) -> bool:
+    """Whether a run of this customer alone was posted for the days before `through`."""
+    return BillRun.objects.filter(
+        state=BillRun.State.POSTED, through=through, chunks__customer_ids=[customer]
+    ).exists()
 
 
 def is_proposed(on: dt.date) -> bool:

@@ -12,9 +12,19 @@ from billing.services import tax
 from o2c.demo.plan import company
 from o2c.demo.plan.deals import DealPlan, deals
 from o2c.demo.real import Trace
-from o2c.demo.walk import billing, books, foundation, marketplace, metering, provisioning, selling
+from o2c.demo.walk import (
+    billing,
+    books,
+    foundation,
+    marketplace,
+    metering,
+    morning,
+    provisioning,
+    selling,
+)
 from o2c.demo.walk.cast import Cast
 from o2c.ledger.models import LegalEntity
+from o2c.periods import add_months
 from revenue.models import CloseRun
 
 Advance = Callable[[int], None]
@@ -75,10 +85,10 @@ def month(
     name = f"{since:%Y-%m}"
     middle = since.replace(day=16)
     changes = [c for deal in plans for c in deal.amendments if since <= c.effective_on < until]
-    first = report.step(f"{name}: bill runs", 2 * len(entities))
+    advance = report.step(f"{name}: bill runs of the 1st", len(entities))
     for entity in entities.values():
         billing.bill(cast, entity, since)
-        first(1)
+        advance(1)
     selling.amend(cast, plans, since, until, report.step(f"{name}: amendments", len(changes)))
     waiting = provisioning.waiting()
     provisioning.provision(report.step(f"{name}: changed entitlements", waiting))
@@ -88,9 +98,10 @@ def month(
     )  # fmt: skip
     hours = report.step(f"{name}: hours metered to AWS Marketplace")
     marketplace.meter(cast, since, until, market, hours)
+    advance = report.step(f"{name}: bill runs of the 16th", len(entities))
     for entity in entities.values():
         billing.bill(cast, entity, middle)
-        first(1)
+        advance(1)
     billing.deliver(report.step(f"{name}: invoices as PDF by e-mail", billing.waiting_documents()))
     billing.collect(cast, since, until, scale.seed, report.step(f"{name}: receipts"))
     marketplace.settle(cast, until - dt.timedelta(days=1), market)
@@ -116,15 +127,36 @@ def walk(scale: Scale, password: str, report: Report, trace: Trace | None = None
     cast, entities, plans = begin(scale, password, report)
     if trace is not None:
         report.step("The trace's prices and contract")
-        trace.sell(cast)
+        trace.sell(cast, scale.spans[0][0])
         trace.meter(cast, report.step("Requests of the trace"))
     with marketplace.aws() as market:
         marketplace.subscribe(cast, entities["US"], market)
         for span in [span for span in scale.spans if not is_closed(span[0])]:
             month(scale, cast, entities, plans, span, market, report)
     today = scale.spans[-1][1]
-    advance = report.step("What waits on the next morning", 2)
+    advance = report.step("What waits on the next morning", 2 + morning.STEPS)
     billing.dispute(cast, today)
     advance(1)
+    morning.work(cast, today, advance)
     billing.propose(cast, entities["US"], today)
     advance(1)
+
+
+def bill_trace(scale: Scale, trace: Trace, report: Report) -> None:
+    """Bill a trace to a company whose months are closed: a further contract, invoiced in the open month.
+
+    Does nothing when the trace was billed before, in the walk or here.
+    """
+    since = scale.spans[-1][1]
+    until = add_months(since, 1)
+    buyer = trace.buyer()
+    if trace.sold_from() not in (None, since) or (buyer and billing.is_billed(buyer, until)):
+        return
+    cast = Cast.load()
+    report.step("The trace's prices and contract")
+    customer = trace.sell(cast, since)
+    trace.meter(cast, report.step("Requests of the trace"))
+    report.step("The bill run of the trace")
+    entity = LegalEntity.objects.get(code="US")
+    billing.bill(cast, entity, until - dt.timedelta(days=1), customer=customer)
+    billing.deliver(report.step("Its invoice as PDF by e-mail", billing.waiting_documents()))

@@ -43,13 +43,14 @@ class Command(BaseCommand):
     def build(self, console: Console, options: dict[str, Any]) -> None:
         scale = journey.Scale(options["customers"], options["events"], options["months"], options["seed"])
         trace = real.Trace.of(options["usage"], options["prices"])
-        if journey.finished(scale) and trace is not None and not trace.is_sold():
-            raise CommandError("The months are closed; `make clean` first, then bill the trace with them")
-        if journey.finished(scale):
+        here = journey.finished(scale)
+        if here:
             console.print("The demonstration company is here, its months are closed.")
-        else:
-            with Progress(*show.Bars.columns(), console=console) as progress:
+        with Progress(*show.Bars.columns(), console=console) as progress:
+            if not here:
                 journey.walk(scale, PASSWORD, show.Bars(progress), trace=trace)
+            elif trace is not None:
+                journey.bill_trace(scale, trace, show.Bars(progress))
         show.print_summary(console)
 
     def summary(self, console: Console, options: dict[str, Any]) -> None:
