@@ -20,6 +20,7 @@ from o2c.ledger.models import AccountingPeriod
 from revenue import events
 from revenue.models import RecognitionRun, RevenueContract
 from revenue.selectors.differences import Window
+from revenue.services import open_items
 from revenue.services.recognition_chunk import Context, recognise
 
 CHUNK = 500
@@ -58,6 +59,7 @@ def run(
         if progress is not None:
             progress(min(start + chunk, len(contracts)), len(contracts))
     with acting(actor, reason=reason or f"Recognise {period}"):
+        open_items.remeasure(context)
         events.period_event(events.RECOGNISED, context.period.pk, run_id=context.run.pk)
     return context.run
 

@@ -162,6 +162,29 @@ def rates() -> str:
     """
 
 
+@tie_out("balance.open_items", row=26, title="Open items at the closing rate", owner="revenue_accounting")
+def open_items() -> str:
+    """Each monetary account in a foreign currency: balance at the closing rate = its worth in the books.
+
+    The rate is the last one on or before the month's last day. Unbilled and contract assets have their own.
+    """
+    return """
+    SELECT g.code || ' ' || g.currency, e.currency, round(g.amount * r.rate, g.digits), g.worth
+    FROM (SELECT a.code, j.currency, sum(l.debit - l.credit) AS amount,
+                 sum(l.functional_debit - l.functional_credit) AS worth,
+                 CASE WHEN e.currency IN ('JPY', 'KRW', 'CLP', 'VND', 'ISK') THEN 0 ELSE 2 END AS digits
+          FROM ledger_journal j
+          JOIN ledger_legalentity e ON e.id = j.entity_id AND e.currency <> j.currency
+          JOIN ledger_journalline l ON l.journal_id = j.id
+          JOIN ledger_account a ON a.id = l.account_id AND a.monetary AND a.code NOT IN ('1110', '1120')
+          WHERE j.entity_id = %(entity)s AND j.posting_date < %(end)s GROUP BY 1, 2, 5) g
+    JOIN ledger_legalentity e ON e.id = %(entity)s
+    CROSS JOIN LATERAL (SELECT x.rate FROM ledger_exchangerate x
+      WHERE x.from_currency = g.currency AND x.to_currency = e.currency AND x.valid_on < %(end)s
+      ORDER BY x.valid_on DESC LIMIT 1) r
+    """
+
+
 @tie_out(
     "balance.obligations", row=28, title="Remaining obligations against balances", owner="revenue_accounting"
 )

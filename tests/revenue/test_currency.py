@@ -124,3 +124,37 @@ def test_monthly_invoices_at_many_rates_leave_nothing_behind(books, european):
         )
         assert all(row["amount"] == 0 and row["worth"] == 0 for row in per_line), (account, list(per_line))
     assert not Journal.objects.filter(rule="revenue.fx_remeasured").exists()
+
+
+def test_open_items_stand_at_the_closing_rate_and_are_taken_back(books, european):
+    """FX-AR-REMEASURE in kind: 4,320.00 EUR and 356.40 of tax, posted at 1.10, closing rate 1.15.
+
+    The receivable gains 4,676.40 x 0.05, the tax owed loses 356.40 x 0.05; the contract liability stays.
+    """
+    make_order(books.team, european, [line("SEATS", 10)], state="active", terms={"billing_frequency": "year"})
+    invoice(books, "2026-08-02")
+
+    recognise(books, "2026-08")
+    recognise(books, "2026-08")
+
+    assert balance("1100") == D("4676.40")
+    assert worth("1100", until="2026-09-01") == D("5377.86")
+    assert worth("2150", until="2026-09-01") == D("-409.86")
+    assert worth("7110", until="2026-09-01") == D("-216.00")
+    assert (worth("1100"), worth("7110")) == (D("5144.04"), D("0.00"))  # on 1 September as it was posted
+    assert Journal.objects.filter(rule="revenue.fx_open_items").count() == 2
+
+    recognise(books, "2026-09")
+    assert worth("1100", until="2026-10-01") == D("5611.68")  # at 1.20
+    assert worth("7110", until="2026-10-01") == D("-432.00")
+
+
+def test_what_is_posted_after_a_run_is_remeasured_by_the_next(books, european):
+    make_order(books.team, european, [line("SEATS", 10)], state="active", terms={"billing_frequency": "year"})
+    recognise(books, "2026-08")
+    assert not Journal.objects.filter(rule="revenue.fx_open_items").exists()
+
+    invoice(books, "2026-08-02")
+    recognise(books, "2026-08")
+
+    assert worth("1100", until="2026-09-01") == D("5377.86")
