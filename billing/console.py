@@ -96,7 +96,7 @@ def _billed() -> KpiValue:
     count = sum(documents for _, documents in found.values())
     return KpiValue(
         text=text,
-        note=f"{count:,} documents, net",
+        note=f"net of {count:,} {'document' if count == 1 else 'documents'}",
         rows=rows,
         href=fmt.list_url(Invoice, state__exact="posted"),
     )
@@ -122,8 +122,7 @@ def _dso() -> KpiValue:
         return KpiValue(text=fmt.NONE, note="no sales in three months")
     (currency, days), *rest = ordered
     return KpiValue(
-        text=f"{days} days",
-        note=currency,
+        text=f"{days} days in {currency}",
         rows=[(code, f"{value} days") for code, value in rest],
         good=days <= 45,
     )

@@ -199,9 +199,8 @@ def _details(line: InvoiceLine, steps: list[dict[str, Any]], formats: Formats) -
         details.append(text)
     if len(details) > MAX_DETAILS:
         details = [*details[:MAX_DETAILS], f"and {len(details) - MAX_DETAILS} more; see the usage report"]
-    proration = line.trace.get("proration")
-    if proration:
-        details.append(f"Part period: {proration['days']}")
+    if share := _share(line.trace):
+        details.append(share)
     correction = line.trace.get("correction")
     if correction:
         now, before = (formats.amount(Decimal(correction[name])) for name in ("expected", "billed_before"))
@@ -209,6 +208,18 @@ def _details(line: InvoiceLine, steps: list[dict[str, Any]], formats: Formats) -
     if line.trace.get("discount_percent"):
         details.append(f"Discount {formats.number(line.trace['discount_percent'])}\xa0%")
     return details
+
+
+def _share(trace: dict[str, Any]) -> str:
+    """What of a price's own period the line is for: nothing to say for one whole period."""
+    pieces, proration = trace.get("pieces", []), trace.get("proration")
+    share = pieces[0].get("share", "1/1") if len(pieces) == 1 else ""
+    times, _, whole = share.partition("/")
+    if whole == "1":
+        return f"{TIMES} {times} price periods" if times != "1" else ""
+    if share:
+        return f"Part period: {TIMES} {share}"
+    return f"Part period: {proration['days']}" if proration else ""
 
 
 def _taxes(document: Invoice, lines: Iterable[InvoiceLine], formats: Formats) -> list[list[str]]:
