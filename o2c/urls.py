@@ -20,6 +20,11 @@ def _public() -> list[URLPattern | URLResolver]:
     return _included(*(f"{config.name}.public_urls" for config in apps.get_app_configs()))
 
 
+def _console() -> list[URLPattern | URLResolver]:
+    """Each app's console_urls.py: pages for people who are signed in, beside those of the admin site."""
+    return _included(*(f"{config.name}.console_urls" for config in apps.get_app_configs()))
+
+
 def _included(*modules: str) -> list[URLPattern | URLResolver]:
     return [path("", include(name)) for name in modules if _exists(name)]
 
@@ -36,6 +41,7 @@ urlpatterns = [
     path("", include("o2c.runtime.urls")),
     path("", include(_public())),
     path("api/v1/", include(_api())),
+    path("admin/", include(_console())),
     path("admin/", admin.site.urls),
 ]
 

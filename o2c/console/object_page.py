@@ -20,6 +20,8 @@ from o2c.console import format as fmt
 from o2c.console.acts import Act
 from o2c.console.columns import why_url
 from o2c.console.panels import Fact
+from o2c.console.permissions import sees
+from o2c.console.registry import RecordLink, registry
 from o2c.console.timeline import timeline_of
 
 TIMELINE_ROWS = 14
@@ -87,6 +89,7 @@ def object_page(admin: Any, request: HttpRequest, object_id: str) -> HttpRespons
         "editable": bool(admin.editable_fields) and admin.has_change_permission(request, obj),
         "deletable": admin.has_delete_permission(request, obj),
         "has_history": hasattr(admin.model, "history"),
+        "links": links_of(request, obj),
         "is_fullwidth": "1",
         "media": admin.media,
         "from_queue": request.GET.get("queue", ""),
@@ -94,6 +97,15 @@ def object_page(admin: Any, request: HttpRequest, object_id: str) -> HttpRespons
     }
     request.current_app = admin.admin_site.name  # type: ignore[attr-defined]
     return TemplateResponse(request, admin.object_template, context)
+
+
+def links_of(request: HttpRequest, obj: Any) -> list[tuple[str, str, str]]:
+    """(address, title, icon) of the pages that other apps have about this record, for who may see them."""
+    return [
+        (link.url(obj), link.title, link.icon)
+        for link in registry.all(RecordLink)
+        if link.model == obj._meta.label_lower and sees(request.user, link.duty)
+    ]
 
 
 def field_groups(admin: Any, obj: Any) -> tuple[list[tuple[str, list[Fact]]], list[Fact]]:

@@ -210,6 +210,22 @@ class QuickLink:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordLink:
+    """A link on the pages of one model's records, to a page of another app that shows them its way.
+
+    `model` is "app.model" in lower case, `url` answers the address for a record.
+    """
+
+    code: str
+    model: str
+    title: str
+    url: Callable[[Any], str]
+    duty: str = ""
+    icon: str = "open_in_new"
+    position: int = 50
+
+
+@dataclass(frozen=True, slots=True)
 class TimelineEntry:
     """One thing that happened, on the timeline of an object page.
 
@@ -263,7 +279,7 @@ class Explanation:
     as_of: date | None = None
 
 
-Entry = Queue | Kpi | Chart | StripStage | Page | QuickLink
+Entry = Queue | Kpi | Chart | StripStage | Page | QuickLink | RecordLink
 
 
 @dataclass

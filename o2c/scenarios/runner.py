@@ -13,6 +13,7 @@ from typing import TypeVar
 from django.db import connection, transaction
 
 from o2c import outbox
+from o2c.access.authorise import request_cache
 from o2c.actor import ambient
 from o2c.errors import DomainError
 from o2c.scenarios import language
@@ -58,10 +59,17 @@ def rolled_back() -> Iterator[None]:
 
 @contextmanager
 def staged(cast: Cast) -> Iterator[None]:
-    """A rolled-back transaction that is a request of its own: its events are told from all others."""
+    """A rolled-back transaction that is a request of its own: its events are told from all others.
+
+    As in a request of a person, everybody's duties are asked for once.
+    """
     request = f"scenario-{secrets.token_hex(8)}"
-    with rolled_back(), ambient(cast.seller, reason=REASON, request_id=request):
-        yield
+    asked = request_cache.set({})
+    try:
+        with rolled_back(), ambient(cast.seller, reason=REASON, request_id=request):
+            yield
+    finally:
+        request_cache.reset(asked)
 
 
 def run_files(paths: Iterable[Path]) -> list[Result]:

@@ -1,4 +1,4 @@
-"""manage.py scenario run PATH… | preview PATH: scenario files, lived through the services, rolled back."""
+"""manage.py scenario run PATH… | preview PATH | export ORDER: a deal's life in a file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 from o2c.errors import DomainError
-from o2c.scenarios import language, preview, runner
+from o2c.scenarios import export, language, preview, runner
+from orders.models import Order
 
 
 class Command(BaseCommand):
@@ -29,6 +30,8 @@ class Command(BaseCommand):
         show.add_argument("path", type=Path)
         show.add_argument("--months", type=int, help="how many; by default the term, or a year without one")
         show.add_argument("--json", action="store_true", help="the same as one JSON object")
+        take = acts.add_parser("export", help="a real order as a scenario file, on standard output")
+        take.add_argument("order", help="its number, such as O-000012")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -67,6 +70,12 @@ class Command(BaseCommand):
         table.add_section()
         table.add_row("Sum", f"{found.billed:,.2f}", f"{found.recognised:,.2f}", "")
         Console(file=cast(IO[str], self.stdout)).print(table)
+
+    def export(self, options: dict[str, Any]) -> None:
+        order = Order.objects.filter(number=options["order"]).first()
+        if order is None:
+            raise CommandError(f"There is no order {options['order']}")
+        self.stdout.write(export.text_of(order))
 
 
 def files(paths: list[Path]) -> list[Path]:
