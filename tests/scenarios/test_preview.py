@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections import defaultdict
 from decimal import Decimal
@@ -12,7 +13,7 @@ from django.apps import apps
 from django.core.management import call_command
 
 from o2c.errors import InvalidInput
-from o2c.scenarios import language, preview, runner
+from o2c.scenarios import preview, runner
 from o2c.scenarios import stage as staging
 from o2c.scenarios.cast import Cast
 from o2c.scenarios.happenings import documents, perform
@@ -69,7 +70,7 @@ def test_it_equals_what_is_billed_day_by_day_and_recognised_month_by_month_later
             stage = staging.build(scenario, cast)
             runner.deliver()
             for on in ("2026-01-15", "2026-02-15", "2026-03-01", "2026-03-15"):
-                day = language.dt.date.fromisoformat(on)
+                day = dt.date.fromisoformat(on)
                 if on == "2026-03-01":
                     perform(stage, scenario.happenings[0])
                 perform(stage, Happening(on=day, bill=Bill()))
