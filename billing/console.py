@@ -429,6 +429,15 @@ register(
     StripStage(code="invoice", label="Invoice", position=30, amounts=_invoiced),
     StripStage(code="cash", label="Cash", position=40, amounts=_settled),
     Page(
+        code="billing.usage_balance",
+        title="Where usage went",
+        area="Billing",
+        url="admin:billing_usage_balance",
+        icon="balance",
+        duty="billing.read",
+        position=63,
+    ),
+    Page(
         code="billing.overdue",
         title="Overdue accounts",
         area="Cash",

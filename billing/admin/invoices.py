@@ -9,7 +9,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from billing.admin import forms, pages
+from billing.admin import forms, pages, usage_page
 from billing.admin.explain import why_line
 from billing.models import Application, Dispute, Invoice, InvoiceDelivery, InvoiceLine
 from o2c.console import Act, Column, Fact, ListAct, Panel, RecordAdmin
@@ -193,6 +193,7 @@ class InvoiceAdmin(RecordAdmin):
         view = self.admin_site.admin_view
         return [
             path("reports/ageing/", view(pages.aged), name="billing_ageing"),
+            path("reports/usage/", view(usage_page.where_usage_went), name="billing_usage_balance"),
             path("reports/overdue/", view(pages.work_list), name="billing_overdue"),
             path(
                 "reports/statement/<int:customer_id>/<int:entity_id>/<str:currency>/",

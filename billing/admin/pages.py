@@ -32,7 +32,8 @@ READ = "billing.read"
 SHOWN = 500
 
 
-def _context(request: HttpRequest, title: str) -> dict[str, Any]:
+def page_context(request: HttpRequest, title: str) -> dict[str, Any]:
+    """What every report page shows: who may see it, as of when, of which entity."""
     if not holds(request.user, READ):
         raise PermissionDenied(f"Seeing reports of billing needs the duty {READ}.")
     entity = None
@@ -77,7 +78,7 @@ COLUMNS = [
 @require_GET
 def aged(request: HttpRequest) -> HttpResponse:
     """Open receivables by customer and age as of a day, beside the account that they must equal."""
-    context = _context(request, "Ageing")
+    context = page_context(request, "Ageing")
     as_of, entity = context["as_of"], context["entity"]
     rows = ageing.by_customer(as_of, entity_id=entity.pk if entity else None)
     totals = ageing.summed((key[2], one) for key, one in rows.items())
@@ -149,7 +150,7 @@ def _statement_link(key: tuple[int, int | None, str], as_of: dt.date) -> SafeStr
 @require_GET
 def work_list(request: HttpRequest) -> HttpResponse:
     """Overdue debts by customer, the largest and oldest first, with what was done and what comes next."""
-    context = _context(request, "Overdue accounts")
+    context = page_context(request, "Overdue accounts")
     as_of, entity = context["as_of"], context["entity"]
     debts = collections.overdue(as_of, entity_id=entity.pk if entity else None)
     customers = Customer.objects.in_bulk({debt.customer_id for debt in debts})

@@ -63,7 +63,8 @@ def first(grant: Grant) -> tuple[int, dt.date, Fraction, dt.date, int]:
 class Part:
     """A stretch of days of one usage charge: what it was billed at `before`, and what it comes to `now`.
 
-    `key` names the charge; parts of it differ by `starts`.
+    `key` names the charge; parts of it differ by `starts`. `caps` are (grant, the most that it may hold of
+    this part), for grants that pay only some of the usage in it.
     """
 
     key: Hashable
@@ -72,6 +73,7 @@ class Part:
     ends: dt.date
     before: Decimal
     now: Decimal
+    caps: tuple[tuple[int, Decimal], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,7 @@ class Allocation:
     reverses: int | None = None
 
 
-def allocate(grants: Iterable[Grant], parts: Iterable[Part], drawn: Iterable[Drawn] = ()) -> list[Allocation]:
+def allocate(grants: Iterable[Grant], parts: Iterable[Part], drawn: Sequence[Drawn] = ()) -> list[Allocation]:
     """What to draw for parts that grew, and to restore for parts that shrank below what was drawn for them.
 
     Grants A (600.00, priority 1) and B (600.00): a part of 1,000.00 takes 600.00 of A and 400.00 of B. When
@@ -115,8 +117,11 @@ def allocate(grants: Iterable[Grant], parts: Iterable[Part], drawn: Iterable[Dra
         for back in _restored(part, held.get((part.key, part.starts), ())):
             left[back.grant] = left.get(back.grant, ZERO) - back.amount
             found.append(back)
+    holds: dict[tuple[int, Hashable, dt.date], Decimal] = defaultdict(Decimal)
+    for one in (*drawn, *(Drawn(0, a.grant, a.key, a.starts, a.amount) for a in found)):
+        holds[one.grant, one.key, one.starts] += one.amount
     for part in ordered:
-        found += _taken(part, by_rule, left)
+        found += _taken(part, by_rule, left, holds)
     return found
 
 
@@ -131,13 +136,21 @@ def _restored(part: Part, held: Sequence[Drawn]) -> Iterable[Allocation]:
         yield Allocation(one.grant, part.key, part.line, part.starts, part.ends, -back, one.id)
 
 
-def _taken(part: Part, by_rule: Sequence[Grant], left: dict[int, Decimal]) -> Iterable[Allocation]:
+def _taken(
+    part: Part,
+    by_rule: Sequence[Grant],
+    left: dict[int, Decimal],
+    holds: Mapping[tuple[int, Hashable, dt.date], Decimal],
+) -> Iterable[Allocation]:
     """For what the part grew by; what was billed in money before stays in money."""
     wanted = part.now - max(part.before, ZERO)
+    caps = dict(part.caps)
     for grant in by_rule:
         if wanted <= 0:
             return
         take = min(wanted, left[grant.id])
+        if grant.id in caps:
+            take = min(take, caps[grant.id] - holds.get((grant.id, part.key, part.starts), ZERO))
         if take > 0 and grant.covers(part):
             left[grant.id] -= take
             wanted -= take

@@ -11,6 +11,7 @@ from fractions import Fraction
 from typing import Any
 
 from billing.domain import grants as domain
+from billing.domain.types import Charge as Charged
 from billing.domain.types import Key
 from billing.models import Charge, Grant, GrantEntry
 from orders.models import OrderLine
@@ -85,6 +86,27 @@ def as_domain(rows: Iterable[Grant], lines: Sequence[UsageLine]) -> list[domain.
         )
         for row in rows
     ]
+
+
+def caps(rows: Iterable[Grant], charge: Charged | None) -> list[tuple[int, Fraction]]:
+    """(grant, share of the charge that it may pay) for the grants that are limited to some dimensions.
+
+    The share is that of the priced steps with these values; nothing of a price that doesn't go by dimensions.
+    """
+    limited = [(row.pk, row.scope["dimensions"]) for row in rows if row.scope.get("dimensions")]
+    return [(pk, _share(wanted, charge)) for pk, wanted in limited]
+
+
+def _share(wanted: Mapping[str, Sequence[str]], charge: Charged | None) -> Fraction:
+    working = charge.working if charge is not None else None
+    steps = [(step, piece.share) for piece in working.pieces for step in piece.rated.steps] if working else []
+    total = matching = Fraction(0)
+    for step, share in steps:
+        values = dict(step.dimensions)
+        total += step.amount * share
+        if all(values.get(name) in among for name, among in wanted.items()):
+            matching += step.amount * share
+    return matching / total if total else Fraction(0)
 
 
 def cost_basis(grant: Grant) -> Fraction:

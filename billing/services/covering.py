@@ -47,6 +47,7 @@ class Delta:
     now: dict[dt.date, Decimal] = field(default_factory=dict)
     waived: dict[dt.date, Decimal] = field(default_factory=dict)
     waived_now: dict[dt.date, Decimal] = field(default_factory=dict)
+    shares: Sequence[tuple[int, Fraction]] = ()
 
     @property
     def text(self) -> str:
@@ -58,7 +59,8 @@ class Delta:
         for starts in sorted(self.ends):
             before = self.before.get(starts, ZERO) - self.waived.get(starts, ZERO)
             now = self.now.get(starts, ZERO) - self.waived_now.get(starts, ZERO)
-            yield domain.Part(self.text, self.due.charge.line, starts, self.ends[starts], before, now)
+            caps = caps_of(self.shares, now, self.due.charge.currency)
+            yield domain.Part(self.text, self.due.charge.line, starts, self.ends[starts], before, now, caps)
 
     def working(self, before: Mapping[dt.date, Decimal], now: Mapping[dt.date, Decimal]) -> list[list[str]]:
         """What changed, by part, as the trace keeps it: [first day, day after the last, amount]."""
@@ -84,7 +86,7 @@ def cover(due: Sequence[DueLine]) -> list[DueLine]:
     history = grant_selectors.history({one.charge.line for one in concerned})
     lines = grant_selectors.usage_lines({one.order.customer_id for one in concerned}) if rows else []
     grants = grant_selectors.as_domain(rows, lines)
-    deltas = _deltas(concerned, history, _days(rows))
+    deltas = _deltas(concerned, history, rows)
     for delta in deltas:
         _waive(delta)
     drawn = grant_selectors.drawn([row.pk for row in rows]) if rows else []
@@ -121,14 +123,14 @@ def _extended(charge: ChargeLine) -> bool:
     return bool(charge.revision and charge.billed_before and charge.service_from > charge.covers_from)
 
 
-def _days(rows: Iterable[Grant]) -> list[dt.date]:
+def grant_days(rows: Iterable[Grant]) -> list[dt.date]:
     """The days on which grants begin and end."""
     days = {day for row in rows for day in (row.starts_on, row.ends_on) if day is not None}
     return sorted(days)
 
 
-def _deltas(concerned: Sequence[DueLine], history: History, days: Sequence[dt.date]) -> list[Delta]:
-    recorded = history.recorded()
+def _deltas(concerned: Sequence[DueLine], history: History, rows: Sequence[Grant]) -> list[Delta]:
+    recorded, days = history.recorded(), grant_days(rows)
     expected = [one.charge.expected for one in concerned if one.charge.expected is not None]
     at = {charge.key: cutting.cuts(charge, days, recorded) for charge in expected}
     reached = _reached({one.order.pk for one in concerned}, expected, at)
@@ -142,9 +144,17 @@ def _deltas(concerned: Sequence[DueLine], history: History, days: Sequence[dt.da
         )
         delta = Delta(one, _is_late(one, history))
         split(delta.before, delta.now, delta.ends, _key(charge), spans, history, charge.currency)
+        delta.shares = grant_selectors.caps(rows, charge.expected)
         delta.waived = dict(history.waived.get(_key(charge), {}))
         found.append(delta)
     return found
+
+
+def caps_of(
+    shares: Iterable[tuple[int, Fraction]], amount: Decimal, currency: str
+) -> tuple[tuple[int, Decimal], ...]:
+    """The most that grants limited to some dimensions may pay of a part: the charge's share of its amount."""
+    return tuple((grant, quantize(Fraction(amount) * share, currency)) for grant, share in shares)
 
 
 def split(

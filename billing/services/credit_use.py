@@ -23,7 +23,7 @@ from billing.selectors import grants as selectors
 from billing.selectors import metered
 from billing.selectors.grants import History, UsageLine, key_text
 from billing.services import rating
-from billing.services.covering import split
+from billing.services.covering import caps_of, grant_days, split
 from o2c.periods import month_start
 from orders.models import Order
 
@@ -79,7 +79,7 @@ def _add_drawn(found: Paid) -> None:
 
 def _add_projected(found: Paid, lines: Sequence[UsageLine], history: History, until: dt.date) -> None:
     """What a run that bills everything before `until` would draw and restore."""
-    days = sorted({day for g in found.grants for day in (g.starts_on, g.ends_on) if day is not None})
+    days = grant_days(found.grants)
     timelines = rating.load_timelines({line.order for line in lines}, dt.date.max)
     usage = metered.points(timelines.values(), until, days)
     parts: list[domain.Part] = []
@@ -87,7 +87,7 @@ def _add_projected(found: Paid, lines: Sequence[UsageLine], history: History, un
     for timeline in timelines.values():
         for line in timeline.lines:
             if line.id in wanted and line.kind is Kind.USAGE:
-                parts += _parts(timeline, line, usage, history, days, until)
+                parts += _parts(timeline, line, usage, history, found.grants, until)
     drawn = selectors.drawn([grant.pk for grant in found.grants])
     for one in domain.allocate(selectors.as_domain(found.grants, lines), parts, drawn):
         found.by_line[one.line][month_start(one.starts)] += one.amount
@@ -95,10 +95,10 @@ def _add_projected(found: Paid, lines: Sequence[UsageLine], history: History, un
 
 
 def _parts(
-    timeline: Timeline, line: Line, usage: Usage, history: History, days: Sequence[dt.date], until: dt.date
+    timeline: Timeline, line: Line, usage: Usage, history: History, grants: Sequence[Grant], until: dt.date
 ) -> Iterable[domain.Part]:
     """The parts of one usage line before `until`, billed or not, without what was waived."""
-    recorded = history.recorded()
+    recorded, days = history.recorded(), grant_days(grants)
     alone = replace(timeline, lines=(line,), commitments=())
     charges: dict[Key, Charge] = {c.key: c for c in accrued(alone, usage, until)}
     at = {key: cutting.cuts(charge, days, recorded) for key, charge in charges.items()}
@@ -112,8 +112,10 @@ def _parts(
         split(before, now, ends, key, spans, history, timeline.currency)
         waived: Mapping[dt.date, Decimal] = history.waived.get(key, {})
         text = key_text(key[0], key[1], key[3])
+        shares = selectors.caps(grants, charges.get(key))
         for starts in sorted(ends):
             if starts < until:
                 gone = waived.get(starts, ZERO)
                 was, comes = before.get(starts, ZERO) - gone, now.get(starts, ZERO) - gone
-                yield domain.Part(text, line.id, starts, ends[starts], was, comes)
+                caps = caps_of(shares, comes, timeline.currency)
+                yield domain.Part(text, line.id, starts, ends[starts], was, comes, caps)

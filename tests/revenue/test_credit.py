@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from decimal import Decimal as D
 
-from billing.services import grants
+from billing.services import findings, grants, runs, thresholds
+from o2c.access.system import system_actor
 from o2c.ledger.models import JournalLine
 from orders.models import Customer
 from tests.factories.billing import billing_team
@@ -81,3 +82,36 @@ def test_what_is_carried_over_lapses_with_the_new_credit(books: Books, customer:
     assert (balance("2110"), balance("4000"), balance("4010")) == (D("-180.00"), D("-540.00"), D("-180.00"))
     recognise(books, "2026-09")
     assert (balance("2110"), balance("4000"), balance("4010")) == (D(0), D("-540.00"), D("-360.00"))
+
+
+def test_commitments_waivers_and_early_invoices_close_with_every_tie_out_agreeing(
+    books: Books, customer: Customer
+) -> None:
+    """500.00 committed; 300.00 used, of which 200.00 billed early; then 20.00 late, not billed."""
+    terms = {
+        "commitments": [{"amount": "500.00", "per": "month"}],
+        "invoice_thresholds": ["200.00"],
+        "late_usage_policy": "absorb",
+    }
+    team = billing_team()
+    commit_order(team, customer, terms=terms)
+    deliver()
+    use(customer, "200.00", "2026-08-06")
+    (run,) = thresholds.bill(dt.date(2026, 8, 6), actor=system_actor())
+    findings.acknowledge_all(run.pk, actor=team.ops, reason="Looked at")
+    runs.release(run.pk, actor=team.approver)
+    runs.post(run.pk, actor=team.ops)
+    use(customer, "100.00", "2026-08-16")
+    invoice(books, "2026-09-01", "2026-08-31")
+    assert balance("1100") == D("541.25")  # 500.00 and tax of 8.25 %
+
+    close = close_month(books, "2026-08")
+
+    assert not close.tie_outs.exclude(difference=0).exists()
+    assert (balance("4000"), balance("1110")) == (D("-500.00"), D(0))
+    use(customer, "20.00", "2026-08-20", seen_on="2026-09-02")
+    invoice(books, "2026-10-01", "2026-09-30")
+    close = close_month(books, "2026-09")
+    # The late 20.00 fill the commitment of August, so that 20.00 of its true-up go back: shown as catch-up.
+    assert list(close.tie_outs.exclude(difference=0).values_list("code")) == [("contract.catch_up",)]
+    assert balance("1110") == 0

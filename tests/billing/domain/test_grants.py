@@ -92,6 +92,17 @@ def test_known_answer_c8_a_commitment_of_1000_pays_the_first_1000_of_10000() -> 
     assert amounts(found) == [(1, D("1000.00"))]
 
 
+def test_a_grant_limited_to_some_dimensions_pays_at_most_what_they_come_to() -> None:
+    """40.00 of 100.00 is of its model; another grant pays the rest; later 50.00 of 120.00 is."""
+    grants = [grant(1, "500.00", priority=1), grant(2, "30.00")]
+    one = Part("aug", 1, AUGUST, SEPTEMBER, D(0), D("100.00"), ((1, D("40.00")),))
+
+    assert amounts(allocate(grants, [one])) == [(1, D("40.00")), (2, D("30.00"))]
+    held = [Drawn(1, 1, "aug", AUGUST, D("40.00")), Drawn(2, 2, "aug", AUGUST, D("30.00"))]
+    more = Part("aug", 1, AUGUST, SEPTEMBER, D("100.00"), D("120.00"), ((1, D("50.00")),))
+    assert amounts(allocate([grant(1, "460.00"), grant(2, "0.00")], [more], held)) == [(1, D("10.00"))]
+
+
 def test_the_rest_of_a_grant_rolls_over_or_expires() -> None:
     assert ending(D("800.00"), D(50), D("300.00"), "USD").rolled_over == D("300.00")
     assert ending(D("800.00"), D(50), D("300.00"), "USD").expired == D("500.00")

@@ -11,14 +11,23 @@ from django.db import DatabaseError, connection
 from django.test.utils import CaptureQueriesContext
 
 from billing.models import Charge, Grant, GrantEntry, Invoice
-from billing.services import covering, grants, invoices, runs
+from billing.services import covering, dimensions, grants, invoices, metering, runs
 from o2c.actor import acting
 from o2c.errors import Conflict, InvalidInput, NotAuthorised
 from o2c.ledger.models import JournalLine
 from orders.models import Customer
+from orders.services import catalogue
+from orders.services.inputs import PriceInput
 from tests.factories.billing import Team, bill
 from tests.factories.grants import commit_order, use
-from tests.factories.orders import make_customer
+from tests.factories.orders import (
+    CATALOGUE_FROM,
+    line,
+    make_customer,
+    make_order,
+    make_prices,
+    orders_team,
+)
 
 D = Decimal
 SEP, OCT, NOV = dt.date(2026, 9, 1), dt.date(2026, 10, 1), dt.date(2026, 11, 1)
@@ -176,6 +185,42 @@ def test_promotional_credit_is_given_by_an_approver_for_a_reason(team: Team, cus
     with pytest.raises(Conflict, match="Nothing is left"):
         grants.withdraw(given.pk, on=SEP, actor=team.approver, reason="Over")
     assert grants.withdraw(nothing.pk, on=SEP, actor=team.approver, reason="Over").remaining == 0
+
+
+def test_credit_for_one_model_pays_what_that_model_comes_to(team: Team, customer: Customer) -> None:
+    """40.00 of model a and 60.00 of model b: credit for model a pays 40.00 of it."""
+    cell = {"model": "per_unit", "unit_amount": "1.00"}
+    cells = [{"match": {"model": name}, "price": cell} for name in ("a", "b")]
+    make_order(team.orders, customer, [line("SEATS")])  # the catalogue
+    catalogue.save_meter(
+        "chat", name="Chat", unit="token", event_type="llm.chat", value_property="tokens",
+        dimensions=["model"], actor=team.orders,
+    )  # fmt: skip
+    catalogue.save_sku(
+        "CHAT", product="AI", meter="chat", name="Chat", kind="usage", unit="token",
+        revenue_treatment="usage", gl_segment="100", actor=team.orders,
+    )  # fmt: skip
+    matrix = {"model": "matrix", "dimensions": ["model"], "cells": cells}
+    make_prices(team.orders, [PriceInput("CHAT", "USD", matrix, CATALOGUE_FROM)])
+    make_order(team.orders, customer, [line("CHAT")], state="active")
+    grants.promote(
+        customer_id=customer.pk, amount=D("500.00"), starts_on=dt.date(2026, 8, 1),
+        scope={"dimensions": {"model": ["a"]}}, actor=team.approver, reason="Try model a",
+    )  # fmt: skip
+    events: list[dict[str, object]] = [
+        {"id": name, "customer": customer.number, "meter": "chat", "time": "2026-08-10T12:00:00Z",
+         "quantity": amount, "dimensions": {"model": name}}
+        for name, amount in (("a", "40"), ("b", "60"))
+    ]  # fmt: skip
+    dimensions.forget()
+    metering.ingest_events(
+        "gateway", events, actor=orders_team("usage-team", "billing.usage.ingest"),
+        as_of=dt.datetime(2026, 8, 11, tzinfo=dt.UTC),
+    )  # fmt: skip
+
+    bill(team, SEP)
+
+    assert lines_of(Invoice.objects.get()) == [("usage", D("100.00")), ("drawdown", D("-40.00"))]
 
 
 def test_credit_used_meanwhile_stops_the_posting(team: Team, customer: Customer) -> None:
