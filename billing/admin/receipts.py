@@ -40,7 +40,8 @@ def _proposal(receipt: Receipt, user: Any) -> list[Panel]:
             "Proposal",
             [],
             ["invoice"],
-            empty=f"{proposal.why}; {proposal.rest.normalize():f} {receipt.currency} would stay on account.",
+            empty=f"{proposal.why.capitalize()}; {fmt.plain_money(proposal.rest, receipt.currency)} "
+            f"{receipt.currency} would stay on account.",
         )
     ]
 

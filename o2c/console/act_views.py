@@ -31,7 +31,9 @@ def act(request: HttpRequest, object_id: str, act_name: str, *, admin: Any) -> H
     found = admin.act(act_name)
     if found is None:
         raise Http404(f"{admin.model._meta.verbose_name} has no act {act_name!r}.")
-    asked = Asked(found, found.why_not(obj, request.user), found.form_class(obj), f"{found.label}: {obj}")
+    asked = Asked(
+        found, found.why_not(obj, request.user), found.form_class(obj), f"{found.name_of_act}: {obj}"
+    )
     asked.context |= {
         "record": obj,
         "text": found.text(obj),
@@ -42,7 +44,7 @@ def act(request: HttpRequest, object_id: str, act_name: str, *, admin: Any) -> H
     }
     asked.answer(request, lambda fields: found.perform(obj, request, fields), _moved_on(admin, obj, request))
     if asked.finished and not asked.shown:
-        messages.success(request, found.done or f"Done: {found.label.rstrip('…')}, {obj}.")
+        messages.success(request, found.done or f"Done: {found.name_of_act}, {obj}.")
         return _go(request, _after(request, obj, asked.made if found.follow else None))
     return _dialog(admin, request, asked)
 
@@ -54,11 +56,11 @@ def list_act(request: HttpRequest, act_name: str, *, admin: Any) -> HttpResponse
     found = next((a for a in admin.list_acts if a.name == act_name), None)
     if found is None:
         raise Http404(f"{admin.model._meta.verbose_name_plural} have no act {act_name!r}.")
-    asked = Asked(found, found.why_not(request.user), found.form_class(), found.label)
+    asked = Asked(found, found.why_not(request.user), found.form_class(), found.name_of_act)
     asked.context |= {"text": found.description, "cancel": fmt.list_url(admin.model)}
     asked.answer(request, lambda fields: found.perform(request, fields))
     if asked.finished and not asked.shown:
-        messages.success(request, found.done or f"Done: {found.label.rstrip('…')}.")
+        messages.success(request, found.done or f"Done: {found.name_of_act}.")
         return _go(request, _made_url(asked.made) or fmt.list_url(admin.model))
     return _dialog(admin, request, asked)
 

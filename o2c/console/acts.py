@@ -74,6 +74,11 @@ class Act:
     shown: Callable[[Any], Sequence[tuple[str, str]]] | None = None
 
     @property
+    def name_of_act(self) -> str:
+        """The label once the dialog is open: nothing more comes after it."""
+        return self.label.rstrip("…")
+
+    @property
     def bulkable(self) -> bool:
         """Whether many rows can be done at once: not when the dialog's fields depend on the row."""
         return self.bulk and (self.form is None or isinstance(self.form, type))
@@ -126,6 +131,11 @@ class ListAct:
     icon: str = "add"
     done: str = ""
     shown: Callable[[Any], Sequence[tuple[str, str]]] | None = None
+
+    @property
+    def name_of_act(self) -> str:
+        """The label once the dialog is open: nothing more comes after it."""
+        return self.label.rstrip("…")
 
     def why_not(self, user: Any) -> list[str]:
         reasons = [] if not self.duty or holds(user, self.duty) else [f"You don't hold the duty {self.duty}."]

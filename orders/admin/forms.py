@@ -18,13 +18,15 @@ class Day(forms.DateField):
 
 
 class CustomerNumber(forms.CharField):
-    """A customer by number ("C-000001") or the beginning of the name; gives the primary key."""
+    """A customer by number ("C-000001") or the beginning of the name; gives the primary key, or None."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(max_length=200, help_text="Number, or the beginning of the name.", **kwargs)
 
-    def clean(self, value: Any) -> int:
+    def clean(self, value: Any) -> int | None:
         text = super().clean(value)
+        if not text:  # and need not be said
+            return None
         rows = Customer.objects.filter(number__iexact=text) or Customer.objects.filter(name__istartswith=text)
         found = list(rows.values_list("pk", "number", "name")[:6])
         if len(found) == 1:

@@ -35,7 +35,7 @@ def _not_own(quote: Quote, user: Any) -> list[str]:
 
 @admin.register(Quote)
 class QuoteAdmin(RecordAdmin):
-    area, icon, nav_position = "Orders", "request_quote", 20
+    area, icon, nav_position, wide = "Orders", "request_quote", 20, True
     list_display = ["number", "version", "customer", "title", "worth", "valid_until", "state"]
     list_select_related = ["customer"]
     list_filter = ["state", "currency"]
@@ -45,7 +45,7 @@ class QuoteAdmin(RecordAdmin):
         "approve": {"unavailable": _not_own},
         "reject": {"unavailable": _not_own, "reason": "required", "danger": True},
         "accept": {"form": AcceptForm, "description": "Makes the draft order from it."},
-        "expire": {"reason": "optional"},
+        "expire": {"reason": "optional", "primary": False, "danger": True},
     }
     acts = [
         Act(

@@ -15,6 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from billing.admin import explain
+from billing.admin.forms import ReceiptForm
 from billing.models import (
     Application,
     BillRun,
@@ -35,7 +36,7 @@ from o2c.console.registry import Anchor, Chart, Kpi, Queue, StripStage, registry
 from o2c.runtime.models import Job
 from orders.models import Customer, Order
 from tests.factories.billing import Team, bill, post_invoice, receive
-from tests.factories.orders import line, make_order
+from tests.factories.orders import line, make_customer, make_order
 
 pytestmark = pytest.mark.django_db
 TODAY = dt.date(2026, 10, 20)
@@ -344,3 +345,16 @@ def test_the_report_pages_tie_and_open_a_statement(populated: dict[Any, Any], cu
     assert "330.50" in overdue  # 375.50 less 5.00 in dispute and 40.00 on account
     assert statement["Content-Type"] == "application/pdf"
     assert client.get(reverse("admin:billing_ageing") + "?as_of=yesterday").status_code == 404
+
+
+def test_money_of_an_unknown_payer_needs_no_customer(team: Team, customer: Customer) -> None:
+    fields = {
+        "entity_id": customer.entity_id, "customer": "", "amount": "12.50", "currency": "USD",
+        "received_on": "2026-08-20", "method": Receipt.Method.WIRE,
+    }  # fmt: skip
+    make_customer(team.orders, "Another")
+
+    form = ReceiptForm(fields)
+
+    assert form.is_valid(), form.errors
+    assert form.cleaned_data["customer"] is None

@@ -151,6 +151,17 @@ def test_a_refusal_of_the_service_is_read_in_the_dialog(signed_in: SignIn) -> No
     assert owner.is_active
 
 
+def test_a_form_on_a_page_of_its_own_answers_there_and_not_in_a_dialog(signed_in: SignIn) -> None:
+    client = signed_in("admin")
+    address = reverse("admin:access_user_list_act", args=("new",))
+
+    page = client.get(address).content.decode()
+    dialog = client.get(address, headers={"HX-Request": "true"}).content.decode()
+
+    assert "hx-post" not in page.split('class="o-card o-dialog-page"')[1]
+    assert f'hx-post="{address}"' in dialog
+
+
 def test_htmx_is_told_where_to_go_when_it_is_done(signed_in: SignIn, maker: Actor) -> None:
     (stuck,) = deliveries(["stuck"], maker)
     client = signed_in("admin")
