@@ -78,8 +78,9 @@ def record(
 
 def _same(known: Receipt, entity_id: int, currency: str, amount: Decimal) -> Receipt:
     if (known.entity_id, known.currency, known.amount) != (entity_id, currency, amount):
+        recorded = quantize(known.amount, known.currency)
         raise Conflict(
-            f"The bank's id {known.external_id} was recorded as {known.amount} {known.currency}",
+            f"The bank's id {known.external_id} was recorded as {recorded} {known.currency}",
             record=known.number,
             remedy="Check the two statements; reverse the receipt if it is wrong",
         )

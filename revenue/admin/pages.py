@@ -255,9 +255,15 @@ def waterfall_xlsx(request: HttpRequest) -> HttpResponse:
 ROLLS = (
     ("2100", "Deferred revenue (contract liability)"),
     ("2110", "Prepaid commitments"),
-    ("1110", "Unbilled receivable (shown negative)"),
-    ("1120", "Contract asset (shown negative)"),
+    ("1110", "Unbilled receivable"),
+    ("1120", "Contract asset"),
 )
+
+
+def _roll(period: AccountingPeriod, code: str) -> list[reports.Roll]:
+    """The roll-forward as a person reads it: what we owe and what is owed to us, both positive."""
+    rolls = reports.roll_forward(period, code)
+    return [roll.as_asset() for roll in rolls] if code.startswith("1") else rolls
 
 
 @require_GET
@@ -266,7 +272,7 @@ def balances(request: HttpRequest) -> HttpResponse:
     period = _period(request)
     rolls, remaining = [], []
     if period is not None:
-        rolls = [(title, code, reports.roll_forward(period, code)) for code, title in ROLLS]
+        rolls = [(title, code, _roll(period, code)) for code, title in ROLLS]
         found = reports.remaining_obligations(period.ends_on, entity_id=period.entity_id)
         remaining = [
             (currency, parts, sum(amount for _, amount in parts)) for currency, parts in found.items()

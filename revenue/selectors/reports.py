@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from typing import Any
 
@@ -167,6 +167,11 @@ class Roll:
     reclassified: Decimal
     other: Decimal
     closing: Decimal
+
+    def as_asset(self) -> Roll:
+        """The same with debits positive, as a receivable is read."""
+        amounts = [-getattr(self, field.name) for field in fields(self) if field.name != "currency"]
+        return Roll(self.currency, *amounts)
 
     @property
     def ties(self) -> bool:

@@ -169,7 +169,7 @@ def test_the_same_bank_id_with_another_amount_is_refused(team: Team, customer: A
     bank.post("/api/v1/receipts", MONEY)
     answer = bank.post("/api/v1/receipts", MONEY | {"amount": "501.00"})
     assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
-    assert "bank-4711 was recorded as 500" in answer.json()["detail"]
+    assert "bank-4711 was recorded as 500.00 USD" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize(

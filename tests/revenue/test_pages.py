@@ -13,6 +13,7 @@ from django.urls import reverse
 
 from o2c.access.models import User
 from o2c.console.models import ExportEvent
+from revenue.admin import pages
 from revenue.models import (
     Adjustment,
     CloseRun,
@@ -22,6 +23,7 @@ from revenue.models import (
     RecognitionRun,
     RevenueContract,
 )
+from revenue.selectors import reports
 from revenue.services import close, exports
 from tests.factories.access import make_user
 from tests.factories.orders import line, make_order
@@ -205,6 +207,11 @@ def test_the_balances_page_rolls(accountant, august):
 
     assert "Remaining performance obligations after US 2026-08" in page
     assert "3,640.22" in page  # 6,050.00 less 2,409.78
+
+    for mine, ledger in zip(pages._roll(august, "1110"), reports.roll_forward(august, "1110"), strict=True):
+        assert (mine.closing, mine.recognised) == (-ledger.closing, -ledger.recognised)
+        assert mine.recognised == D("10.00")  # tokens: owed to us, no minus
+        assert mine.ties
 
 
 def test_exports_are_worked_by_buttons(books, accountant, august):
