@@ -203,6 +203,15 @@ def _deal(contract: Contract) -> Row:
     }
     if order.po_number:
         row["po_number"] = order.po_number
+    if order.late_waive_below is not None:
+        row["late_waive_below"] = _money(order.late_waive_below)
+    if order.commitments:
+        row["commitments"] = [
+            {name: Number(v) if name in ("amount", "overage_factor") else v for name, v in one.items()}
+            for one in order.commitments
+        ]
+    if order.invoice_thresholds:
+        row["thresholds"] = [Number(amount) for amount in order.invoice_thresholds]
     signed = [line for line in contract.lines if line.added_by_id is None]
     return {**row, "lines": [_line(contract, line, ends) for line in signed]}
 

@@ -7,8 +7,19 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
-from billing.models import Invoice
-from billing.services import applications, credit_memos, findings, invoices, metering, posting, receipts, runs
+from billing.models import BillRun, Invoice
+from billing.services import (
+    applications,
+    credit_memos,
+    findings,
+    grants,
+    invoices,
+    metering,
+    posting,
+    receipts,
+    retractions,
+    runs,
+)
 from o2c.errors import Conflict, InvalidInput
 from o2c.ledger.models import AccountingPeriod, Journal
 from o2c.scenarios import stage as staging
@@ -20,12 +31,14 @@ from o2c.scenarios.language import (
     ChangePrice,
     ChangeQuantity,
     Credit,
+    GrantCredit,
     Happening,
     ListPrice,
     Months,
     NewPrice,
     Pay,
     Renew,
+    Retract,
     Use,
     UseCredit,
     Void,
@@ -56,6 +69,7 @@ def _bill(stage: Stage, happening: Happening, bill: Bill) -> None:
         entity_id=stage.entity.pk,
         through=(bill.through or happening.on) + ONE_DAY,
         issue_on=happening.on,
+        kind=BillRun.Kind.THRESHOLD if bill.thresholds else BillRun.Kind.REGULAR,
         actor=cast.biller,
         reason=REASON,
     )
@@ -88,6 +102,29 @@ def _use(stage: Stage, happening: Happening, usage: Sequence[Use]) -> None:
         events.append(event)
     metering.ingest_events(
         f"scenario-{stage.tag}", events, actor=stage.cast.metering, as_of=received, reason=REASON
+    )
+
+
+def _retract(stage: Stage, happening: Happening, retract: Retract) -> None:
+    retractions.retract(
+        f"scenario-{stage.tag}",
+        [{"id": f"retraction-{happening.at_line}", "retracts": retract.id}],
+        actor=stage.cast.metering,
+        reason=_reason(happening),
+    )
+
+
+def _grant(stage: Stage, happening: Happening, grant: GrantCredit) -> None:
+    grants.promote(
+        customer_id=stage.customer.pk,
+        amount=grant.amount,
+        starts_on=grant.start or happening.on,
+        ends_on=grant.until,
+        currency=stage.entity.currency,
+        priority=grant.priority,
+        scope={"skus": [stage.code(sku) for sku in grant.skus]} if grant.skus else None,
+        actor=stage.cast.controller,
+        reason=_reason(happening),
     )
 
 
@@ -138,7 +175,7 @@ def _change_price(stage: Stage, happening: Happening, change: ChangePrice) -> No
     line = stage.line(change.deal, change.line)
     item: dict[str, Any] = {"line": line.pk}
     if change.price is not None:
-        item["override"] = change.price
+        item["override"] = staging.spec(stage, change.price)
     if change.list_price:
         sku = stage.spoken(line.sku.code)
         item["price"] = staging.list_price(stage, sku, change.start or happening.on).pk
@@ -158,7 +195,7 @@ def _add_line(stage: Stage, happening: Happening, line: AddLine) -> None:
         "usage_key": stage.usage_key(line.deal, line.name or line.sku),
     }
     if line.price is not None:
-        item["override"] = line.price
+        item["override"] = staging.spec(stage, line.price)
     if line.until is not None:
         item["ends_on"] = line.until.isoformat()
     _amend(stage, happening, line.deal, "add_line", {"lines": [item]}, line.start)
@@ -282,6 +319,8 @@ def document(stage: Stage, number: int, *, credit: bool = False) -> Invoice:
 ACTS: dict[str, Callable[[Stage, Happening, Any], None]] = {
     "bill": _bill,
     "use": _use,
+    "retract": _retract,
+    "grant": _grant,
     "change_quantity": _change_quantity,
     "change_price": _change_price,
     "add_line": _add_line,

@@ -36,7 +36,7 @@ from o2c.scenarios.reading import (
     text,
     whole,
 )
-from orders.domain import price_spec
+from orders.domain import clauses, price_spec
 from orders.models import BillingTerms, Meter, Price, Sku
 
 
@@ -134,6 +134,16 @@ class LineBlock(Block):
 
 
 @dataclass(frozen=True, slots=True)
+class Commitment(Block):
+    """At least so much a period; what is missing is billed at its end."""
+
+    amount: Decimal = key(decimal)
+    per: str = key(choice(*clauses.PER), default="month")
+    skus: tuple[str, ...] = key(listing(text), default=())
+    overage_factor: Decimal = key(decimal, default=Decimal(1))
+
+
+@dataclass(frozen=True, slots=True)
 class Deal(Block):
     """What the customer signed: lines, term, billing clauses."""
 
@@ -149,6 +159,9 @@ class Deal(Block):
     payment_terms_days: int | None = key(whole, default=None)
     po_number: str = key(text, default="")
     late_usage: str = key(choice(*BillingTerms.LateUsage.values), default="bill_next")
+    late_waive_below: Decimal | None = key(decimal, default=None)
+    commitments: tuple[Commitment, ...] = key(listing(record(Commitment)), default=())
+    thresholds: tuple[Decimal, ...] = key(listing(decimal), default=())
     consolidation_key: str = key(text, default="")
 
 
@@ -160,6 +173,7 @@ class Bill(Block):
     """A bill run: everything due on or before the day, posted."""
 
     through: dt.date | None = key(date, default=None)
+    thresholds: bool = key(flag, default=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +188,24 @@ class Use(Block):
     subject: str = key(text, default="")
     line: str = key(text, default="")
     deal: str = key(text, default="")
+
+
+@dataclass(frozen=True, slots=True)
+class Retract(Block):
+    """Usage that did not happen is taken back."""
+
+    id: str = key(text)
+
+
+@dataclass(frozen=True, slots=True)
+class GrantCredit(Block):
+    """Promotional credit for usage."""
+
+    amount: Decimal = key(decimal)
+    start: dt.date | None = key(date, name="from", default=None)
+    until: dt.date | None = key(date, default=None)
+    priority: int = key(whole, default=100)
+    skus: tuple[str, ...] = key(listing(text), default=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,6 +390,15 @@ class ExpectedJournal(Block):
 
 
 @dataclass(frozen=True, slots=True)
+class ExpectedGrant(Block):
+    """Credit of the customer for usage: bought, promotional, or carried over."""
+
+    origin: str | None = key(text, default=None)
+    granted: Decimal | None = key(decimal, default=None)
+    remaining: Decimal | None = key(decimal, default=None)
+
+
+@dataclass(frozen=True, slots=True)
 class Expect(Block):
     """What must have come out. A part that is not stated is not checked; a stated list is complete."""
 
@@ -370,6 +411,7 @@ class Expect(Block):
     rpo: Decimal | None = key(decimal, default=None)
     accounts: Mapping[str, Decimal] | None = key(mapping(text, decimal), default=None)
     journals: tuple[ExpectedJournal, ...] | None = key(listing(record(ExpectedJournal)), default=None)
+    grants: tuple[ExpectedGrant, ...] | None = key(listing(record(ExpectedGrant)), default=None)
     parked_usage: int | None = key(whole, default=None)
 
 
@@ -380,6 +422,8 @@ class Happening(Block):
     on: dt.date = key(date)
     bill: Bill | None = key(record(Bill), default=None)
     use: tuple[Use, ...] | None = key(listing(record(Use)), default=None)
+    retract: Retract | None = key(record(Retract, "id"), default=None)
+    grant: GrantCredit | None = key(record(GrantCredit, "amount"), default=None)
     change_quantity: ChangeQuantity | None = key(record(ChangeQuantity), default=None)
     change_price: ChangePrice | None = key(record(ChangePrice), default=None)
     add_line: AddLine | None = key(record(AddLine), default=None)

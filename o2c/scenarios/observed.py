@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db.models import Sum
 
-from billing.models import Invoice, InvoiceLine, Receipt, UsageException
+from billing.models import Grant, Invoice, InvoiceLine, Receipt, UsageException
 from o2c.ledger.models import Journal, JournalLine
 from o2c.scenarios.happenings import documents
 from o2c.scenarios.language import Expect
@@ -35,6 +35,7 @@ def observe(stage: Stage, expect: Expect, on: dt.date) -> Tree:
         ),
         "accounts": lambda: _accounts(stage),
         "journals": lambda: _journals(stage),
+        "grants": lambda: _grants(stage),
         "parked_usage": lambda: _parked(stage),
     }
     return {name: look() for name, look in parts.items() if getattr(expect, name) is not None}
@@ -139,6 +140,11 @@ def _journals(stage: Stage) -> list[Tree]:
         }
         for row in rows.order_by("posting_date", "pk")
     ]
+
+
+def _grants(stage: Stage) -> list[Tree]:
+    rows = Grant.objects.filter(customer=stage.customer).order_by("starts_on", "pk")
+    return [{"origin": row.origin, "granted": row.granted, "remaining": row.remaining} for row in rows]
 
 
 def _parked(stage: Stage) -> int:

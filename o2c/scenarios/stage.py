@@ -20,7 +20,7 @@ from o2c.ledger import services as books
 from o2c.ledger.models import LegalEntity
 from o2c.periods import Period, add_months
 from o2c.scenarios.cast import REASON, Cast
-from o2c.scenarios.language import Deal, LineBlock, ListPrice, Scenario, SkuBlock
+from o2c.scenarios.language import Commitment, Deal, LineBlock, ListPrice, Scenario, SkuBlock
 from orders.models import Customer, Order, OrderLine, Price
 from orders.services import catalogue, customers, orders
 from orders.services.inputs import (
@@ -191,7 +191,7 @@ def _catalogue(stage: Stage) -> None:
 
 def price_input(stage: Stage, sku: str, one: ListPrice, first_day: dt.date) -> PriceInput:
     return PriceInput(
-        stage.code(sku), stage.entity.currency, one.price, one.start or first_day, period=one.per
+        stage.code(sku), stage.entity.currency, spec(stage, one.price), one.start or first_day, period=one.per
     )
 
 
@@ -261,15 +261,39 @@ def order_input(stage: Stage, deal: Deal) -> OrderInput:
             po_number=deal.po_number,
             payment_terms_days=deal.payment_terms_days,
             late_usage_policy=deal.late_usage,
+            late_waive_below=deal.late_waive_below,
+            commitments=[_commitment(stage, one) for one in deal.commitments],
+            invoice_thresholds=[f"{amount:f}" for amount in deal.thresholds],
         ),
     )
+
+
+def _commitment(stage: Stage, one: Commitment) -> dict[str, Any]:
+    clause: dict[str, Any] = {"amount": f"{one.amount:f}", "per": one.per}
+    if one.skus:
+        clause["skus"] = [stage.code(sku) for sku in one.skus]
+    if one.overage_factor != 1:
+        clause["overage_factor"] = f"{one.overage_factor:f}"
+    return clause
+
+
+def spec(stage: Stage, price: Any) -> Any:
+    """A price as the database keeps it: what the credit of a prepayment pays is named by our own codes."""
+    scope = price.get("grant", {}).get("scope") if isinstance(price, dict) else None
+    if not scope:
+        return price
+    own = {
+        name: [stage.code(code) for code in codes] if name in ("skus", "meters") else codes
+        for name, codes in scope.items()
+    }
+    return {**price, "grant": {**price["grant"], "scope": own}}
 
 
 def _line(stage: Stage, deal: Deal, line: LineBlock) -> LineInput:
     return LineInput(
         sku=stage.code(line.sku),
         quantity=line.quantity,
-        price_override=line.price,
+        price_override=spec(stage, line.price),
         discount_percent=line.discount_percent,
         override_reason="Agreed" if line.price or line.discount_percent else "",
         starts_on=line.start,
@@ -279,7 +303,7 @@ def _line(stage: Stage, deal: Deal, line: LineBlock) -> LineInput:
                 starts_on=step.start,
                 ends_on=step.until,
                 quantity=step.quantity,
-                price_override=step.price,
+                price_override=spec(stage, step.price),
                 discount_percent=step.discount_percent,
             )
             for step in line.steps
