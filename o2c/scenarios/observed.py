@@ -12,7 +12,7 @@ from django.db.models import Sum
 from billing.models import Grant, Invoice, InvoiceLine, Receipt, UsageException
 from o2c.ledger.models import Journal, JournalLine
 from o2c.scenarios.happenings import documents
-from o2c.scenarios.language import Expect
+from o2c.scenarios.outcome import Expect
 from o2c.scenarios.stage import Stage
 from revenue.models import Recognition, ScheduleSlice
 from revenue.selectors import reports
