@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from o2c import outbox
-from orders.models import Amendment, Order
+from orders.models import Amendment, MilestoneRecord, Order
 
 ACTIVATED = "orders.order.activated"
 AMENDED = "orders.order.amended"
 CANCELLED = "orders.order.cancelled"
+MILESTONE = "orders.order.milestone"
 
 
 def activated(orders: Sequence[Order]) -> None:
@@ -26,6 +27,16 @@ def amended(order: Order, amendment: Amendment) -> None:
         "effective_on": amendment.effective_on.isoformat(),
     }
     outbox.publish_many([_event(AMENDED, order, more)])
+
+
+def milestone(order: Order, record: MilestoneRecord) -> None:
+    """A milestone was reached, or (without a day) that it was reached is taken back."""
+    more = {
+        "line_id": record.line_id,
+        "milestone": record.milestone,
+        "reached_on": record.reached_on and record.reached_on.isoformat(),
+    }
+    outbox.publish_many([_event(MILESTONE, order, more)])
 
 
 def cancelled(orders: Sequence[Order]) -> None:

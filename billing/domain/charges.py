@@ -14,16 +14,18 @@ import bisect
 import datetime as dt
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from fractions import Fraction
 from operator import attrgetter
 
-from billing.domain import aggregation, commitments, grid, proration, timelines, trace
+from billing.domain import aggregation, commitments, grid, proration, remainders, timelines, trace
 from billing.domain.measures import ONE, ZERO, Measures, combined, merged, of_quantity
 from billing.domain.prices import Flat, Percentage, Price, Rated, Step
 from billing.domain.timelines import ONCE, Run
 from billing.domain.types import (
     Aggregation,
     Charge,
+    Instalment,
     Kind,
     Line,
     Proration,
@@ -51,7 +53,8 @@ def expected(timeline: Timeline, usage: Usage, through: dt.date) -> list[Charge]
     found: list[Charge] = []
     for line in timeline.lines:
         try:
-            found += _line(timeline, line, usage, through, None)
+            reach = remainders.reach(line, through)
+            found += remainders.spread(line, list(_line(timeline, line, usage, reach, None)))
         except DomainError as error:
             error.record = error.record or line.record
             raise
@@ -91,6 +94,10 @@ def _line(
         return
     ends, origin = timelines.line_end(line_runs), line_runs[0].starts_on
     rater = _Rater(timeline, line, origin, usage.get(line.id, ()))
+    if line.scheduled:
+        for slot, instalments in timelines.scheduled(line, through, ends):
+            yield rater.scheduled_charge(slot, instalments)
+        return
     before = ZERO
     for run in line_runs:
         for slot in timelines.slots(line, run, through, ends):
@@ -138,6 +145,20 @@ class _Rater:
         rated = price.rate(of_quantity(quantity))
         piece = trace.Piece(slot.service_from, slot.service_to, price, rated, ONE)
         return self._charge(slot, run, quantity, [piece], already=before)
+
+    def scheduled_charge(self, slot: Slot, instalments: Sequence[Instalment]) -> Charge:
+        """What the schedule says for a day; discounts are in its amounts already."""
+        steps = [
+            Step(one.name, ZERO, ZERO, Fraction(one.amount), Fraction(one.amount)) for one in instalments
+        ]
+        rated = Rated.of(steps)
+        price = Price(Flat(rated.amount, name="instalment"))
+        segment = replace(slot.segment, price=price, discount_percent=Decimal(0))
+        slot = replace(slot, segment=segment)
+        run = Run(segment, slot.service_from, slot.service_to, (segment.id,))
+        return self._charge(
+            slot, run, ONE, [trace.Piece(slot.service_from, slot.service_to, price, rated, ONE)]
+        )
 
     def usage_charge(self, slot: Slot, run: Run) -> Charge:
         """The usage of the slot at the price; tiers count from the start of the slot, or of the term."""
@@ -193,6 +214,7 @@ class _Rater:
                     months=price_grid.months,
                     first_day=self.origin,
                     time_zone=self.time_zone,
+                    counted=line.counted_day,
                 )
                 for low, high in price_grid.periods(start, end)
             ),
@@ -208,6 +230,7 @@ class _Rater:
             months=grid.MONTHS.get(self.line.frequency, 0),
             first_day=self.origin,
             time_zone=self.time_zone,
+            counted=self.line.counted_day,
         )
 
     def _charge(

@@ -11,6 +11,10 @@ sum to exactly one, whatever the convention.
 - seconds: elapsed seconds between local midnights, so a day of a clock change weighs 23 or 25 hours.
 - whole_months: who holds a month's first day pays the month; the month in which service begins is full.
 - none: who holds the first day of service in the period pays the period.
+
+Which day counts is a clause of its own. Where the last one does, a part `[a, b)` pays for `(a, b]`: limits
+inside of the period move on by a day, the limits of the period itself stay, so the shares still sum to one.
+whole_months and none ask who holds a first day and are the same either way.
 """
 
 from __future__ import annotations
@@ -20,7 +24,7 @@ from fractions import Fraction
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from billing.domain.types import Proration
+from billing.domain.types import CountedDay, Proration
 from o2c.periods import add_months
 
 
@@ -56,6 +60,15 @@ def _thirty_360(start: dt.date, end: dt.date) -> int:
     return 360 * (end.year - start.year) + 30 * (end.month - start.month) + d2 - d1
 
 
+BY_FIRST_DAY = frozenset({Proration.WHOLE_MONTHS, Proration.NONE})
+ONE_DAY = dt.timedelta(days=1)
+
+
+def _moved(day: dt.date, period: tuple[dt.date, dt.date]) -> dt.date:
+    """A limit where the last day counts and not the first: a day later, unless it limits the period."""
+    return day + ONE_DAY if period[0] < day < period[1] else day
+
+
 def _first_days_held(
     a: dt.date, b: dt.date, period: tuple[dt.date, dt.date], months: int, first_day: dt.date
 ) -> int:
@@ -78,6 +91,7 @@ def share(
     months: int = 1,
     first_day: dt.date = dt.date.min,
     time_zone: str = "UTC",
+    counted: CountedDay = CountedDay.FIRST,
 ) -> Fraction:
     """The share of `[a, b)` in `period`, between 0 and 1, exact.
 
@@ -90,6 +104,8 @@ def share(
     """
     if (a, b) == period:
         return Fraction(1)
+    if counted is CountedDay.LAST and convention not in BY_FIRST_DAY:
+        a, b = _moved(a, period), _moved(b, period)
     if convention is Proration.ACTUAL_DAYS:
         return Fraction((b - a).days, (period[1] - period[0]).days)
     if convention is Proration.FIXED_30:
@@ -105,8 +121,16 @@ def share(
     return Fraction(_first_days_held(a, b, period, count, first_day), count)
 
 
-def explain(convention: Proration, a: dt.date, b: dt.date, period: tuple[dt.date, dt.date]) -> str:
+def explain(
+    convention: Proration,
+    a: dt.date,
+    b: dt.date,
+    period: tuple[dt.date, dt.date],
+    counted: CountedDay = CountedDay.FIRST,
+) -> str:
     """The share in words for a trace: "21/28 days"."""
+    if counted is CountedDay.LAST and convention not in BY_FIRST_DAY:
+        return explain(convention, _moved(a, period), _moved(b, period), period) + ", the last one counted"
     if convention is Proration.ACTUAL_DAYS:
         return f"{(b - a).days}/{(period[1] - period[0]).days} days"
     if convention is Proration.FIXED_30:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from operator import attrgetter
 
 from billing.domain.grid import line_grid
-from billing.domain.types import Kind, Line, Segment, Slot, Timing
+from billing.domain.types import Instalment, Kind, Line, Segment, Slot, Timing
 from o2c.errors import InvalidInput
 
 ONCE = frozenset({Kind.ONE_TIME, Kind.PREPAID})
@@ -83,6 +84,24 @@ def slots(line: Line, run: Run, through: dt.date, line_end: dt.date) -> Iterator
         service_to = period_to if run.ends_on is None else min(run.ends_on, period_to)
         due_on = service_from if in_advance else min(period_to, line_end) - ONE_DAY
         yield Slot(line, run.first, period_from, period_to, service_from, service_to, due_on)
+
+
+def scheduled(
+    line: Line, through: dt.date, line_end: dt.date
+) -> Iterator[tuple[Slot, tuple[Instalment, ...]]]:
+    """The days before `through` on which a schedule bills something, with what it bills.
+
+    All are charges of the line's first segment: quantities and prices may change, the schedule does not. What
+    lies on or after the day on which the line is over is billed no more.
+    """
+    first = min(line.segments, key=attrgetter("id"))
+    days: dict[dt.date, list[Instalment]] = defaultdict(list)
+    for instalment in line.instalments:
+        if instalment.on < min(through, line_end):
+            days[instalment.on].append(instalment)
+    for day, instalments in sorted(days.items()):
+        after = day + ONE_DAY
+        yield Slot(line, first, day, after, day, after, day), tuple(instalments)
 
 
 def line_end(line_runs: list[Run]) -> dt.date:

@@ -97,6 +97,13 @@ def _formula(working: Working, charge: Charge) -> str:
     return text
 
 
+def _rounded(charge: Charge) -> str:
+    if not charge.remainder:
+        return f"rounded {charge.amount}"
+    own = charge.amount - charge.remainder
+    return f"rounded {own}, with the remainder of its price period {charge.remainder}: {charge.amount}"
+
+
 def explain(charge: Charge) -> dict[str, Any]:
     """The trace that is stored with a charge: JSON values only, numbers as exact text.
 
@@ -109,7 +116,7 @@ def explain(charge: Charge) -> dict[str, Any]:
     slot, segment = working.slot, working.slot.segment
     line = slot.line
     trace: dict[str, Any] = {
-        "formula": f"{_formula(working, charge)} = {plain(charge.exact)}, rounded {charge.amount}",
+        "formula": f"{_formula(working, charge)} = {plain(charge.exact)}, {_rounded(charge)}",
         "exact": f"{charge.exact.numerator}/{charge.exact.denominator}",
         "amount": str(charge.amount),
         "currency": charge.currency,
@@ -134,7 +141,9 @@ def explain(charge: Charge) -> dict[str, Any]:
         period = (slot.period_from, slot.period_to)
         trace["proration"] = {
             "convention": line.proration.value,
-            "days": proration.explain(line.proration, slot.service_from, slot.service_to, period),
+            "days": proration.explain(
+                line.proration, slot.service_from, slot.service_to, period, line.counted_day
+            ),
         }
     if segment.discount_percent:
         trace["discount_percent"] = str(segment.discount_percent)
@@ -156,6 +165,12 @@ def _of_formula(charge: Charge) -> dict[str, Any]:
         "period": [str(charge.period_from), str(charge.period_to)],
         "service": [str(charge.service_from), str(charge.service_to)],
     }
+
+
+def labels(charge: Charge) -> list[str]:
+    """The names of the steps of a charge, in order."""
+    assert charge.working is not None
+    return [step.label for piece in charge.working.pieces for step in piece.rated.steps]
 
 
 def components(charge: Charge) -> list[tuple[Step, Fraction]]:

@@ -62,6 +62,21 @@ class Proration(StrEnum):
     NONE = "none"
 
 
+class CountedDay(StrEnum):
+    """Which day of a part of a period is paid for: half-open `[from, to)`, or `(from, to]`."""
+
+    FIRST = "first"
+    LAST = "last"
+
+
+class Remainder(StrEnum):
+    """Which charge takes what rounding leaves of a price that is billed in parts."""
+
+    EACH = "each"
+    FIRST = "first"
+    LAST = "last"
+
+
 class Aggregation(StrEnum):
     """How the metered events of a period become one quantity (`billing.domain.aggregation`)."""
 
@@ -95,12 +110,22 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
+class Instalment:
+    """An amount that is billed on a day: an entry of a schedule, or a milestone that was reached then."""
+
+    name: str
+    amount: Decimal
+    on: dt.date
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
     """One line of a contract with its billing clauses, resolved from order and line.
 
     `anchor_on` is where an anniversary grid is counted from; of a calendar grid only its day of the month
     matters (1 unless the contract names another billing day). `boundaries` are the period limits of a
-    custom frequency.
+    custom frequency; a custom line without them is billed by its `instalments` alone, of which those on one
+    day are one charge.
     """
 
     id: int
@@ -114,6 +139,14 @@ class Line:
     aggregation: Aggregation = Aggregation.SUM
     boundaries: tuple[dt.date, ...] = ()
     label: str = ""
+    counted_day: CountedDay = CountedDay.FIRST
+    remainder: Remainder = Remainder.EACH
+    instalments: tuple[Instalment, ...] = ()
+
+    @property
+    def scheduled(self) -> bool:
+        """Billed by instalments and not by periods."""
+        return self.frequency is Frequency.CUSTOM and not self.boundaries
 
     @property
     def record(self) -> str:
@@ -194,6 +227,7 @@ class Charge:
     """What should have been charged for one slot. `amount` is `exact` rounded once, the only rounding.
 
     How it was computed stands in `working`, or, of a charge that no price makes, in `formula`.
+    `remainder` is the part of `amount` that rounding left over on the other charges of a price period.
     """
 
     line: int
@@ -210,6 +244,7 @@ class Charge:
     currency: str
     working: Working | None = field(default=None, compare=False, repr=False)
     formula: str = field(default="", compare=False, repr=False)
+    remainder: Decimal = Decimal(0)
 
     @property
     def key(self) -> Key:

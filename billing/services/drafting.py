@@ -149,6 +149,8 @@ def _line(position: int, due: DueLine) -> InvoiceLine:
     description = due.title or due.line.description or sku.name
     if charge.kind == Charge.Kind.MINIMUM:
         description = f"Minimum commitment: {description}"
+    if charge.expected and due.line.schedule and not due.title:
+        description = f"{description}: {', '.join(trace.labels(charge.expected))}"
     if charge.revision and not due.title:
         description = f"Correction: {description}"
     return InvoiceLine(

@@ -19,10 +19,13 @@ from billing.domain.types import (
     Anchor,
     Billed,
     ChargeLine,
+    CountedDay,
     Frequency,
+    Instalment,
     Kind,
     Line,
     Proration,
+    Remainder,
     Segment,
     Timeline,
     Timing,
@@ -31,12 +34,14 @@ from billing.domain.types import (
 from billing.models import Charge
 from billing.selectors import commitments, metered, unbilled
 from o2c.errors import DomainError, InvalidInput
+from orders.domain import schedules
 from orders.models import Order, OrderLine
 from orders.models import Segment as SegmentRow
+from orders.selectors.milestones import reached_on
 
 
 def load_timelines(order_ids: Iterable[int], through: dt.date) -> dict[int, Timeline]:
-    """The timelines of these orders, by order id. Three statements.
+    """The timelines of these orders, by order id. Three statements, one more where milestones are sold.
 
     Lines whose first segment begins on or after `through` are left out; `date.max` loads everything.
     A price that cannot be read fails when it is applied, so that only its own order fails.
@@ -46,9 +51,11 @@ def load_timelines(order_ids: Iterable[int], through: dt.date) -> dict[int, Time
     segments = _segments(ids, through)
     lines: dict[int, list[Line]] = defaultdict(list)
     rows = OrderLine.objects.filter(order_id__in=ids).order_by("order_id", "position").values(*LINE_COLUMNS)
+    reached = reached_on([row["id"] for row in rows if schedules.has_milestones(row["schedule"])])
     for row in rows:
         if own := segments.get(row["id"]):
-            lines[row["order_id"]].append(_line(row, orders[row["order_id"]], own))
+            instalments = _instalments(row, reached.get(row["id"], {}))
+            lines[row["order_id"]].append(_line(row, orders[row["order_id"]], own, instalments))
     return {
         pk: Timeline(
             pk,
@@ -69,7 +76,10 @@ ORDER_COLUMNS = (
     "ends_on",
     "billing_frequency",
     "anchor",
+    "anchor_on",
     "proration",
+    "counted_day",
+    "remainder",
     "commitments",
 )
 LINE_COLUMNS = (
@@ -77,6 +87,7 @@ LINE_COLUMNS = (
     "order_id",
     "timing",
     "frequency",
+    "schedule",
     "position",
     "sku__code",
     "sku__kind",
@@ -137,7 +148,12 @@ def _segment(row: Mapping[str, Any], parsed: dict[str, Price]) -> Segment:
     )
 
 
-def _line(row: Mapping[str, Any], order: Mapping[str, Any], segments: tuple[Segment, ...]) -> Line:
+def _line(
+    row: Mapping[str, Any],
+    order: Mapping[str, Any],
+    segments: tuple[Segment, ...],
+    instalments: tuple[Instalment, ...],
+) -> Line:
     return Line(
         id=row["id"],
         kind=Kind(row["sku__kind"]),
@@ -145,11 +161,23 @@ def _line(row: Mapping[str, Any], order: Mapping[str, Any], segments: tuple[Segm
         frequency=Frequency(row["frequency"] or order["billing_frequency"]),
         segments=segments,
         anchor=Anchor(order["anchor"]),
-        anchor_on=order["starts_on"] if order["anchor"] == Anchor.ANNIVERSARY else None,
+        anchor_on=order["anchor_on"]
+        or (order["starts_on"] if order["anchor"] == Anchor.ANNIVERSARY else None),
         proration=Proration(order["proration"]),
+        counted_day=CountedDay(order["counted_day"]),
+        remainder=Remainder(order["remainder"]),
+        instalments=instalments,
         aggregation=Aggregation(row["sku__meter__aggregation"] or Aggregation.SUM),
         label=row["sku__code"],
     )
+
+
+def _instalments(row: Mapping[str, Any], reached: Mapping[str, dt.date]) -> tuple[Instalment, ...]:
+    """What the schedule of a line bills, with the milestones that were reached so far."""
+    if not row["schedule"]:
+        return ()
+    dated = ((one, one.on or reached.get(one.name)) for one in schedules.read(row["schedule"]))
+    return tuple(Instalment(one.name, one.amount, on) for one, on in dated if on is not None)
 
 
 def load_usage(

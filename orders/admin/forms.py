@@ -6,8 +6,10 @@ from typing import Any
 
 from django import forms
 
+from orders.domain import schedules
 from orders.domain.changes import CANCEL_MODES, MAX_QUANTITY
 from orders.models import BillingTerms, Contact, Customer, Order, Quote, Sku
+from orders.selectors.milestones import reached_on
 
 
 class Day(forms.DateField):
@@ -51,6 +53,110 @@ def _amount(**kwargs: Any) -> forms.DecimalField:
 
 def _sku() -> forms.ModelChoiceField[Sku]:
     return forms.ModelChoiceField(Sku.objects.filter(active=True), to_field_name="code", label="SKU")
+
+
+class ScheduleField(forms.CharField):
+    """Instalments, one to a row: a date or "milestone", the amount, a name."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            required=False,
+            widget=forms.Textarea(attrs={"rows": 3}),
+            help_text="Only for a line that is billed by instalments, one to a row: "
+            "'2026-09-01 40000.00 On signature' or 'milestone 60000.00 Acceptance'.",
+            **kwargs,
+        )
+
+    def clean(self, value: Any) -> list[dict[str, str]]:
+        found = []
+        for row in super().clean(value).splitlines():
+            parts = row.split(None, 2)
+            if not parts:
+                continue
+            if parts[0].lower() == "milestone" and len(parts) == 3:
+                found.append({"milestone": parts[2].strip(), "amount": parts[1]})
+            elif len(parts) >= 2:
+                named = {"name": parts[2].strip()} if len(parts) == 3 else {}
+                found.append({"on": parts[0], "amount": parts[1], **named})
+            else:
+                raise forms.ValidationError(f"{row!r} is no instalment: say date, amount and name.")
+        return found
+
+
+class TermsForm(forms.Form):
+    """The billing clauses of a draft; the form opens with what holds."""
+
+    billing_frequency = forms.ChoiceField(choices=BillingTerms.Frequency.choices)
+    anchor = forms.ChoiceField(choices=BillingTerms.Anchor.choices)
+    anchor_on = Day(
+        required=False,
+        label="Counted from",
+        help_text="Of calendar periods its day is the billing day. Empty: the start, or the 1st.",
+    )
+    proration = forms.ChoiceField(choices=BillingTerms.Proration.choices)
+    counted_day = forms.ChoiceField(choices=BillingTerms.CountedDay.choices)
+    remainder = forms.ChoiceField(
+        choices=BillingTerms.Remainder.choices, label="Who takes what rounding leaves"
+    )
+    time_zone = forms.CharField(max_length=64, help_text="IANA name, Europe/Dublin.")
+    payment_terms_days = forms.IntegerField(min_value=0, max_value=365)
+
+
+def terms_form(contract: Order | Quote) -> type[forms.Form]:
+    """The clauses, each with what holds now."""
+
+    class Held(TermsForm):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            for name in TermsForm.base_fields:
+                self.fields[name].initial = getattr(contract, name)
+
+    return Held
+
+
+def milestone_form(order: Order) -> type[forms.Form]:
+    """Which milestone of which line, and when."""
+    choices = [
+        (f"{line.pk}|{one.name}", f"{line.position}: {one.name}, {one.amount} {order.currency}")
+        for line in order.lines.order_by("position")
+        for one in schedules.read(line.schedule)
+        if one.is_milestone
+    ]
+    field = forms.ChoiceField(choices=choices)
+    return type("MilestoneForm", (MilestoneForm,), {"milestone": field, "field_order": ["milestone"]})
+
+
+class MilestoneForm(forms.Form):
+    """`milestone` says line and name; the service takes them apart."""
+
+    reached_on = Day(label="Reached on")
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        return _split_milestone(data)
+
+
+class RetractForm(forms.Form):
+    def clean(self) -> dict[str, Any]:
+        return _split_milestone(super().clean() or {})
+
+
+def retract_form(order: Order) -> type[forms.Form]:
+    """Which recorded milestone was none."""
+    names = {line.pk: line.position for line in order.lines.all()}
+    choices = [
+        (f"{line}|{name}", f"{names[line]}: {name}, recorded as reached on {day}")
+        for line, reached in reached_on(list(names)).items()
+        for name, day in reached.items()
+    ]
+    return type("RetractForm", (RetractForm,), {"milestone": forms.ChoiceField(choices=choices)})
+
+
+def _split_milestone(data: dict[str, Any]) -> dict[str, Any]:
+    if "milestone" not in data:
+        return data
+    line, name = data["milestone"].split("|", 1)
+    return {**data, "line": int(line), "milestone": name}
 
 
 class CodeOfSku(forms.Form):
@@ -112,6 +218,13 @@ class DraftLineForm(CodeOfSku):
     unit_amount = _amount(label="Unit price", help_text="Empty: the list price.")
     discount_percent = _percent(label="Discount, %")
     description = forms.CharField(max_length=300, required=False)
+    timing = forms.ChoiceField(
+        choices=[("", "Usage in arrears, else in advance"), *BillingTerms.Timing.choices], required=False
+    )
+    frequency = forms.ChoiceField(
+        choices=[("", "As the contract"), *BillingTerms.Frequency.choices], required=False
+    )
+    schedule = ScheduleField()
 
 
 class OrderLineForm(DraftLineForm):

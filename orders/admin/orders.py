@@ -14,7 +14,8 @@ from o2c.console import format as fmt
 from o2c.console.registry import Anchor
 from orders.admin import forms
 from orders.admin.shown import segment_price, timeline
-from orders.models import Amendment, Entitlement, Order, OrderLine, Segment
+from orders.domain import schedules
+from orders.models import Amendment, Entitlement, MilestoneRecord, Order, OrderLine, Segment
 from orders.selectors.activation import blockers_of
 from orders.selectors.value import line_values
 from orders.selectors.work import OrdersWithValue
@@ -30,6 +31,13 @@ def _draft_only(order: Order, user: Any) -> list[str]:
 
 def _active_only(order: Order, user: Any) -> list[str]:
     return [] if order.state == Order.State.ACTIVE else ["Only an active order is amended."]
+
+
+def _has_milestones(order: Order, user: Any) -> list[str]:
+    if order.state not in (Order.State.ACTIVE, Order.State.COMPLETED):
+        return ["Milestones are recorded on an order that was activated."]
+    schedules_of = order.lines.values_list("schedule", flat=True)
+    return [] if any(map(schedules.has_milestones, schedules_of)) else ["No line is billed by milestones."]
 
 
 def _has_an_end(order: Order, user: Any) -> list[str]:
@@ -121,7 +129,10 @@ class OrderAdmin(RecordAdmin):
                 "fields": [
                     "billing_frequency",
                     "anchor",
+                    "anchor_on",
                     "proration",
+                    "counted_day",
+                    "remainder",
                     "payment_terms_days",
                     "channel",
                     "late_usage_policy",
@@ -170,6 +181,35 @@ class OrderAdmin(RecordAdmin):
             duty="orders.order.draft",
             form=forms.remove_line_form,
             unavailable=_draft_only,
+        ),
+        Act(
+            "set_order_terms",
+            "Billing clauses…",
+            "orders.services.draft_lines.set_order_terms",
+            duty="orders.order.draft",
+            form=forms.terms_form,
+            unavailable=_draft_only,
+        ),
+        Act(
+            "record_milestone",
+            "Milestone reached…",
+            "orders.services.milestones.record",
+            duty="orders.milestone.record",
+            form=forms.milestone_form,
+            unavailable=_has_milestones,
+            reason="optional",
+            description="The next bill run bills its instalment.",
+        ),
+        Act(
+            "retract_milestone",
+            "Milestone not reached…",
+            "orders.services.milestones.retract",
+            duty="orders.milestone.record",
+            form=forms.retract_form,
+            unavailable=_has_milestones,
+            reason="required",
+            danger=True,
+            description="Takes a record back; what it billed is credited by the next run.",
         ),
         _amend("change_quantity", "Change quantity…", forms.quantity_form),
         _amend("change_price", "Change price…", forms.price_form, reason="required"),
@@ -281,6 +321,13 @@ class OrderLineAdmin(RecordAdmin):
         columns = ["sequence", "starts_on", "ends_on", "quantity", Column(segment_price, "Price")]
         return [
             Panel("Segments", rows, [*columns, "opened_by", "closed_by"], link_rows=False),
+            Panel(
+                "Milestones recorded",
+                MilestoneRecord.objects.filter(line=obj),
+                ["milestone", "sequence", "reached_on", "reason", "recorded_at"],
+                empty="None.",
+                link_rows=False,
+            ),
             Panel(
                 "Entitlements",
                 obj.entitlements.all(),

@@ -12,7 +12,14 @@ from django.utils.safestring import SafeString
 from o2c.console import Act, Column, Fact, ListAct, Panel, RecordAdmin
 from o2c.console import format as fmt
 from o2c.console.registry import Anchor
-from orders.admin.forms import AcceptForm, NewQuoteForm, QuoteLineForm, ReviseForm, remove_line_form
+from orders.admin.forms import (
+    AcceptForm,
+    NewQuoteForm,
+    QuoteLineForm,
+    ReviseForm,
+    remove_line_form,
+    terms_form,
+)
 from orders.admin.shown import price_text
 from orders.models import Order, Quote, QuoteLine
 from orders.selectors.work import QuotesWithValue
@@ -62,6 +69,14 @@ class QuoteAdmin(RecordAdmin):
             "orders.services.draft_lines.remove_quote_line",
             duty="orders.quote.draft",
             form=remove_line_form,
+            unavailable=_draft_only,
+        ),
+        Act(
+            "set_quote_terms",
+            "Billing clauses…",
+            "orders.services.draft_lines.set_quote_terms",
+            duty="orders.quote.draft",
+            form=terms_form,
             unavailable=_draft_only,
         ),
         Act(

@@ -74,6 +74,12 @@ class PriceSpec(fields.Document):
         return data
 
 
+class Schedule(serializers.ListField):
+    """Instalments by date or milestone (orders/domain/schedules.py); the service checks them."""
+
+    child = fields.Document()
+
+
 class LineIn(fields.Body):
     """A line as it was sold. Without an override the list price of its first day holds."""
 
@@ -96,6 +102,11 @@ class LineIn(fields.Body):
     description = serializers.CharField(max_length=300, allow_blank=True, required=False, default="")
     usage_key = serializers.CharField(max_length=100, allow_blank=True, required=False, default="")
     source_line_id = serializers.CharField(max_length=40, allow_blank=True, required=False, default="")
+    schedule = Schedule(
+        required=False,
+        help_text="Billed by instalments that sum to the value of the line, not by periods: "
+        '[{"on": "2026-09-01", "amount": "40000.00"}, {"milestone": "Acceptance", "amount": "60000.00"}]',
+    )
 
 
 class OrderIn(fields.Body):
@@ -113,7 +124,14 @@ class OrderIn(fields.Body):
     )
     billing_frequency = serializers.ChoiceField(choices=BillingTerms.Frequency.choices, **optional)
     anchor = serializers.ChoiceField(choices=BillingTerms.Anchor.choices, **optional)
+    anchor_on = serializers.DateField(
+        help_text="Where billing periods are counted from; its day is the billing day of calendar periods.",
+        **optional,
+    )
     proration = serializers.ChoiceField(choices=BillingTerms.Proration.choices, **optional)
+    counted_day = serializers.ChoiceField(choices=BillingTerms.CountedDay.choices, **optional)
+    remainder = serializers.ChoiceField(choices=BillingTerms.Remainder.choices, **optional)
+    time_zone = serializers.CharField(max_length=64, **absent)
     channel = serializers.ChoiceField(choices=BillingTerms.Channel.choices, **optional)
     payment_terms_days = serializers.IntegerField(min_value=0, max_value=365, **optional)
     po_number = serializers.CharField(max_length=60, allow_blank=True, **absent)
@@ -135,7 +153,17 @@ class OrderIn(fields.Body):
 
 def _line(data: dict[str, Any]) -> LineInput:
     data["price"] = data.pop("price_id")
+    data["schedule"] = tuple(data.pop("schedule", ()))
     return LineInput(**data)
+
+
+class MilestoneIn(fields.Body):
+    """A milestone that was reached, or, without a day, that it was reached taken back."""
+
+    line_id = serializers.IntegerField()
+    milestone = serializers.CharField(max_length=100)
+    reached_on = serializers.DateField(**optional)
+    reason = serializers.CharField(max_length=500, required=False, default="", allow_blank=True)
 
 
 class AccountIn(serializers.Serializer[Any]):

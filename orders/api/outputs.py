@@ -13,6 +13,7 @@ from orders.models import (
     Customer,
     DealIntake,
     Entitlement,
+    MilestoneRecord,
     Order,
     OrderLine,
     Segment,
@@ -79,14 +80,15 @@ class EntitlementOut(serializers.ModelSerializer[Entitlement]):
 
 class LineOut(serializers.ModelSerializer[OrderLine]):
     sku = serializers.CharField(source="sku.code")
+    schedule = serializers.ListField(child=fields.Document(), help_text="Instalments, if billed by them.")
     segments = SegmentOut(many=True, source="in_force")
     entitlements = EntitlementOut(many=True)
 
     class Meta:
         model = OrderLine
         fields = (
-            "id", "position", "sku", "description", "timing", "frequency", "usage_key", "source_line_id",
-            "segments", "entitlements",
+            "id", "position", "sku", "description", "timing", "frequency", "schedule", "usage_key",
+            "source_line_id", "segments", "entitlements",
         )  # fmt: skip
 
 
@@ -99,6 +101,12 @@ class AmendmentOut(serializers.ModelSerializer[Amendment]):
         fields = (
             "number", "kind", "effective_on", "state", "reason", "value_before", "value_after", "applied_on",
         )  # fmt: skip
+
+
+class MilestoneOut(serializers.ModelSerializer[MilestoneRecord]):
+    class Meta:
+        model = MilestoneRecord
+        fields = ("line_id", "milestone", "sequence", "reached_on", "reason")
 
 
 class OrderRow(serializers.ModelSerializer[Order]):
@@ -138,7 +146,8 @@ class OrderOut(OrderRow):
         model = Order
         fields = (
             *OrderRow.Meta.fields,
-            "billing_frequency", "anchor", "proration", "payment_terms_days", "time_zone",
+            "billing_frequency", "anchor", "anchor_on", "proration", "counted_day", "remainder",
+            "payment_terms_days", "time_zone",
             "late_usage_policy", "auto_renew", "renewal_term_months", "signed_total", "value",
             "blockers", "lines", "amendments",
         )  # fmt: skip

@@ -16,5 +16,6 @@ urlpatterns = [
     path("skus/<str:code>", catalogue.SkuByCode.as_view(), name="api-sku"),
     path("orders", views.Orders.as_view(), name="api-orders"),
     path("orders/<str:number>", views.OrderByNumber.as_view(), name="api-order"),
+    path("orders/<str:number>/milestones", views.Milestones.as_view(), name="api-order-milestones"),
     path("salesforce/deals", views.Deals.as_view(), name="api-salesforce-deals"),
 ]

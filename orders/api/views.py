@@ -17,7 +17,7 @@ from orders.models import Customer, DealIntake, Order, OrderLine, Segment
 from orders.salesforce.ids import eighteen
 from orders.selectors.activation import blockers_of
 from orders.selectors.value import order_values
-from orders.services import customers, intake, orders
+from orders.services import customers, intake, milestones, orders
 
 CUSTOMERS = Customer.objects.select_related("entity").prefetch_related("contacts", "tax_registrations")
 LINES = (
@@ -154,6 +154,34 @@ class OrderByNumber(DetailView):
     @extend_schema(operation_id="readOrder", tags=["orders"], summary="An order with all that belongs to it")
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return Response(whole(self.get_object()))
+
+
+class Milestones(ApiView):
+    duties = {"POST": "orders.milestone.record"}
+    queryset = Order.objects.all()
+    serializer_class = inputs.MilestoneIn
+
+    @extend_schema(
+        operation_id="recordMilestone",
+        tags=["orders"],
+        summary="Record that a milestone was reached, which bills it, or take that back",
+        request=inputs.MilestoneIn,
+        responses={201: outputs.MilestoneOut},
+    )
+    def post(self, request: Request, number: str) -> Response:
+        reader = inputs.MilestoneIn(data=request.data)
+        reader.is_valid(raise_exception=True)
+        said = dict(reader.validated_data)
+        order = Order.objects.filter(number=number).values_list("pk", flat=True).first()
+        if order is None:
+            raise NotFound(f"There is no order {number}")
+        what: dict[str, Any] = {"line": said["line_id"], "milestone": said["milestone"]}
+        if said["reached_on"] is None:
+            made = milestones.retract(order, actor=self.actor, reason=said["reason"], **what)
+        else:
+            what["reached_on"] = said["reached_on"]
+            made = milestones.record(order, actor=self.actor, reason=said["reason"], **what)
+        return Response(outputs.MilestoneOut(made).data, status=201)
 
 
 class Deals(ApiView):

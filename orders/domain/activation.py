@@ -39,7 +39,7 @@ class SegmentFacts:
 
 @dataclass(frozen=True, slots=True)
 class LineFacts:
-    """A line with what its SKU is attributed to."""
+    """A line with what its SKU is attributed to; `scheduled` is the sum of its instalments, if it has any."""
 
     position: int
     sku: str
@@ -48,6 +48,8 @@ class LineFacts:
     revenue_treatment: str
     gl_segment: str
     segments: tuple[SegmentFacts, ...]
+    scheduled: Decimal | None = None
+    value: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,13 @@ def _of_line(line: LineFacts, order: OrderFacts) -> Iterator[Blocker]:
         yield block("no_gl_segment", "the SKU has no GL segment", "Give the SKU a segment of the GL export")
     if not line.segments:
         yield block("no_segments", "the line has no segment", "Give it a quantity, a price and dates")
+    if line.scheduled is not None and line.scheduled != line.value:
+        yield block(
+            "schedule_total",
+            f"its instalments sum to {line.scheduled} {order.currency}, "
+            f"the line is worth {line.value} {order.currency} over its term",
+            "Correct the schedule, or the price, quantity and dates of the line",
+        )
     term = Period(order.starts_on, order.ends_on)
     for segment in line.segments:
         for code, message, remedy in _of_segment(segment, line, order, term):

@@ -6,7 +6,7 @@
                "until": "2027-01-01"?}
     add_line  {"lines": [{"sku": "SEATS", "quantity": "5", "price": 34?, "override": {...}?,
                "discount_percent": "0"?, "ends_on": "2027-01-01"?, "timing": "advance"?, "frequency": ""?,
-               "description": ""?, "usage_key": ""?}]}
+               "description": ""?, "usage_key": ""?, "schedule": [...]?}]}       orders/domain/schedules.py
     cancel    {"mode": "now" | "period_end" | "backdated", "lines": [12]?}           no lines: the whole order
     renew     {"term_months": 12, "uplift_percent": "5"?, "lines": [12]?, "reprice": "keep" | "list"?}
 
@@ -30,7 +30,7 @@ from orders.domain.price_spec import Findings, Spec
 CANCEL_MODES = ("now", "period_end", "backdated")
 REPRICE = ("keep", "list")
 TIMINGS = ("advance", "arrears")
-FREQUENCIES = ("", "month", "quarter", "half_year", "year")
+FREQUENCIES = ("", "week", "month", "quarter", "half_year", "year")
 MAX_QUANTITY = Decimal(10) ** 19
 MAX_TERM_MONTHS = 120
 
@@ -79,6 +79,7 @@ class NewLine:
     frequency: str
     description: str
     usage_key: str
+    schedule: tuple[Mapping[str, Any], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,9 +304,22 @@ def _add_line(source: Mapping[str, Any], found: Findings) -> AddLines:
                 frequency=_choice(item, "frequency", path, found, FREQUENCIES, ""),
                 description=_text(item, "description", path, found, 300),
                 usage_key=_text(item, "usage_key", path, found, 100),
+                schedule=_schedule(item, path, found),
             )
         )
     return AddLines(tuple(items))
+
+
+def _schedule(item: Mapping[str, Any], path: str, found: Findings) -> tuple[Mapping[str, Any], ...]:
+    value = item.get("schedule")
+    if value is None:
+        return ()
+    if not isinstance(value, list) or not value or not all(isinstance(one, Mapping) for one in value):
+        found.add(f"{path}schedule", "must be a list of instalments")
+        return ()
+    if item.get("frequency"):
+        found.add(f"{path}frequency", "a line is billed by a schedule or by periods, not both")
+    return tuple(value)
 
 
 def _cancel(source: Mapping[str, Any], found: Findings) -> Cancellation:

@@ -19,7 +19,7 @@ from typing import Any
 from o2c.errors import InvalidInput
 from o2c.money import quantize
 from o2c.periods import Period, add_months
-from orders.domain import timeline, valuation
+from orders.domain import schedules, timeline, valuation
 from orders.domain.changes import (
     AddLines,
     Cancellation,
@@ -52,6 +52,7 @@ class LineFacts:
     sku: str
     kind: str
     spans: tuple[Span, ...]
+    schedule: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def name(self) -> str:
@@ -70,6 +71,9 @@ class OrderFacts:
     proration: str
     lines: tuple[LineFacts, ...]
     prices: Mapping[int, ListPrice]
+    anchor_on: dt.date | None = None
+    counted_day: str = "first"
+    time_zone: str = "UTC"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +143,7 @@ def _line(order: OrderFacts, key: int) -> LineFacts:
 
 def _window(line: LineFacts, effective_on: dt.date, until: dt.date | None, order: OrderFacts) -> Period:
     """The days that are changed. A line that is charged once can only be changed as a whole."""
+    _not_scheduled(line, order)
     if until is not None and until <= effective_on:
         raise InvalidInput(f"The change ends ({until}) before it begins", record=order.record)
     if line.kind in valuation.CHARGED_ONCE and (
@@ -151,6 +156,16 @@ def _window(line: LineFacts, effective_on: dt.date, until: dt.date | None, order
             code="charged_once",
         )
     return Period(effective_on, until)
+
+
+def _not_scheduled(line: LineFacts, order: OrderFacts) -> None:
+    if line.schedule:
+        raise InvalidInput(
+            f"{line.name} is billed by a schedule, which would no longer sum to what the line is worth",
+            record=order.record,
+            remedy="Cancel the line and add one with a schedule of its own",
+            code="scheduled",
+        )
 
 
 def _edited(order: OrderFacts, edits: Iterable[tuple[int, Edit]]) -> Effect:
@@ -214,8 +229,31 @@ def _added(change: AddLines, at: dt.date, order: OrderFacts, new_price: Sequence
                 code="outside_term",
             )
         span = Span(at, ends_on, item.quantity, price, item.override, item.discount_percent)
-        added.append((item, LineFacts(None, position + number, item.sku, kind, (span,))))
+        line = LineFacts(None, position + number, item.sku, kind, (span,), item.schedule)
+        _schedule_sums(line, order)
+        added.append((item, line))
     return Effect({}, tuple(added), order.ends_on, ends_order=False)
+
+
+def _schedule_sums(line: LineFacts, order: OrderFacts) -> None:
+    if not line.schedule:
+        return
+    span = line.spans[0]
+    wrong = schedules.examine(
+        line.schedule, currency=order.currency, starts_on=span.starts_on, ends_on=span.ends_on
+    )
+    if not wrong:
+        billed, worth = schedules.total(line.schedule), value(line, order, horizon_of(order))
+        if billed == worth:
+            return
+        wrong = {"": [f"sums to {billed}, the line is worth {worth} over its term"]}
+    raise InvalidInput(
+        f"The schedule of {line.name} is not valid",
+        record=order.record,
+        remedy="Correct the schedule, or the price and the dates of the line",
+        code="schedule_invalid",
+        fields={f"schedule{place}": texts for place, texts in wrong.items()},
+    )
 
 
 def _cancelled(change: Cancellation, at: dt.date, order: OrderFacts) -> Effect:
@@ -243,7 +281,9 @@ def _renewed(change: Renewal, at: dt.date, order: OrderFacts, renewal_price: Map
     chosen = [_line(order, key) for key in change.lines] or [
         line
         for line in order.lines
-        if line.kind not in valuation.CHARGED_ONCE and timeline.end_of(line.spans) == order.ends_on
+        if line.kind not in valuation.CHARGED_ONCE
+        and not line.schedule
+        and timeline.end_of(line.spans) == order.ends_on
     ]
     edits: dict[int, Edit] = {}
     for line in chosen:
@@ -255,6 +295,7 @@ def _renewed(change: Renewal, at: dt.date, order: OrderFacts, renewal_price: Map
 
 
 def _renewable(line: LineFacts, order: OrderFacts) -> None:
+    _not_scheduled(line, order)
     if line.kind in valuation.CHARGED_ONCE:
         raise InvalidInput(
             f"{line.name} is charged once and is not renewed",
@@ -292,11 +333,14 @@ def value(line: LineFacts, order: OrderFacts, horizon: dt.date) -> Decimal:
         return Decimal(0)
     clauses = valuation.Clauses(
         kind=line.kind,
-        anchor_on=order.starts_on,
+        starts_on=order.starts_on,
         first_day=line.spans[0].starts_on,
         until=horizon,
         anchor=order.anchor,
         proration=order.proration,
+        anchor_on=order.anchor_on,
+        counted_day=order.counted_day,
+        time_zone=order.time_zone,
     )
     priced = [
         valuation.Priced(span, spec_of(span, order), order.prices[span.price].period) for span in line.spans
@@ -311,7 +355,8 @@ def yearly(line: LineFacts, order: OrderFacts, day: dt.date) -> Decimal:
         return Decimal(0)
     month = valuation.months_between(line.spans[0].starts_on, day)
     per_period = valuation.amount(spec_of(span, order), span.quantity, month)
-    periods = Fraction(12, valuation.MONTHS[order.prices[span.price].period])
+    period = order.prices[span.price].period
+    periods = Fraction(365, 7) if period == "week" else Fraction(12, valuation.MONTHS[period])
     keep = 1 - Fraction(span.discount_percent) / 100
     return quantize(per_period * periods * keep, order.currency)
 

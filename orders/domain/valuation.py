@@ -8,15 +8,16 @@ same conventions (periods counted from the anchor, half-open dates, one fraction
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from o2c.errors import InvalidInput
 from o2c.money import quantize
-from o2c.periods import Period, add_months, anchored_periods
+from o2c.periods import Period, add_months
 from orders.domain.timeline import Span
 
 CHARGED_ONCE = frozenset({"one_time", "prepaid"})
@@ -84,27 +85,64 @@ def _volume(tiers: Sequence[Mapping[str, Any]], quantity: Fraction) -> Fraction:
     return Fraction(tier["unit_amount"]) * quantity + Fraction(tier.get("flat_amount", "0"))
 
 
-def anchor_date(starts_on: dt.date, anchor: str, months: int) -> dt.date:
-    """Where periods of `months` months are counted from: the start, or the calendar period that holds it.
+def periods_of(
+    unit: str, starts_on: dt.date, anchor: str, anchor_on: dt.date | None, *, since: dt.date, until: dt.date
+) -> Iterator[Period]:
+    """The periods of `unit` ("week", "month", …) that touch `[since, until)`, in order.
 
-    >>> anchor_date(dt.date(2026, 8, 15), "calendar", 3)
-    datetime.date(2026, 7, 1)
+    Anniversary periods are counted from `anchor_on`, or the start. Calendar periods begin on Mondays, or on
+    the billing day (the day of `anchor_on`, or the 1st), from January on. Period k comes from the anchor.
+
+    >>> [str(p.start) for p in periods_of("quarter", dt.date(2026, 8, 15), "calendar", None,
+    ...                                   since=dt.date(2026, 8, 15), until=dt.date(2026, 11, 1))]
+    ['2026-07-01', '2026-10-01']
     """
-    if anchor == "anniversary":
-        return starts_on
-    return dt.date(starts_on.year, (starts_on.month - 1) // months * months + 1, 1)
+    base = anchor_on or starts_on
+    if anchor != "anniversary":
+        day = anchor_on.day if anchor_on and unit != "week" else 1
+        base = dt.date(2001, 1, day)  # a Monday, when it is the 1st
+    if unit == "week":
+        k = (since - base).days // 7
+        while (start := base + dt.timedelta(days=7 * k)) < until:
+            yield Period(start, start + dt.timedelta(days=7))
+            k += 1
+        return
+    months = MONTHS[unit]
+    k = ((since.year - base.year) * 12 + since.month - base.month) // months
+    if add_months(base, k * months) > since:
+        k -= 1
+    while (start := add_months(base, k * months)) < until:
+        yield Period(start, add_months(base, (k + 1) * months))
+        k += 1
 
 
-def share(part: Period, whole: Period, proration: str, first_day: dt.date) -> Fraction:
+def share(
+    part: Period,
+    whole: Period,
+    proration: str,
+    first_day: dt.date,
+    *,
+    counted_day: str = "first",
+    time_zone: str = "UTC",
+) -> Fraction:
     """How much of the period `whole` is due for `part` of it; the parts of a period sum to one.
 
     actual_days: days over days. fixed_30: every month has 30 days, a 31st counts as a 30th. thirty_360: bond
     basis (NASD), measured from the first day of the period. whole_months: a month is due from whoever holds
-    its first day of service. none: the period is due from whoever holds its first day of service. `first_day`
-    is the first day of the line.
+    its first day of service. none: the period is due from whoever holds its first day of service. seconds:
+    elapsed seconds between midnights in `time_zone`. `first_day` is the first day of the line. Where the
+    "last" day counts, limits inside of the period lie a day later.
     """
     assert part.end is not None
     assert whole.end is not None
+    if counted_day == "last" and proration not in ("whole_months", "none"):
+        return share(
+            Period(_a_day_later(part.start, whole), _a_day_later(part.end, whole)),
+            whole,
+            proration,
+            first_day,
+            time_zone=time_zone,
+        )
     if proration in ("whole_months", "none"):
         months = months_between(whole.start, whole.end) if proration == "whole_months" else 1
         return Fraction(_held(part, whole, months, first_day), months)
@@ -117,7 +155,23 @@ def share(part: Period, whole: Period, proration: str, first_day: dt.date) -> Fr
     if proration == "thirty_360":
         until_start, until_end = _days_360(whole.start, part.start), _days_360(whole.start, part.end)
         return Fraction(until_end - until_start, _days_360(whole.start, whole.end))
+    if proration == "seconds":
+        return Fraction(
+            _seconds(part.start, part.end, time_zone), _seconds(whole.start, whole.end, time_zone)
+        )
     return Fraction(part.days, whole.days)
+
+
+def _a_day_later(limit: dt.date, whole: Period) -> dt.date:
+    assert whole.end is not None
+    return limit + dt.timedelta(days=1) if whole.start < limit < whole.end else limit
+
+
+def _seconds(start: dt.date, end: dt.date, time_zone: str) -> int:
+    begins, ends = (
+        dt.datetime.combine(day, dt.time(), ZoneInfo(time_zone)).astimezone(dt.UTC) for day in (start, end)
+    )
+    return int((ends - begins).total_seconds())
 
 
 def _held(part: Period, whole: Period, months: int, first_day: dt.date) -> int:
@@ -157,17 +211,21 @@ class Clauses:
     """What the value of a line depends on beside its spans.
 
     kind        of the SKU: usage has no committed value, one-time and prepaid lines are charged once
-    anchor_on   where billing periods are counted from
+    starts_on   of the order
+    anchor_on   where billing periods are counted from, when it is not the start
     first_day   of the line; a ramp counts its months from here
     until       value is counted up to here (the end of the term, or a horizon for an open one)
     """
 
     kind: str
-    anchor_on: dt.date
+    starts_on: dt.date
     first_day: dt.date
     until: dt.date
     anchor: str = "anniversary"
     proration: str = "actual_days"
+    anchor_on: dt.date | None = None
+    counted_day: str = "first"
+    time_zone: str = "UTC"
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,15 +248,27 @@ def span_value(priced: Priced, clauses: Clauses) -> Fraction:
         return Fraction(0)
     if clauses.kind in CHARGED_ONCE:
         return amount(priced.spec, span.quantity) * keep
-    months = MONTHS[priced.period]
     served = Period(span.starts_on, end)
-    counted_from = anchor_date(clauses.anchor_on, clauses.anchor, months)
     total = Fraction(0)
-    for whole in anchored_periods(counted_from, months, until=end, since=span.starts_on):
+    for whole in periods_of(
+        priced.period,
+        clauses.starts_on,
+        clauses.anchor,
+        clauses.anchor_on,
+        since=span.starts_on,
+        until=end,
+    ):
         part = whole.intersect(served)
         if part is not None:
             month = months_between(clauses.first_day, max(whole.start, clauses.first_day))
-            due = share(part, whole, clauses.proration, clauses.first_day)
+            due = share(
+                part,
+                whole,
+                clauses.proration,
+                clauses.first_day,
+                counted_day=clauses.counted_day,
+                time_zone=clauses.time_zone,
+            )
             total += amount(priced.spec, span.quantity, month) * due
     return total * keep
 

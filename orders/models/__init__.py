@@ -7,6 +7,7 @@ from orders.models.entitlements import Entitlement, ProvisioningAttempt
 from orders.models.intake import DealIntake
 from orders.models.orders import Order, OrderLine, Segment
 from orders.models.quotes import Quote, QuoteLine
+from orders.models.schedules import MilestoneRecord
 from orders.models.terms import BillingTerms
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "DealIntake",
     "Entitlement",
     "Meter",
+    "MilestoneRecord",
     "Order",
     "OrderLine",
     "Price",

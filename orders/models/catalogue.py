@@ -130,6 +130,7 @@ class Price(StateMachine, Record):
         RETIRED = "retired", "Retired"
 
     class Interval(models.TextChoices):
+        WEEK = "week", "Week"
         MONTH = "month", "Month"
         QUARTER = "quarter", "Quarter"
         HALF_YEAR = "half_year", "Half-year"

@@ -10,7 +10,8 @@ from o2c.money import AmountField, CurrencyField, QuantityField
 from o2c.records import Record
 from o2c.states import StateField, StateMachine, transition
 from orders.models import ranges
-from orders.models.terms import BillingTerms
+from orders.models.schedules import LINE_FREQUENCIES, schedule_check
+from orders.models.terms import BillingTerms, clause_checks
 
 
 class Order(StateMachine, BillingTerms, Record):
@@ -73,6 +74,7 @@ class Order(StateMachine, BillingTerms, Record):
                 name="orders_order_cancelled_when",
                 violation_error_message="A cancelled order says from when on.",
             ),
+            *clause_checks("order"),
         ]
 
     class Guards:
@@ -165,10 +167,13 @@ class OrderLine(Record):
     )
     frequency = models.CharField(
         max_length=10,
-        choices=BillingTerms.Frequency.choices,
+        choices=LINE_FREQUENCIES,
         blank=True,
         default="",
         help_text="empty: as the order",
+    )
+    schedule = models.JSONField(
+        default=list, blank=True, help_text="instalments of a line that is billed by schedule"
     )
     usage_key = models.CharField(
         max_length=100, blank=True, default="", help_text="events that carry this key belong to this line"
@@ -181,12 +186,13 @@ class OrderLine(Record):
     class Meta:
         ordering = ["order_id", "position"]
         constraints = [
-            models.UniqueConstraint(fields=["order", "position"], name="orders_orderline_position")
+            models.UniqueConstraint(fields=["order", "position"], name="orders_orderline_position"),
+            schedule_check("orderline"),
         ]
 
     class Guards:
         child_of = ("order", "state", ["draft", "active"])
-        immutable = ["order", "sku", "added_by"]
+        immutable = ["order", "sku", "added_by", "schedule"]
 
     def __str__(self) -> str:
         return f"line {self.position}"

@@ -9,7 +9,8 @@ from django.db.models import F, Q
 from o2c.money import CurrencyField, QuantityField
 from o2c.records import Record
 from o2c.states import StateField, StateMachine, transition
-from orders.models.terms import BillingTerms
+from orders.models.schedules import LINE_FREQUENCIES, schedule_check
+from orders.models.terms import BillingTerms, clause_checks
 
 
 class Quote(StateMachine, BillingTerms, Record):
@@ -86,6 +87,7 @@ class Quote(StateMachine, BillingTerms, Record):
                 condition=~Q(state="accepted") | Q(accepted_on__isnull=False),
                 name="orders_quote_accepted_when",
             ),
+            *clause_checks("quote"),
         ]
 
     class Guards:
@@ -190,8 +192,9 @@ class QuoteLine(Record):
     timing = models.CharField(
         max_length=10, choices=BillingTerms.Timing.choices, default=BillingTerms.Timing.ADVANCE
     )
-    frequency = models.CharField(
-        max_length=10, choices=BillingTerms.Frequency.choices, blank=True, default=""
+    frequency = models.CharField(max_length=10, choices=LINE_FREQUENCIES, blank=True, default="")
+    schedule = models.JSONField(
+        default=list, blank=True, help_text="instalments of a line that is billed by schedule"
     )
     starts_on = models.DateField(null=True, blank=True, help_text="empty: with the quote")
     ends_on = models.DateField(null=True, blank=True, help_text="exclusive; empty: with the quote")
@@ -215,6 +218,7 @@ class QuoteLine(Record):
                 name="orders_quoteline_override_has_reason",
                 violation_error_message="A price override or a discount has a reason.",
             ),
+            schedule_check("quoteline"),
         ]
 
     class Guards:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.db.models import Q
 
 from o2c.money import AmountField
 
@@ -11,6 +12,7 @@ class BillingTerms(models.Model):
     """Billing clauses, the same on a quote and on the order made from it."""
 
     class Frequency(models.TextChoices):
+        WEEK = "week", "Weekly"
         MONTH = "month", "Monthly"
         QUARTER = "quarter", "Quarterly"
         HALF_YEAR = "half_year", "Half-yearly"
@@ -28,8 +30,18 @@ class BillingTerms(models.Model):
         ACTUAL_DAYS = "actual_days", "Actual days of the period"
         FIXED_30 = "fixed_30", "30 days in every month"
         THIRTY_360 = "thirty_360", "30/360 bond basis"
+        SECONDS = "seconds", "Seconds, in the contract's time zone"
         WHOLE_MONTHS = "whole_months", "Whole months"
         NONE = "none", "Whole periods"
+
+    class CountedDay(models.TextChoices):
+        FIRST = "first", "The first day counts, the last does not"
+        LAST = "last", "The last day counts, the first does not"
+
+    class Remainder(models.TextChoices):
+        EACH = "each", "Nobody: every charge is rounded by itself"
+        FIRST = "first", "The first charge of a price period"
+        LAST = "last", "The last charge of a price period"
 
     class Channel(models.TextChoices):
         DIRECT = "direct", "Direct"
@@ -47,7 +59,25 @@ class BillingTerms(models.Model):
     )
     billing_frequency = models.CharField(max_length=10, choices=Frequency.choices, default=Frequency.MONTH)
     anchor = models.CharField(max_length=12, choices=Anchor.choices, default=Anchor.ANNIVERSARY)
+    anchor_on = models.DateField(
+        null=True,
+        blank=True,
+        help_text="Where billing periods are counted from; of calendar periods its day of the month is the "
+        "billing day. Empty: the start, or the 1st",
+    )
     proration = models.CharField(max_length=12, choices=Proration.choices, default=Proration.ACTUAL_DAYS)
+    counted_day = models.CharField(
+        max_length=5,
+        choices=CountedDay.choices,
+        default=CountedDay.FIRST,
+        help_text="which day of a part of a period is paid for",
+    )
+    remainder = models.CharField(
+        max_length=5,
+        choices=Remainder.choices,
+        default=Remainder.EACH,
+        help_text="who takes what rounding leaves of a price that is billed in parts",
+    )
     po_number = models.CharField(max_length=60, blank=True, default="")
     payment_terms_days = models.PositiveSmallIntegerField(default=30)
     channel = models.CharField(max_length=10, choices=Channel.choices, default=Channel.DIRECT)
@@ -69,3 +99,22 @@ class BillingTerms(models.Model):
 
     class Meta:
         abstract = True
+
+
+def clause_checks(name: str) -> list[models.CheckConstraint]:
+    """Constraints of the clauses that decide amounts, for a model named `name` ("order", "quote")."""
+    terms = BillingTerms
+    return [
+        models.CheckConstraint(
+            condition=Q(**{f"{column}__in": choices.values}),
+            name=f"orders_{name}_{column}",
+            violation_error_message=f"{column} is one of {', '.join(choices.values)}.",
+        )
+        for column, choices in (
+            ("billing_frequency", terms.Frequency),
+            ("anchor", terms.Anchor),
+            ("proration", terms.Proration),
+            ("counted_day", terms.CountedDay),
+            ("remainder", terms.Remainder),
+        )
+    ]

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from o2c.periods import Period
-from orders.domain import price_spec
+from orders.domain import effects, price_spec, schedules
 from orders.domain.activation import Blocker, LineFacts, OrderFacts, SegmentFacts, blockers
 from orders.models import Order, OrderLine, Price, Segment
-from orders.selectors.value import order_values
+from orders.selectors.facts import order_facts
+from orders.selectors.value import value_of
 
 
 def blockers_of(pks: Iterable[int]) -> dict[int, list[Blocker]]:
@@ -20,9 +21,15 @@ def blockers_of(pks: Iterable[int]) -> dict[int, list[Blocker]]:
         return {}
     rows = Order.objects.filter(pk__in=chosen).select_related("customer__entity", "entity")
     orders = {order.pk: order for order in rows}
-    priced = [pk for pk, order in orders.items() if order.signed_total is not None]
-    values = order_values(priced) if priced else {}
-    lines = _line_facts(orders)
+    rows_of_lines = list(
+        OrderLine.objects.filter(order__in=chosen).select_related("sku").order_by("position")
+    )
+    scheduled = {line.order_id for line in rows_of_lines if line.schedule}
+    worth = order_facts(
+        [pk for pk, order in orders.items() if order.signed_total is not None or pk in scheduled]
+    )
+    values = {pk: value_of(facts) for pk, facts in worth.items()}
+    lines = _line_facts(rows_of_lines, chosen, worth)
     found = {}
     for pk, order in orders.items():
         customer = order.customer
@@ -44,12 +51,18 @@ def blockers_of(pks: Iterable[int]) -> dict[int, list[Blocker]]:
     return found
 
 
-def _line_facts(orders: Iterable[int]) -> dict[int, list[LineFacts]]:
-    pks = list(orders)
-    rows = list(OrderLine.objects.filter(order__in=pks).select_related("sku").order_by("position"))
+def _line_facts(
+    rows: Sequence[OrderLine], pks: list[int], worth: Mapping[int, effects.OrderFacts]
+) -> dict[int, list[LineFacts]]:
     kinds = {line.pk: line.sku.kind for line in rows}
     segments = _segment_facts(pks, kinds)
     lines: dict[int, list[LineFacts]] = defaultdict(list)
+    values = {
+        line.key: effects.value(line, facts, effects.horizon_of(facts))
+        for facts in worth.values()
+        for line in facts.lines
+        if line.schedule
+    }
     for line in rows:
         sku = line.sku
         lines[line.order_id].append(
@@ -61,6 +74,8 @@ def _line_facts(orders: Iterable[int]) -> dict[int, list[LineFacts]]:
                 revenue_treatment=sku.revenue_treatment,
                 gl_segment=sku.gl_segment,
                 segments=tuple(segments[line.pk]),
+                scheduled=schedules.total(line.schedule) if line.schedule else None,
+                value=values.get(line.pk, Decimal(0)),
             )
         )
     return lines

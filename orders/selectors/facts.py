@@ -40,7 +40,14 @@ def order_facts(pks: Iterable[int]) -> dict[int, OrderFacts]:
         pk: _facts(
             order,
             tuple(
-                LineFacts(line.pk, line.position, line.sku.code, line.sku.kind, ordered(spans[line.pk]))
+                LineFacts(
+                    line.pk,
+                    line.position,
+                    line.sku.code,
+                    line.sku.kind,
+                    ordered(spans[line.pk]),
+                    tuple(line.schedule),
+                )
                 for line in lines[pk]
             ),
             prices,
@@ -66,7 +73,9 @@ def quote_facts(pks: Iterable[int]) -> dict[int, OrderFacts]:
             price_override=row.override_spec,
             discount_percent=row.discount_percent,
         )
-        lines[row.quote_id].append(LineFacts(row.pk, row.position, row.sku.code, row.sku.kind, (span,)))
+        lines[row.quote_id].append(
+            LineFacts(row.pk, row.position, row.sku.code, row.sku.kind, (span,), tuple(row.schedule))
+        )
     return {pk: _facts(quote, tuple(lines[pk]), prices) for pk, quote in quotes.items()}
 
 
@@ -82,4 +91,7 @@ def _facts(
         proration=contract.proration,
         lines=lines,
         prices=prices,
+        anchor_on=contract.anchor_on,
+        counted_day=contract.counted_day,
+        time_zone=contract.time_zone,
     )

@@ -14,13 +14,13 @@ from o2c import clock, locks
 from o2c.access import require
 from o2c.actor import Actor, acting
 from o2c.errors import Conflict, InvalidInput, NotFound
-from o2c.periods import anchored_periods
 from orders import events
 from orders.domain import changes, effects, price_spec
 from orders.domain.changes import AddLines, Cancellation, PriceChange, Renewal
 from orders.domain.effects import Effect, ListPrice, OrderFacts
+from orders.domain.schedules import CUSTOM
 from orders.domain.timeline import Span
-from orders.domain.valuation import MONTHS, anchor_date
+from orders.domain.valuation import periods_of
 from orders.models import Amendment, Order, OrderLine, Price, Segment, Sku
 from orders.selectors.facts import order_facts
 from orders.services.common import BATCH, move, responsible
@@ -180,10 +180,17 @@ def _cancelled_on(
 
 def period_end(order: Order, day: dt.date) -> dt.date:
     """Where the billing period that holds `day` ends, but not after the order."""
-    months = MONTHS[order.billing_frequency]
-    start = anchor_date(order.starts_on, order.anchor, months)
-    until = day + dt.timedelta(days=1)
-    end = next(p.end for p in anchored_periods(start, months, until=until, since=day) if p.contains(day))
+    whole = next(
+        periods_of(
+            order.billing_frequency,
+            order.starts_on,
+            order.anchor,
+            order.anchor_on,
+            since=day,
+            until=day + dt.timedelta(days=1),
+        )
+    )
+    end = whole.end
     assert end is not None
     return min(end, order.ends_on) if order.ends_on else end
 
@@ -356,7 +363,8 @@ def _write_new_lines(order: Order, amendment: Amendment, effect: Effect) -> list
             sku=skus[item.sku],
             description=item.description or skus[item.sku].name,
             timing="arrears" if skus[item.sku].kind == Sku.Kind.USAGE else item.timing,
-            frequency=item.frequency,
+            frequency=CUSTOM if item.schedule else item.frequency,
+            schedule=list(item.schedule),
             usage_key=item.usage_key,
             added_by=amendment,
         )

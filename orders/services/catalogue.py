@@ -15,7 +15,6 @@ from o2c.actor import Actor, acting
 from o2c.errors import Conflict, InvalidInput, NotFound
 from o2c.money import minor_units
 from orders.domain import price_spec
-from orders.domain.valuation import MONTHS
 from orders.models import Meter, Price, Product, Sku
 from orders.services.common import BATCH, Problems, changed, move
 from orders.services.inputs import PriceInput
@@ -246,8 +245,8 @@ def _check_prices(items: Sequence[PriceInput], skus: Mapping[str, Sku]) -> None:
             minor_units(item.currency)
         except InvalidInput as error:
             found.add(f"{path}currency", error.message)
-        if item.period not in MONTHS:
-            found.add(f"{path}period", f"{item.period!r} is not one of {', '.join(MONTHS)}")
+        if item.period not in Price.Interval.values:
+            found.add(f"{path}period", f"{item.period!r} is not one of {', '.join(Price.Interval.values)}")
         if item.effective_to is not None and item.effective_to <= item.effective_from:
             found.add(f"{path}effective_to", f"{label}ends before it begins")
         for place, texts in price_spec.examine(item.spec, kind=sku.kind if sku else "").by_path.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -14,9 +15,9 @@ from o2c.actor import Actor, acting
 from o2c.errors import Conflict, NotFound
 from orders.models import Order, OrderLine, Quote, QuoteLine, Segment
 from orders.services import orders, quotes
-from orders.services.common import Problems, responsible
+from orders.services.common import Problems, changed, responsible
 from orders.services.inputs import LineInput, OrderInput, QuoteInput, TermsInput
-from orders.services.lines import Asked, resolve, write_lines
+from orders.services.lines import Asked, clauses, resolve, write_lines
 from orders.services.pricing import unit_override
 
 
@@ -58,6 +59,38 @@ def add_order_line(pk: int, *, actor: Actor, reason: str = "", **asked: Any) -> 
         last = order.lines.aggregate(Max("position"))["position__max"] or 0
         write_lines([(order, lines[0])], after=last)
         return order
+
+
+def set_order_terms(pk: int, *, actor: Actor, reason: str = "", **columns: Any) -> Order:
+    """Other billing clauses of a draft order; names as in `TermsInput`. Raises Conflict once it is signed."""
+    with acting(actor, reason=reason):
+        order = locks.row(Order, pk)
+        require(actor, "orders.order.draft", record=str(order))
+        _only_draft(order)
+        _set_terms(order, columns)
+        return order
+
+
+def set_quote_terms(pk: int, *, actor: Actor, reason: str = "", **columns: Any) -> Quote:
+    """Other billing clauses of a draft quote; names as in `TermsInput`."""
+    with acting(actor, reason=reason):
+        quote = _draft_quote(pk, actor)
+        _set_terms(quote, columns)
+        return quote
+
+
+def _set_terms(contract: Order | Quote, columns: dict[str, Any]) -> None:
+    """Write the clauses that were said. An anchor date may be emptied; every other clause has a value."""
+    found = Problems()
+    said = {name: value for name, value in columns.items() if value not in (None, "")}
+    wanted = clauses(TermsInput(**said), contract.customer, "", found)
+    found.raise_if_any("The billing clauses", record=str(contract))
+    values = {name: wanted[name] for name in said}
+    if "anchor_on" in columns:
+        values["anchor_on"] = columns["anchor_on"]
+    names = changed(contract, values)
+    if names:
+        contract.save(update_fields=names)
 
 
 def remove_order_line(pk: int, *, line: int, actor: Actor, reason: str = "") -> Order:
@@ -150,6 +183,9 @@ def _line(
     override_reason: str = "",
     description: str = "",
     usage_key: str = "",
+    timing: str = "",
+    frequency: str = "",
+    schedule: Sequence[Mapping[str, Any]] = (),
 ) -> LineInput:
     """A line from the few fields of a dialog; `unit_amount` in place of the list price's."""
     return LineInput(
@@ -160,4 +196,7 @@ def _line(
         override_reason=override_reason,
         description=description,
         usage_key=usage_key,
+        timing=timing or None,
+        frequency=frequency,
+        schedule=tuple(schedule),
     )

@@ -81,7 +81,7 @@ class LineInput:
 
     One quantity and price from `starts_on` to `ends_on` (default: the term), or `segments` for a ramp.
     `timing` None: usage in arrears, everything else in advance. `override_reason` is only kept on quotes,
-    where it is due.
+    where it is due. A line with a `schedule` (orders/domain/schedules.py) is billed by it and not by periods.
     """
 
     sku: str
@@ -98,6 +98,7 @@ class LineInput:
     description: str = ""
     usage_key: str = ""
     source_line_id: str = ""
+    schedule: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,10 @@ class TermsInput:
     time_zone: str | None = None
     billing_frequency: str | None = None
     anchor: str | None = None
+    anchor_on: dt.date | None = None
     proration: str | None = None
+    counted_day: str | None = None
+    remainder: str | None = None
     po_number: str | None = None
     payment_terms_days: int | None = None
     channel: str | None = None

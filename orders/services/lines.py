@@ -15,7 +15,8 @@ from typing import Any
 
 from o2c.periods import Period, add_months
 from orders.domain import clauses as clause_rules
-from orders.domain import price_spec
+from orders.domain import price_spec, schedules
+from orders.domain.schedules import CUSTOM
 from orders.models import BillingTerms, Customer, Order, OrderLine, Price, Segment, Sku
 from orders.services.common import BATCH, Problems, time_zones
 from orders.services.inputs import LineInput, SegmentInput, TermsInput
@@ -117,6 +118,8 @@ def clauses(terms: TermsInput, customer: Customer, path: str, found: Problems) -
         ("billing_frequency", BillingTerms.Frequency),
         ("anchor", BillingTerms.Anchor),
         ("proration", BillingTerms.Proration),
+        ("counted_day", BillingTerms.CountedDay),
+        ("remainder", BillingTerms.Remainder),
         ("channel", BillingTerms.Channel),
         ("late_usage_policy", BillingTerms.LateUsage),
     ):
@@ -158,6 +161,7 @@ def _resolve_contract(contract: Asked, catalogue: Catalogue, found: Problems) ->
             if (step := _step(asked, sku, contract, catalogue, place, found)) is not None
         ]
         _check_dates(steps, contract, path, found)
+        _check_schedule(line, sku, contract, path, found)
         timing = line.timing or ("arrears" if sku.kind == "usage" else "advance")
         resolved.append(Resolved(line, sku, timing, tuple(steps)))
     return resolved
@@ -180,13 +184,32 @@ def _asked_steps(line: LineInput, contract: Asked, path: str) -> Iterable[tuple[
 def _check_choices(line: LineInput, path: str, found: Problems) -> None:
     if line.timing is not None and line.timing not in BillingTerms.Timing.values:
         found.add(f"{path}timing", f"{line.timing!r} is not one of {', '.join(BillingTerms.Timing.values)}")
-    if line.frequency and line.frequency not in BillingTerms.Frequency.values:
+    by_schedule = line.frequency == CUSTOM and line.schedule
+    if line.frequency and line.frequency not in BillingTerms.Frequency.values and not by_schedule:
         found.add(
             f"{path}frequency", f"{line.frequency!r} is not one of {', '.join(BillingTerms.Frequency.values)}"
         )
     for name, limit in (("description", 300), ("usage_key", 100), ("override_reason", 300)):
         if len(getattr(line, name)) > limit:
             found.add(f"{path}{name}", f"is longer than {limit} characters")
+
+
+def _check_schedule(line: LineInput, sku: Sku, contract: Asked, path: str, found: Problems) -> None:
+    if not line.schedule:
+        return
+    if sku.kind == Sku.Kind.USAGE:
+        found.add(f"{path}schedule", "usage is billed as it is metered; a commitment has a line of its own")
+    if line.frequency not in ("", CUSTOM):
+        found.add(f"{path}frequency", "a line is billed by a schedule or by periods, not both")
+    wrong = schedules.examine(
+        line.schedule,
+        currency=contract.customer.currency,
+        starts_on=line.starts_on or contract.starts_on,
+        ends_on=line.ends_on or contract.ends_on,
+    )
+    for place, texts in wrong.items():
+        for text in texts:
+            found.add(f"{path}schedule{place}", text)
 
 
 def _step(
@@ -277,7 +300,8 @@ def write_lines(pairs: Sequence[tuple[Order, Sequence[Resolved]]], *, after: int
                 sku=item.sku,
                 description=item.asked.description or item.sku.name,
                 timing=item.timing,
-                frequency=item.asked.frequency,
+                frequency=CUSTOM if item.asked.schedule else item.asked.frequency,
+                schedule=list(item.asked.schedule),
                 usage_key=item.asked.usage_key,
                 source_line_id=item.asked.source_line_id,
             )

@@ -14,6 +14,7 @@ from o2c.access import require
 from o2c.actor import Actor, acting
 from o2c.errors import Conflict, InvalidInput, NotAuthorised, NotFound
 from orders import policies
+from orders.domain.schedules import CUSTOM
 from orders.models import BillingTerms, Customer, Order, Quote, QuoteLine
 from orders.services import orders as order_services
 from orders.services.common import BATCH, Problems, changed, move, numbered, responsible
@@ -268,7 +269,8 @@ def _write_lines(quote: Quote, lines: Sequence[Resolved], *, after: int = 0) -> 
                 discount_percent=step.discount_percent,
                 override_reason=item.asked.override_reason,
                 timing=item.timing,
-                frequency=item.asked.frequency,
+                frequency=CUSTOM if item.asked.schedule else item.asked.frequency,
+                schedule=list(item.asked.schedule),
                 starts_on=item.asked.starts_on,
                 ends_on=item.asked.ends_on,
             )
@@ -290,6 +292,7 @@ def _order_input(quote: Quote) -> OrderInput:
             timing=line.timing,
             frequency=line.frequency,
             description=line.description,
+            schedule=tuple(line.schedule),
         )
         for line in quote.lines.select_related("sku")
     ]

@@ -73,7 +73,7 @@ def test_every_problem_of_a_draft_is_said_at_once(team: Actor, customer: Custome
         terms=TermsInput(billing_frequency="weekly", time_zone="Mars", auto_renew=True),
         lines=(
             line("NOPE"),
-            line("SEATS", "-1", discount_percent=D(101), timing="later", frequency="week"),
+            line("SEATS", "-1", discount_percent=D(101), timing="later", frequency="fortnight"),
             line("SEATS", price=euro.pk),
             line("SEATS", price_override={"model": "flat", "amount": 1.0}),
             line("SEATS", ends_on=dt.date(2028, 1, 1)),

@@ -84,7 +84,7 @@ def value(first: str, last: str | None, spec: dict[str, Any], period: str = "mon
     clauses = Clauses(
         **{
             "kind": "recurring",
-            "anchor_on": start,
+            "starts_on": start,
             "first_day": start,
             "until": dt.date(2027, 8, 1),
             **more,
@@ -171,9 +171,18 @@ def test_the_parts_of_a_period_make_the_period(
 
 
 def test_anchor_of_calendar_periods() -> None:
-    assert valuation.anchor_date(dt.date(2026, 8, 15), "calendar", 3) == dt.date(2026, 7, 1)
-    assert valuation.anchor_date(dt.date(2026, 8, 15), "calendar", 12) == dt.date(2026, 1, 1)
-    assert valuation.anchor_date(dt.date(2026, 8, 15), "anniversary", 12) == dt.date(2026, 8, 15)
+    day = dt.date(2026, 8, 15)  # a Saturday
+
+    def begins(unit: str, anchor: str, anchor_on: dt.date | None = None) -> dt.date:
+        until = day + dt.timedelta(days=1)
+        return next(valuation.periods_of(unit, day, anchor, anchor_on, since=day, until=until)).start
+
+    assert begins("quarter", "calendar") == dt.date(2026, 7, 1)
+    assert begins("year", "calendar") == dt.date(2026, 1, 1)
+    assert begins("year", "anniversary") == day
+    assert begins("month", "calendar", dt.date(2026, 1, 20)) == dt.date(2026, 7, 20)
+    assert begins("month", "anniversary", dt.date(2027, 1, 31)) == dt.date(2026, 7, 31)
+    assert begins("week", "calendar") == dt.date(2026, 8, 10)
 
 
 def test_months_are_counted_from_the_anchor() -> None:
