@@ -5,11 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import attrgetter
 
 from billing.domain.grid import line_grid
-from billing.domain.types import Instalment, Kind, Line, Segment, Slot, Timing
+from billing.domain.types import Frequency, Instalment, Kind, Line, Segment, Slot, Timing
 from o2c.errors import InvalidInput
 
 ONCE = frozenset({Kind.ONE_TIME, Kind.PREPAID})
@@ -102,6 +102,14 @@ def scheduled(
     for day, instalments in sorted(days.items()):
         after = day + ONE_DAY
         yield Slot(line, first, day, after, day, after, day), tuple(instalments)
+
+
+def at_price(line: Line) -> Line:
+    """The line as its price says, without the schedule that it is billed by: what it is worth, and when."""
+    if not line.scheduled:
+        return line
+    period = line.segments[0].period or Frequency.MONTH
+    return replace(line, frequency=period, instalments=())
 
 
 def line_end(line_runs: list[Run]) -> dt.date:

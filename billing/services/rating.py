@@ -114,7 +114,7 @@ SEGMENT_COLUMNS = (
 def _segments(order_ids: Sequence[int], through: dt.date) -> dict[int, tuple[Segment, ...]]:
     parsed: dict[str, Price] = {}
     found: dict[int, list[Segment]] = defaultdict(list)
-    rows = SegmentRow.objects.filter(line__order_id__in=order_ids).order_by(
+    rows = SegmentRow.objects.filter(line__order_id__in=order_ids, paused=False).order_by(
         "line_id", "starts_on", "sequence"
     )
     for row in rows.values(*SEGMENT_COLUMNS).iterator(chunk_size=5000):

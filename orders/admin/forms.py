@@ -311,6 +311,51 @@ class RenewForm(forms.Form):
     )
 
 
+class PlanForm(CodeOfSku):
+    sku = _sku()
+    effective_on = Day(label="From")
+    quantity = _quantity(required=False, help_text="Empty: as many as before.")
+    discount_percent = _percent(label="Discount, %")
+
+
+class PauseForm(forms.Form):
+    effective_on = Day(label="From")
+    until = Day(label="Until", required=False, help_text="Exclusive; empty: until it is resumed.")
+
+
+class ResumeForm(forms.Form):
+    effective_on = Day(label="From")
+
+
+class TransferForm(forms.Form):
+    customer = CustomerNumber(label="To the customer")
+    effective_on = Day(label="From")
+
+
+class UndoForm(forms.Form):
+    """The dialog gets the applied amendments of the order as choices."""
+
+
+def undo_form(order: Order) -> type[forms.Form]:
+    """Which applied amendment is taken back."""
+    rows = order.amendments.filter(state="applied").exclude(kind="transfer").order_by("-number")
+    choices = [(row.number, f"{row.number}: {row.get_kind_display()}, {row.effective_on}") for row in rows]
+    field = forms.TypedChoiceField(choices=choices, coerce=int)
+    return type("UndoForm", (UndoForm,), {"amendment": field})
+
+
+def plan_form(order: Order) -> type[forms.Form]:
+    return _with_lines(PlanForm, order)
+
+
+def pause_form(order: Order) -> type[forms.Form]:
+    return _with_lines(PauseForm, order, required=False)
+
+
+def resume_form(order: Order) -> type[forms.Form]:
+    return _with_lines(ResumeForm, order, required=False)
+
+
 def quantity_form(order: Order) -> type[forms.Form]:
     return _with_lines(QuantityForm, order)
 

@@ -40,6 +40,12 @@ def _has_milestones(order: Order, user: Any) -> list[str]:
     return [] if any(map(schedules.has_milestones, schedules_of)) else ["No line is billed by milestones."]
 
 
+def _was_amended(order: Order, user: Any) -> list[str]:
+    if found := _active_only(order, user):
+        return found
+    return [] if order.amendments.filter(state="applied").exists() else ["No amendment was applied yet."]
+
+
 def _has_an_end(order: Order, user: Any) -> list[str]:
     return _active_only(order, user) + ([] if order.ends_on else ["An order without end needs no renewal."])
 
@@ -215,6 +221,11 @@ class OrderAdmin(RecordAdmin):
         _amend("change_price", "Change price…", forms.price_form, reason="required"),
         _amend("add_line", "Add SKU…", forms.AddLineForm),
         _amend("cancel_from", "Cancel from a date…", forms.cancel_form, reason="required", danger=True),
+        _amend("change_plan", "Change plan…", forms.plan_form),
+        _amend("pause", "Pause…", forms.pause_form, reason="required"),
+        _amend("resume", "Resume…", forms.resume_form),
+        _amend("transfer", "Transfer…", forms.TransferForm, reason="required", danger=True),
+        _amend("undo", "Undo amendment…", forms.undo_form, _was_amended, reason="required", danger=True),
         _amend("renew", "Renew…", forms.RenewForm, _has_an_end),
     ]
     list_acts = [

@@ -67,6 +67,7 @@ class SegmentOut(serializers.ModelSerializer[Segment]):
             "price",
             "price_override",
             "discount_percent",
+            "paused",
         )
 
 

@@ -9,6 +9,12 @@
                "description": ""?, "usage_key": ""?, "schedule": [...]?}]}       orders/domain/schedules.py
     cancel    {"mode": "now" | "period_end" | "backdated", "lines": [12]?}           no lines: the whole order
     renew     {"term_months": 12, "uplift_percent": "5"?, "lines": [12]?, "reprice": "keep" | "list"?}
+    plan      {"lines": [{"line": 12, "sku": "PRO", "quantity": "5"?, "price": 34?, "override": {...}?,
+               "discount_percent": "0"?}]}                          without a quantity: the same
+    pause     {"lines": [12]?, "until": "2027-01-01"?}                 no lines: all that is charged by period
+    resume    {"lines": [12]?}
+    transfer  {"customer": "C-000002"}                                 from the effective date on
+    undo      {"amendment": 3}                                         the number of an applied amendment
 
 Lines are primary keys of order lines. `delta` is added to whatever the quantity is on each day, `quantity`
 replaces it; without `until` both hold to the end of the line. A line that moves to another list price loses
@@ -69,8 +75,10 @@ class PriceChange:
 
 @dataclass(frozen=True, slots=True)
 class NewLine:
+    """A line to add; one that `replaces` another takes over its clauses, and its quantity unless said."""
+
     sku: str
-    quantity: Decimal
+    quantity: Decimal | None
     price: int | None
     override: Spec | None
     discount_percent: Decimal
@@ -79,7 +87,8 @@ class NewLine:
     frequency: str
     description: str
     usage_key: str
-    schedule: tuple[Mapping[str, Any], ...]
+    schedule: tuple[Mapping[str, Any], ...] = ()
+    replaces: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +114,50 @@ class Renewal:
     reprice: str
 
 
-Change = QuantityChange | PriceChange | AddLines | Cancellation | Renewal
+@dataclass(frozen=True, slots=True)
+class PlanChange:
+    items: tuple[NewLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """`lines` empty: every line that is charged by period; `until` None: until it is resumed."""
+
+    lines: tuple[int, ...]
+    until: dt.date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Resumption:
+    lines: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """`customer` is the number of the customer who takes the order over."""
+
+    customer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """`amendment` is the number of an amendment within its order."""
+
+    amendment: int
+
+
+Change = (
+    QuantityChange
+    | PriceChange
+    | AddLines
+    | Cancellation
+    | Renewal
+    | PlanChange
+    | Pause
+    | Resumption
+    | Transfer
+    | Undo
+)
 
 
 def read(kind: str, changes: object, *, record: str = "") -> Change:
@@ -295,7 +347,7 @@ def _add_line(source: Mapping[str, Any], found: Findings) -> AddLines:
         items.append(
             NewLine(
                 sku=sku,
-                quantity=Decimal(1) if quantity is None else quantity,
+                quantity=quantity,
                 price=_price_id(item, path, found),
                 override=_override(item, path, found),
                 discount_percent=discount or Decimal(0),
@@ -338,10 +390,70 @@ def _renew(source: Mapping[str, Any], found: Findings) -> Renewal:
     return Renewal(months, uplift or Decimal(0), _ids(source, found), reprice)
 
 
+def _plan(source: Mapping[str, Any], found: Findings) -> PlanChange:
+    _known(source, "", found, "lines")
+    seen: set[int] = set()
+    items = []
+    for path, item in _line_items(source, found):
+        _known(item, path, found, "line", "sku", "quantity", "price", "override", "discount_percent")
+        sku = _text(item, "sku", path, found, 60)
+        if not sku:
+            found.add(f"{path}sku", "is missing")
+        discount = _number(item, "discount_percent", path, found, Decimal(0), Decimal(100), 4)
+        items.append(
+            NewLine(
+                sku=sku,
+                quantity=_number(item, "quantity", path, found, Decimal(0), MAX_QUANTITY),
+                price=_price_id(item, path, found),
+                override=_override(item, path, found),
+                discount_percent=discount or Decimal(0),
+                ends_on=None,
+                timing="advance",
+                frequency="",
+                description="",
+                usage_key="",
+                replaces=_line(item, path, found, seen),
+            )
+        )
+    return PlanChange(tuple(items))
+
+
+def _pause(source: Mapping[str, Any], found: Findings) -> Pause:
+    _known(source, "", found, "lines", "until")
+    return Pause(_ids(source, found), _date(source, "until", "", found))
+
+
+def _resume(source: Mapping[str, Any], found: Findings) -> Resumption:
+    _known(source, "", found, "lines")
+    return Resumption(_ids(source, found))
+
+
+def _transfer(source: Mapping[str, Any], found: Findings) -> Transfer:
+    _known(source, "", found, "customer")
+    customer = _text(source, "customer", "", found, 20)
+    if not customer:
+        found.add("customer", "is missing: the number of the customer who takes over")
+    return Transfer(customer)
+
+
+def _undo(source: Mapping[str, Any], found: Findings) -> Undo:
+    _known(source, "", found, "amendment")
+    number = source.get("amendment")
+    if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+        found.add("amendment", "must be the number of an amendment of this order")
+        number = 0
+    return Undo(number)
+
+
 READERS: dict[str, Callable[[Mapping[str, Any], Findings], Change]] = {
     "quantity": _quantity,
     "price": _price,
     "add_line": _add_line,
     "cancel": _cancel,
     "renew": _renew,
+    "plan": _plan,
+    "pause": _pause,
+    "resume": _resume,
+    "transfer": _transfer,
+    "undo": _undo,
 }

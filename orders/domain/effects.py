@@ -11,7 +11,7 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -19,73 +19,38 @@ from typing import Any
 from o2c.errors import InvalidInput
 from o2c.money import quantize
 from o2c.periods import Period, add_months
-from orders.domain import schedules, timeline, valuation
+from orders.domain import moves, schedules, timeline, valuation
 from orders.domain.changes import (
     AddLines,
     Cancellation,
     Change,
-    NewLine,
+    Pause,
+    PlanChange,
     PriceChange,
     PriceItem,
     QuantityChange,
     QuantityItem,
     Renewal,
+    Resumption,
+    Transfer,
+    Undo,
 )
-from orders.domain.price_spec import Spec, scaled
+from orders.domain.facts import (
+    Effect,
+    LineFacts,
+    ListPrice,
+    OrderFacts,
+    edited,
+    line_of,
+    not_scheduled,
+    spec_of,
+    window_of,
+    within_term,
+)
+from orders.domain.price_spec import scaled
 from orders.domain.timeline import Edit, Span
 
-
-@dataclass(frozen=True, slots=True)
-class ListPrice:
-    """A price version as far as effects need it; `period` is what a recurring amount pays for."""
-
-    spec: Spec
-    period: str
-
-
-@dataclass(frozen=True, slots=True)
-class LineFacts:
-    """One line as it stands; `key` is None for a line that the amendment adds."""
-
-    key: int | None
-    position: int
-    sku: str
-    kind: str
-    spans: tuple[Span, ...]
-    schedule: tuple[Mapping[str, Any], ...] = ()
-
-    @property
-    def name(self) -> str:
-        return f"line {self.position} ({self.sku})"
-
-
-@dataclass(frozen=True, slots=True)
-class OrderFacts:
-    """The order as it stands, with every price version that its spans or the change refer to."""
-
-    record: str
-    currency: str
-    starts_on: dt.date
-    ends_on: dt.date | None
-    anchor: str
-    proration: str
-    lines: tuple[LineFacts, ...]
-    prices: Mapping[int, ListPrice]
-    anchor_on: dt.date | None = None
-    counted_day: str = "first"
-    time_zone: str = "UTC"
-
-
-@dataclass(frozen=True, slots=True)
-class Effect:
-    """`edits` by line key; `added` are new lines, each with the clause it came from; `ends_on` is the order's
-    end.
-    """
-
-    edits: Mapping[int, Edit]
-    added: tuple[tuple[NewLine, LineFacts], ...]
-    ends_on: dt.date | None
-    ends_order: bool
+__all__ = ["Effect", "LineFacts", "ListPrice", "OrderFacts"]
 
 
 def compute(
@@ -95,23 +60,35 @@ def compute(
     *,
     renewal_price: Mapping[int, int] | None = None,
     new_price: Sequence[tuple[int, str]] = (),
+    undone: moves.Undone | None = None,
 ) -> Effect:
     """What `change` does to `order` from `effective_on` on.
 
     `renewal_price` gives, by line, the list price that a renewal moves to ("reprice": "list"); `new_price`
-    gives, by position, price and kind of the SKU for each added line. Raises InvalidInput when the change is
-    impossible or changes nothing.
+    gives, by position, price and kind of the SKU for each added line; `undone` is what an amendment did
+    that is taken back. Raises InvalidInput when the change is impossible or changes nothing.
     """
     if isinstance(change, Renewal):
         effect = _renewed(change, effective_on, order, renewal_price or {})
+    elif isinstance(change, Undo):
+        assert undone is not None, "the service reads the amendment that is undone"
+        effect = moves.undone(undone, order)
     else:
-        _within_term(effective_on, order)
+        within_term(effective_on, order)
         if isinstance(change, QuantityChange):
-            effect = _edited(order, _each_quantity(change, effective_on, order))
+            effect = edited(order, _each_quantity(change, effective_on, order))
         elif isinstance(change, PriceChange):
-            effect = _edited(order, _each_price(change, effective_on, order))
+            effect = edited(order, _each_price(change, effective_on, order))
         elif isinstance(change, AddLines):
             effect = _added(change, effective_on, order, new_price)
+        elif isinstance(change, PlanChange):
+            effect = moves.planned(change, effective_on, order, new_price)
+        elif isinstance(change, Pause):
+            effect = moves.paused(change, effective_on, order)
+        elif isinstance(change, Resumption):
+            effect = moves.resumed(change, effective_on, order)
+        elif isinstance(change, Transfer):
+            effect = moves.transferred(change, effective_on, order)
         else:
             effect = _cancelled(change, effective_on, order)
     if not effect.added and not any(effect.edits.values()):
@@ -124,58 +101,10 @@ def compute(
     return effect
 
 
-def _within_term(effective_on: dt.date, order: OrderFacts) -> None:
-    if effective_on < order.starts_on or (order.ends_on is not None and effective_on >= order.ends_on):
-        raise InvalidInput(
-            f"{effective_on} is not inside the term {Period(order.starts_on, order.ends_on)}",
-            record=order.record,
-            remedy="Choose a date inside the term, or renew the order first",
-            code="outside_term",
-        )
-
-
-def _line(order: OrderFacts, key: int) -> LineFacts:
-    found = next((line for line in order.lines if line.key == key), None)
-    if found is None:
-        raise InvalidInput(f"The order has no line with id {key}", record=order.record, code="unknown_line")
-    return found
-
-
-def _window(line: LineFacts, effective_on: dt.date, until: dt.date | None, order: OrderFacts) -> Period:
-    """The days that are changed. A line that is charged once can only be changed as a whole."""
-    _not_scheduled(line, order)
-    if until is not None and until <= effective_on:
-        raise InvalidInput(f"The change ends ({until}) before it begins", record=order.record)
-    if line.kind in valuation.CHARGED_ONCE and (
-        until is not None or any(span.starts_on < effective_on for span in line.spans)
-    ):
-        raise InvalidInput(
-            f"{line.name} is charged once and can't change in the middle of its term",
-            record=order.record,
-            remedy="Make it effective on the first day of the line, or add a line for the difference",
-            code="charged_once",
-        )
-    return Period(effective_on, until)
-
-
-def _not_scheduled(line: LineFacts, order: OrderFacts) -> None:
-    if line.schedule:
-        raise InvalidInput(
-            f"{line.name} is billed by a schedule, which would no longer sum to what the line is worth",
-            record=order.record,
-            remedy="Cancel the line and add one with a schedule of its own",
-            code="scheduled",
-        )
-
-
-def _edited(order: OrderFacts, edits: Iterable[tuple[int, Edit]]) -> Effect:
-    return Effect(dict(edits), (), order.ends_on, ends_order=False)
-
-
 def _each_quantity(change: QuantityChange, at: dt.date, order: OrderFacts) -> Iterable[tuple[int, Edit]]:
     for item in change.items:
-        line = _line(order, item.line)
-        window = _window(line, at, change.until, order)
+        line = line_of(order, item.line)
+        window = window_of(line, at, change.until, order)
         yield item.line, timeline.change(line.spans, window, _to_quantity(item, line, order))
 
 
@@ -197,8 +126,8 @@ def _to_quantity(item: QuantityItem, line: LineFacts, order: OrderFacts) -> Call
 
 def _each_price(change: PriceChange, at: dt.date, order: OrderFacts) -> Iterable[tuple[int, Edit]]:
     for item in change.items:
-        line = _line(order, item.line)
-        window = _window(line, at, change.until, order)
+        line = line_of(order, item.line)
+        window = window_of(line, at, change.until, order)
         yield item.line, timeline.change(line.spans, window, _to_price(item))
 
 
@@ -228,7 +157,8 @@ def _added(change: AddLines, at: dt.date, order: OrderFacts, new_price: Sequence
                 record=order.record,
                 code="outside_term",
             )
-        span = Span(at, ends_on, item.quantity, price, item.override, item.discount_percent)
+        quantity = Decimal(1) if item.quantity is None else item.quantity
+        span = Span(at, ends_on, quantity, price, item.override, item.discount_percent)
         line = LineFacts(None, position + number, item.sku, kind, (span,), item.schedule)
         _schedule_sums(line, order)
         added.append((item, line))
@@ -257,7 +187,7 @@ def _schedule_sums(line: LineFacts, order: OrderFacts) -> None:
 
 
 def _cancelled(change: Cancellation, at: dt.date, order: OrderFacts) -> Effect:
-    chosen = [_line(order, key) for key in change.lines] or list(order.lines)
+    chosen = [line_of(order, key) for key in change.lines] or list(order.lines)
     edits = {line.key: timeline.cut(line.spans, at) for line in chosen if line.key is not None}
     left = [
         line
@@ -278,7 +208,7 @@ def _renewed(change: Renewal, at: dt.date, order: OrderFacts, renewal_price: Map
             f"A renewal begins where the order ends, on {order.ends_on}, not on {at}", record=order.record
         )
     until = add_months(order.ends_on, change.term_months)
-    chosen = [_line(order, key) for key in change.lines] or [
+    chosen = [line_of(order, key) for key in change.lines] or [
         line
         for line in order.lines
         if line.kind not in valuation.CHARGED_ONCE
@@ -295,7 +225,7 @@ def _renewed(change: Renewal, at: dt.date, order: OrderFacts, renewal_price: Map
 
 
 def _renewable(line: LineFacts, order: OrderFacts) -> None:
-    _not_scheduled(line, order)
+    not_scheduled(line, order)
     if line.kind in valuation.CHARGED_ONCE:
         raise InvalidInput(
             f"{line.name} is charged once and is not renewed",
@@ -322,11 +252,6 @@ def _uplifted(change: Renewal, order: OrderFacts, list_price: int | None) -> Cal
     return become
 
 
-def spec_of(span: Span, order: OrderFacts) -> Spec:
-    """The price in force on a span: the negotiated one, else that of the list."""
-    return span.price_override or order.prices[span.price].spec
-
-
 def value(line: LineFacts, order: OrderFacts, horizon: dt.date) -> Decimal:
     """The committed value of a line; what is without end counts up to `horizon`."""
     if not line.spans:
@@ -351,7 +276,7 @@ def value(line: LineFacts, order: OrderFacts, horizon: dt.date) -> Decimal:
 def yearly(line: LineFacts, order: OrderFacts, day: dt.date) -> Decimal:
     """What a recurring line comes to in a year at what is in force on `day`; zero for every other line."""
     span = timeline.on(line.spans, day)
-    if span is None or line.kind != "recurring":
+    if span is None or span.paused or line.kind != "recurring":
         return Decimal(0)
     month = valuation.months_between(line.spans[0].starts_on, day)
     per_period = valuation.amount(spec_of(span, order), span.quantity, month)
@@ -389,6 +314,7 @@ def described(effect: Effect, effective_on: dt.date, order: OrderFacts) -> dict[
         "currency": order.currency,
         "ends_on": {"before": _iso(order.ends_on), "after": _iso(effect.ends_on)},
         "ends_order": effect.ends_order,
+        **({"successor": effect.successor} if effect.successor else {}),
         "value": {"before": str(before_all), "after": str(after_all), "delta": str(after_all - before_all)},
         "lines": lines,
     }
@@ -423,7 +349,21 @@ def described_span(span: Span) -> dict[str, Any]:
         "price": span.price,
         "price_override": span.price_override,
         "discount_percent": _plain(span.discount_percent),
+        **({"paused": True} if span.paused else {}),
     }
+
+
+def span_described(row: Mapping[str, Any]) -> Span:
+    """The span that `described_span` wrote down."""
+    return Span(
+        starts_on=dt.date.fromisoformat(row["starts_on"]),
+        ends_on=dt.date.fromisoformat(row["ends_on"]) if row["ends_on"] else None,
+        quantity=Decimal(row["quantity"]),
+        price=row["price"],
+        price_override=row["price_override"],
+        discount_percent=Decimal(row["discount_percent"]),
+        paused=row.get("paused", False),
+    )
 
 
 def digest(description: Mapping[str, Any]) -> str:

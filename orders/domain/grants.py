@@ -29,13 +29,14 @@ class GrantDifference:
 
 
 def expected(spans: Iterable[Span]) -> tuple[Grant, ...]:
-    """The grants that a line gives: neighbouring spans of equal quantity are one, a quantity of zero is none.
+    """The grants that a line gives: neighbouring spans of equal quantity are one, a quantity of zero, or a
+    pause, is none.
 
     A change of price alone does not touch what the customer may use.
     """
     grants: list[Grant] = []
     for span in ordered(spans):
-        if span.quantity == 0:
+        if span.quantity == 0 or span.paused:
             continue
         last = grants[-1] if grants else None
         if last is not None and last.ends_on == span.starts_on and last.quantity == span.quantity:

@@ -22,7 +22,8 @@ class Span:
     """What a line is on [starts_on, ends_on): a quantity at a price, perhaps overridden, perhaps discounted.
 
     `key` is the primary key of the stored segment, None for one that is still to be written; it is not part
-    of what the span says. `price` is the primary key of the price version.
+    of what the span says. `price` is the primary key of the price version. A `paused` span keeps quantity and
+    price for when it is resumed; until then nothing is served or charged.
     """
 
     starts_on: dt.date
@@ -32,6 +33,7 @@ class Span:
     price_override: Mapping[str, Any] | None = None
     discount_percent: Decimal = Decimal(0)
     key: int | None = None
+    paused: bool = False
 
     @property
     def days(self) -> Period:
@@ -60,6 +62,18 @@ def ordered(spans: Iterable[Span]) -> tuple[Span, ...]:
         if left.ends_on is None or left.ends_on > right.starts_on:
             raise InvalidInput(f"Segments overlap: {left.days} and {right.days}")
     return found
+
+
+def joined(spans: Iterable[Span]) -> tuple[Span, ...]:
+    """The spans in order, with neighbours that say the same as one."""
+    found: list[Span] = []
+    for span in ordered(spans):
+        last = found[-1] if found else None
+        if last is not None and last.ends_on == span.starts_on and last.says_the_same(span):
+            found[-1] = replace(last, ends_on=span.ends_on)
+        else:
+            found.append(span)
+    return tuple(found)
 
 
 def end_of(spans: Sequence[Span]) -> dt.date | None:
@@ -111,6 +125,34 @@ def extend(spans: Sequence[Span], until: dt.date, become: Callable[[Span], Span]
     if until <= last.ends_on:
         raise InvalidInput(f"The line already runs until {last.ends_on}; it can't be extended until {until}")
     return Edit(opened=(replace(become(last), starts_on=last.ends_on, ends_on=until, key=None),))
+
+
+def become(spans: Sequence[Span], wanted: Sequence[Span]) -> Edit:
+    """Make the timeline say what `wanted` says, from the first day on which the two differ."""
+    now, then = ordered(spans), ordered(wanted)
+    same = 0
+    while same < min(len(now), len(then)) and _equal(now[same], then[same]):
+        same += 1
+    left, right = now[same:], then[same:]
+    if not left and not right:
+        return Edit()
+    begins = [side[0].starts_on for side in (left, right) if side]
+    day = min(begins)
+    if left and right and left[0].starts_on == right[0].starts_on and left[0].says_the_same(right[0]):
+        day = min(end for end in (left[0].ends_on, right[0].ends_on) if end is not None)
+    reaching = [span for span in left if span.ends_on is None or span.ends_on > day]
+    return Edit(
+        closed=tuple((_key(span), max(span.starts_on, day)) for span in reaching),
+        opened=tuple(
+            replace(span, starts_on=max(span.starts_on, day), key=None)
+            for span in right
+            if span.ends_on is None or span.ends_on > day
+        ),
+    )
+
+
+def _equal(a: Span, b: Span) -> bool:
+    return a.days == b.days and a.says_the_same(b)
 
 
 def applied(spans: Sequence[Span], edit: Edit) -> tuple[Span, ...]:

@@ -244,7 +244,7 @@ def span_value(priced: Priced, clauses: Clauses) -> Fraction:
     span = priced.span
     keep = 1 - Fraction(span.discount_percent) / 100
     end = min(span.ends_on or clauses.until, clauses.until)
-    if clauses.kind == "usage" or end <= span.starts_on:
+    if clauses.kind == "usage" or span.paused or end <= span.starts_on:
         return Fraction(0)
     if clauses.kind in CHARGED_ONCE:
         return amount(priced.spec, span.quantity) * keep

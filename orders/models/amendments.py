@@ -25,6 +25,11 @@ class Amendment(StateMachine, Record):
         ADD_LINE = "add_line", "Add line"
         CANCEL = "cancel", "Cancel"
         RENEW = "renew", "Renew"
+        PLAN = "plan", "Change plan"
+        PAUSE = "pause", "Pause"
+        RESUME = "resume", "Resume"
+        TRANSFER = "transfer", "Transfer"
+        UNDO = "undo", "Undo"
 
     class State(models.TextChoices):
         DRAFT = "draft", "Draft"

@@ -34,6 +34,14 @@ class Order(StateMachine, BillingTerms, Record):
     quote = models.OneToOneField(
         "orders.Quote", on_delete=models.PROTECT, null=True, blank=True, related_name="order"
     )
+    opened_by = models.OneToOneField(
+        "orders.Amendment",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="successor",
+        help_text="the amendment that transferred an order of another customer",
+    )
     title = models.CharField(max_length=200, blank=True, default="")
     state = StateField(choices=State.choices, default=State.DRAFT)
     signed_on = models.DateField(null=True, blank=True)
@@ -78,7 +86,7 @@ class Order(StateMachine, BillingTerms, Record):
         ]
 
     class Guards:
-        immutable = ["number", "customer", "entity", "currency", "quote"]
+        immutable = ["number", "customer", "entity", "currency", "quote", "opened_by"]
         frozen_when = {
             "field": "state",
             "values": ["active", "completed", "cancelled"],
@@ -225,6 +233,7 @@ class Segment(Record):
         null=True, blank=True, help_text="negotiated spec in place of the price's"
     )
     discount_percent = models.DecimalField(max_digits=7, decimal_places=4, default=0)
+    paused = models.BooleanField(default=False, help_text="neither served nor charged, until resumed")
     opened_by = models.ForeignKey(
         "orders.Amendment", on_delete=models.PROTECT, null=True, blank=True, related_name="opened_segments"
     )
@@ -271,8 +280,10 @@ class Segment(Record):
             "price",
             "price_override",
             "discount_percent",
+            "paused",
             "opened_by",
         ]
 
     def __str__(self) -> str:
-        return f"[{self.starts_on}, {self.ends_on or '…'}) x {self.quantity.normalize():f}"
+        paused = ", paused" if self.paused else ""
+        return f"[{self.starts_on}, {self.ends_on or '…'}) x {self.quantity.normalize():f}{paused}"

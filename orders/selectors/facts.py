@@ -20,6 +20,7 @@ def span_of(segment: Segment) -> Span:
         price_override=segment.price_override,
         discount_percent=segment.discount_percent,
         key=segment.pk,
+        paused=segment.paused,
     )
 
 

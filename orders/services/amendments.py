@@ -15,14 +15,23 @@ from o2c.access import require
 from o2c.actor import Actor, acting
 from o2c.errors import Conflict, InvalidInput, NotFound
 from orders import events
-from orders.domain import changes, effects, price_spec
-from orders.domain.changes import AddLines, Cancellation, PriceChange, Renewal
+from orders.domain import changes, effects, moves, price_spec
+from orders.domain.changes import (
+    AddLines,
+    Cancellation,
+    PlanChange,
+    PriceChange,
+    Renewal,
+    Transfer,
+    Undo,
+)
 from orders.domain.effects import Effect, ListPrice, OrderFacts
 from orders.domain.schedules import CUSTOM
 from orders.domain.timeline import Span
 from orders.domain.valuation import periods_of
 from orders.models import Amendment, Order, OrderLine, Price, Segment, Sku
 from orders.selectors.facts import order_facts
+from orders.services import transfers
 from orders.services.common import BATCH, move, responsible
 
 
@@ -82,7 +91,7 @@ def preview(
 
 
 def apply(pk: int, *, actor: Actor, as_of: dt.date | None = None, reason: str = "") -> Amendment:
-    """Close and open the segments as previewed.
+    """Close and open the segments as previewed; a transfer also opens the order of the other customer.
 
     Raises Conflict when the order has changed since the amendment was drafted, so that the effect would be
     another.
@@ -112,6 +121,8 @@ def apply(pk: int, *, actor: Actor, as_of: dt.date | None = None, reason: str = 
         move([amendment], "apply", applied_by_id=responsible(actor), applied_on=day)
         _end_order(order, effect, day)
         events.amended(order, amendment)
+        if effect.successor:
+            transfers.open_successor(order, amendment, facts, effect, day)
         return amendment
 
 
@@ -149,6 +160,8 @@ def _computed(
         effective_on = order.ends_on or effective_on
     elif isinstance(change, Cancellation):
         effective_on = _cancelled_on(order, change, effective_on, as_of, reason)
+    elif isinstance(change, Undo):
+        effective_on = applied_amendment(order, change.amendment).effective_on
     facts, effect = _effect(order, change, effective_on)
     return effective_on, effects.described(effect, effective_on, facts), effect
 
@@ -207,7 +220,11 @@ def _effect(order: Order, change: changes.Change, effective_on: dt.date) -> tupl
         ]
         facts = _with_prices(facts, wanted)
         return facts, effects.compute(change, effective_on, facts)
-    if isinstance(change, AddLines):
+    if isinstance(change, Undo):
+        return facts, effects.compute(change, effective_on, facts, undone=_undone(order, change))
+    if isinstance(change, Transfer):
+        transfers.check(order, change.customer)
+    if isinstance(change, AddLines | PlanChange):
         chosen = _new_prices(order, change, effective_on)
         wanted = [
             (price, item.sku, item.override) for (price, _), item in zip(chosen, change.items, strict=True)
@@ -265,7 +282,34 @@ def _listed(order: Order, sku_codes: Sequence[str], day: dt.date) -> dict[str, P
     }
 
 
-def _new_prices(order: Order, change: AddLines, day: dt.date) -> list[tuple[int, str]]:
+def applied_amendment(order: Order, number: int) -> Amendment:
+    """The applied amendment of that number. Raises NotFound, or Conflict when it can't be undone."""
+    found = Amendment.objects.filter(order=order, number=number).first()
+    if found is None or found.state != Amendment.State.APPLIED:
+        raise NotFound(f"The order has no applied amendment {number}", record=str(order))
+    if found.kind == Amendment.Kind.TRANSFER:
+        raise Conflict(
+            "A transfer opened an order for somebody else and is not undone",
+            record=str(found),
+            remedy="Transfer that order back",
+        )
+    return found
+
+
+def _undone(order: Order, change: Undo) -> moves.Undone:
+    """What the amendment did, from its stored effect; lines that it added had nothing before."""
+    amendment = applied_amendment(order, change.amendment)
+    added = dict(OrderLine.objects.filter(added_by=amendment).values_list("position", "pk"))
+    lines = []
+    for row in amendment.effect["lines"]:
+        key = row["line"] if row["line"] is not None else added[row["position"]]
+        before, after = (tuple(map(effects.span_described, row[side])) for side in ("before", "after"))
+        lines.append((key, before, after))
+    ends_on = amendment.effect["ends_on"]["before"]
+    return moves.Undone(str(amendment), tuple(lines), dt.date.fromisoformat(ends_on) if ends_on else None)
+
+
+def _new_prices(order: Order, change: AddLines | PlanChange, day: dt.date) -> list[tuple[int, str]]:
     """Price and kind of SKU for every new line: the named price, else the list price on its first day."""
     codes = [item.sku for item in change.items]
     skus = {sku.code: sku for sku in Sku.objects.filter(code__in=codes)}
@@ -350,25 +394,30 @@ def _segment(line: int, sequence: int, span: Span, amendment: Amendment) -> Segm
         price_id=span.price,
         price_override=span.price_override,
         discount_percent=span.discount_percent,
+        paused=span.paused,
         opened_by=amendment,
     )
 
 
 def _write_new_lines(order: Order, amendment: Amendment, effect: Effect) -> list[tuple[int, Span]]:
     skus = {sku.code: sku for sku in Sku.objects.filter(code__in={item.sku for item, _ in effect.added})}
+    replaced = OrderLine.objects.in_bulk([i.replaces for i, _ in effect.added if i.replaces is not None])
     lines = [
         OrderLine(
             order=order,
             position=facts.position,
             sku=skus[item.sku],
             description=item.description or skus[item.sku].name,
-            timing="arrears" if skus[item.sku].kind == Sku.Kind.USAGE else item.timing,
-            frequency=CUSTOM if item.schedule else item.frequency,
+            timing="arrears"
+            if skus[item.sku].kind == Sku.Kind.USAGE
+            else (old.timing if old else item.timing),
+            frequency=CUSTOM if item.schedule else (old.frequency if old else item.frequency),
             schedule=list(item.schedule),
-            usage_key=item.usage_key,
+            usage_key=old.usage_key if old else item.usage_key,
             added_by=amendment,
         )
         for item, facts in effect.added
+        for old in (replaced.get(item.replaces or 0),)
     ]
     OrderLine.objects.bulk_create(lines)
     return [(line.pk, facts.spans[0]) for line, (_, facts) in zip(lines, effect.added, strict=True)]

@@ -8,7 +8,7 @@ from typing import Any
 
 from o2c.actor import Actor
 from o2c.errors import NotFound
-from orders.models import Amendment, OrderLine, Segment
+from orders.models import Amendment, Customer, OrderLine, Segment
 from orders.services import amendments
 from orders.services.pricing import at_amount
 
@@ -102,6 +102,80 @@ def renew(
     # The date is the order's end, whatever is said here.
     return amendments.draft(
         pk, kind="renew", effective_on=dt.date.min, changes=asked, actor=actor, reason=reason
+    )
+
+
+def change_plan(
+    pk: int,
+    *,
+    line: int,
+    sku: str,
+    effective_on: dt.date,
+    quantity: Decimal | None = None,
+    discount_percent: Decimal | None = None,
+    actor: Actor,
+    reason: str = "",
+) -> Amendment:
+    """Another SKU in place of a line from a date on, at the list price of that day."""
+    item: dict[str, Any] = {"line": line, "sku": sku, "discount_percent": f"{discount_percent or 0:f}"}
+    if quantity is not None:
+        item["quantity"] = f"{quantity:f}"
+    return amendments.draft(
+        pk, kind="plan", effective_on=effective_on, changes={"lines": [item]}, actor=actor, reason=reason
+    )
+
+
+def pause(
+    pk: int,
+    *,
+    effective_on: dt.date,
+    until: dt.date | None = None,
+    line: int | None = None,
+    actor: Actor,
+    reason: str = "",
+) -> Amendment:
+    """Serve and charge nothing for a while."""
+    asked: dict[str, Any] = {} if line is None else {"lines": [line]}
+    if until is not None:
+        asked["until"] = until.isoformat()
+    return amendments.draft(
+        pk, kind="pause", effective_on=effective_on, changes=asked, actor=actor, reason=reason
+    )
+
+
+def resume(
+    pk: int, *, effective_on: dt.date, line: int | None = None, actor: Actor, reason: str = ""
+) -> Amendment:
+    """Serve and charge again what was paused."""
+    asked: dict[str, Any] = {} if line is None else {"lines": [line]}
+    return amendments.draft(
+        pk, kind="resume", effective_on=effective_on, changes=asked, actor=actor, reason=reason
+    )
+
+
+def transfer(pk: int, *, customer: int, effective_on: dt.date, actor: Actor, reason: str = "") -> Amendment:
+    """Another customer takes the order over from a date on."""
+    number = Customer.objects.values_list("number", flat=True).get(pk=customer)
+    return amendments.draft(
+        pk,
+        kind="transfer",
+        effective_on=effective_on,
+        changes={"customer": number},
+        actor=actor,
+        reason=reason,
+    )
+
+
+def undo(pk: int, *, amendment: int, actor: Actor, reason: str = "") -> Amendment:
+    """Take an applied amendment back; `amendment` is its number."""
+    # The date is that of the amendment, whatever is said here.
+    return amendments.draft(
+        pk,
+        kind="undo",
+        effective_on=dt.date.min,
+        changes={"amendment": amendment},
+        actor=actor,
+        reason=reason,
     )
 
 

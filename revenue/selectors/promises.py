@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from billing.domain.charges import expected
+from billing.domain.timelines import at_price
 from billing.domain.types import Line, Timeline
 from revenue.domain.types import Band
 from revenue.domain.versions import Promise
@@ -68,9 +69,12 @@ def bands(line: Line) -> tuple[Band, ...]:
 
 
 def stated(timeline: Timeline, lines: Iterable[int]) -> dict[int, Decimal]:
-    """What the charges of the whole term add up to, per line of `lines`; lines without any are zero."""
+    """What the charges of the whole term add up to, per line of `lines`; lines without any are zero.
+
+    A line that is billed by schedule or milestones is worth what its price says, billed or not.
+    """
     wanted = set(lines)
-    fixed = replace(timeline, lines=tuple(line for line in timeline.lines if line.id in wanted))
+    fixed = replace(timeline, lines=tuple(at_price(line) for line in timeline.lines if line.id in wanted))
     ends = [s.ends_on or s.starts_on for line in fixed.lines for s in line.segments]
     totals = dict.fromkeys(wanted, ZERO)
     if ends:

@@ -135,7 +135,7 @@ def _missing(facts: Facts) -> list[_Step]:
     applied: list[int] = []
     for amendment in facts.knowledge.amendments:
         applied.append(amendment.id)
-        cause = Cause.CANCELLED if amendment.kind == "cancel" else Cause.AMENDED
+        cause = Cause.CANCELLED if amendment.kind in ("cancel", "transfer") else Cause.AMENDED
         source = f"orders.amendment:{amendment.id}"
         steps.append(_Step(cause, source, amendment.effective_on, tuple(applied), 0))
     for invoice in dict.fromkeys(credit.invoice for credit in facts.credits):

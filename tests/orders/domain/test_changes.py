@@ -78,4 +78,4 @@ def test_every_problem_is_named(kind: str, asked: Any, told: dict[str, str]) -> 
 
 def test_an_unknown_kind_is_refused() -> None:
     with pytest.raises(InvalidInput, match="'pause' is not a kind"):
-        changes.read("pause", {})
+        changes.read("party", {})

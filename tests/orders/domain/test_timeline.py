@@ -173,3 +173,36 @@ def test_a_change_of_price_alone_leaves_the_grant() -> None:
 def test_a_grant_that_returns_on_the_same_day_takes_its_row_up_again() -> None:
     wanted = [grants.Grant(day(0), None, Decimal(3))]
     assert grants.difference(wanted, {}, {day(0): 12}) == grants.GrantDifference((), ((12, wanted[0]),), ())
+
+
+@st.composite
+def any_spans(draw: st.DrawFn, keyed: bool) -> tuple[Span, ...]:
+    limits = sorted(draw(st.sets(st.integers(0, 60), min_size=2, max_size=5)))
+    start = dt.date(2026, 1, 1)
+    return tuple(
+        Span(
+            start + dt.timedelta(days=a),
+            start + dt.timedelta(days=b),
+            Decimal(draw(st.integers(1, 2))),
+            1,
+            key=number if keyed else None,
+            paused=draw(st.booleans()),
+        )
+        for number, (a, b) in enumerate(zip(limits, limits[1:], strict=False), 1)
+    )
+
+
+@given(any_spans(keyed=True), any_spans(keyed=False))
+def test_a_timeline_becomes_any_other(now: tuple[Span, ...], wanted: tuple[Span, ...]) -> None:
+    def told(spans: tuple[Span, ...]) -> list[tuple[dt.date, Decimal, bool]]:
+        """What the spans say, day by day."""
+        return [
+            (span.starts_on + dt.timedelta(days=n), span.quantity, span.paused)
+            for span in timeline.ordered(spans)
+            for n in range((span.ends_on - span.starts_on).days)  # type: ignore[operator]
+        ]
+
+    edit = timeline.become(now, wanted)
+
+    assert told(timeline.applied(now, edit)) == told(wanted)
+    assert not timeline.become(now, now)
