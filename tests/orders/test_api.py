@@ -112,6 +112,7 @@ def test_a_signed_deal_becomes_a_draft_order(crm: Caller) -> None:
             "price": "SEATS USD v1",
             "price_override": None,
             "discount_percent": "5",
+            "paused": False,
         }
     ]
     assert body["lines"][1]["timing"] == "arrears"

@@ -90,7 +90,7 @@ def test_an_active_price_is_frozen_but_for_its_end(
 def test_a_bad_price_is_named_with_its_sku_and_place(team: Actor, catalogue: dict[str, Sku]) -> None:
     bad = [
         PriceInput("SEATS", "USD", {"model": "per_unit", "unit_amount": 40.0}, AUGUST),
-        PriceInput("NOPE", "US", {"model": "flat", "amount": "1"}, AUGUST, JULY, period="week"),
+        PriceInput("NOPE", "US", {"model": "flat", "amount": "1"}, AUGUST, JULY, period="day"),
         PriceInput("SEATS", "USD", {"model": "prepaid", "amount": "1", "credit": "1"}, AUGUST),
     ]
     with pytest.raises(InvalidInput) as refused:
