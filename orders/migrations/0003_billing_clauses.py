@@ -10,8 +10,8 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('ledger', '0001_initial'),
-        ('orders', '0001_initial'),
+        ('ledger', '0002_commitments_and_thresholds'),
+        ('orders', '0002_commitments_and_thresholds'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

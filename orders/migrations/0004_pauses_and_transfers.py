@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('orders', '0002_billing_clauses'),
+        ('orders', '0003_billing_clauses'),
     ]
 
     operations = [
