@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('ledger', '0002_commitments_and_thresholds'),
+        ('ledger', '0001_initial'),
         ('orders', '0002_commitments_and_thresholds'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
