@@ -5,7 +5,8 @@ change within a period, backdating, late usage, price correction and cancellatio
 they change what is expected.
 
 The order of application in one charge: quantity or aggregated usage; included units off; price model;
-factor; share of the period; discount percent; ceiling; floor; one rounding.
+factor; overrides and coupons that multiply; share of the period; discount percent; amounts off; ceiling;
+floor; one rounding (`billing.domain.adjustments` says it for overrides and coupons).
 """
 
 from __future__ import annotations
@@ -16,9 +17,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
+from itertools import groupby
 from operator import attrgetter
 
-from billing.domain import aggregation, commitments, grid, proration, remainders, timelines, trace
+from billing.domain import (
+    adjustments,
+    aggregation,
+    commitments,
+    grid,
+    proration,
+    remainders,
+    timelines,
+    trace,
+)
+from billing.domain.adjustments import Method
 from billing.domain.measures import ONE, ZERO, Measures, combined, merged, of_quantity
 from billing.domain.prices import Flat, Percentage, Price, Rated, Step
 from billing.domain.timelines import ONCE, Run
@@ -129,13 +141,15 @@ class _Rater:
 
     def recurring_charge(self, slot: Slot, run: Run) -> Charge:
         """Quantity at the price, by the share of the price's periods that the slot covers."""
-        segment, quantity = run.first, Fraction(run.first.quantity)
+        quantity = Fraction(run.first.quantity)
         pieces = []
-        for start, end, price in segment.price.pieces(slot.service_from, slot.service_to, self.origin):
-            rated = self.rated.get((segment.id, id(price)))
-            if rated is None:
-                rated = self.rated[segment.id, id(price)] = price.rate(of_quantity(quantity))
-            pieces.append(trace.Piece(start, end, price, rated, self._price_periods(slot, start, end)))
+        for start, end, price in self._pieces(slot, run):
+            key = (run.first.id, id(price))
+            if key not in self.rated:
+                self.rated[key] = price.rate(of_quantity(quantity))
+            share = self._price_periods(slot, start, end)
+            piece = trace.Piece(start, end, price, self.rated[key], share)
+            pieces.append(self._adjusted(piece, slot, of_quantity(quantity)))
         return self._charge(slot, run, quantity, pieces)
 
     def single_charge(self, slot: Slot, run: Run, before: Fraction) -> Charge:
@@ -144,7 +158,28 @@ class _Rater:
         price = run.first.price
         rated = price.rate(of_quantity(quantity))
         piece = trace.Piece(slot.service_from, slot.service_to, price, rated, ONE)
-        return self._charge(slot, run, quantity, [piece], already=before)
+        return self._charge(
+            slot, run, quantity, [self._adjusted(piece, slot, of_quantity(quantity))], already=before
+        )
+
+    def _pieces(self, slot: Slot, run: Run) -> list[tuple[dt.date, dt.date, Price]]:
+        return timelines.pieces(self.line, run, slot.service_from, slot.service_to, self.origin)
+
+    def _adjusted(self, piece: trace.Piece, slot: Slot, measures: Measures) -> trace.Piece:
+        """The piece with the overrides and coupons that hold for it, in their order (`adjustments`)."""
+        active = tuple(a for a in self.line.adjustments if a.covers(piece.starts, piece.ends))
+        if not active:
+            return piece
+        record = self.line.record
+        price, rated = adjustments.replaced(active, piece.price, piece.rated, measures, record)
+        for method in (Method.MULTIPLY, Method.PERCENT_OFF):
+            for one in active:
+                if one.method is method:
+                    rated = adjustments.scaled(rated, one, record)
+        once = self.line.kind in ONCE
+        share = ONE if once else self._share(slot, piece.starts, piece.ends)
+        off = sum((a.value * share for a in active if a.method is Method.AMOUNT_OFF), ZERO)
+        return replace(piece, price=price, rated=rated, adjusted=active, off=off)
 
     def scheduled_charge(self, slot: Slot, instalments: Sequence[Instalment]) -> Charge:
         """What the schedule says for a day; discounts are in its amounts already."""
@@ -163,14 +198,15 @@ class _Rater:
     def usage_charge(self, slot: Slot, run: Run) -> Charge:
         """The usage of the slot at the price; tiers count from the start of the slot, or of the term."""
         pieces, quantity, events = [], ZERO, 0
-        for start, end, price in run.first.price.pieces(slot.service_from, slot.service_to, self.origin):
+        for start, end, price in self._pieces(slot, run):
             measures = self._measures(price, start, end)
             total = combined(measures)
             self._refuse_negative(total.quantity, slot)
             quantity, events = quantity + total.quantity, events + total.count
             rated = self._rate_usage(price, measures, run)
             share = self._share(slot, start, end) if isinstance(price.model, Flat) else ONE
-            pieces.append(trace.Piece(start, end, price, rated, share))
+            piece = trace.Piece(start, end, price, rated, share)
+            pieces.append(self._adjusted(piece, slot, measures))
         return self._charge(slot, run, quantity, pieces, events=events)
 
     def _rate_usage(self, price: Price, measures: Measures, run: Run) -> Rated:
@@ -244,13 +280,18 @@ class _Rater:
         events: int = 0,
     ) -> Charge:
         """Discount, bounds and the one rounding."""
-        segment, price = run.first, run.first.price
+        segment = run.first
+        keep = ONE - Fraction(segment.discount_percent) / 100
         rated = sum((piece.rated.amount * piece.share for piece in pieces), ZERO)
-        discounted = rated * (ONE - Fraction(segment.discount_percent) / 100)
-        share = ONE
-        if price.minimum is not None or price.maximum is not None:
-            share = ONE if self.line.kind in ONCE else self._bound_share(slot)
-        exact = price.bounded(discounted, share) - already
+        discounted = sum((piece.after_discounts(keep) for piece in pieces), ZERO)
+        exact, share = ZERO, ONE
+        for _, group in groupby(pieces, key=lambda piece: (piece.price.minimum, piece.price.maximum)):
+            bounded = list(group)
+            price, amount = bounded[0].price, sum((p.after_discounts(keep) for p in bounded), ZERO)
+            if price.minimum is not None or price.maximum is not None:
+                share = sum((self._bound_share(slot, piece) for piece in bounded), ZERO)
+            exact += price.bounded(amount, share)
+        exact -= already
         if exact < 0 and not already:
             raise InvalidInput(
                 f"The charge for {slot.service_from} to {slot.service_to} would be {trace.plain(exact)}",
@@ -275,11 +316,13 @@ class _Rater:
             working=working,
         )
 
-    def _bound_share(self, slot: Slot) -> Fraction:
-        """By how much a floor or ceiling is prorated: like the price, over the days of the slot."""
+    def _bound_share(self, slot: Slot, piece: trace.Piece) -> Fraction:
+        """By how much a floor or ceiling is prorated: like the price, over the days of the piece."""
+        if self.line.kind in ONCE:
+            return ONE
         if self.line.kind is Kind.USAGE:
-            return self._share(slot, slot.service_from, slot.service_to)
-        return self._price_periods(slot, slot.service_from, slot.service_to)
+            return self._share(slot, piece.starts, piece.ends)
+        return self._price_periods(slot, piece.starts, piece.ends)
 
     def _refuse_negative(self, quantity: Fraction, slot: Slot) -> None:
         if quantity < 0:

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from operator import attrgetter
 
+from billing.domain import adjustments
 from billing.domain.grid import line_grid
+from billing.domain.prices import Price
 from billing.domain.types import Frequency, Instalment, Kind, Line, Segment, Slot, Timing
 from o2c.errors import InvalidInput
 
@@ -112,6 +114,13 @@ def at_price(line: Line) -> Line:
     return replace(line, frequency=period, instalments=())
 
 
+def pieces(
+    line: Line, run: Run, start: dt.date, end: dt.date, origin: dt.date
+) -> list[tuple[dt.date, dt.date, Price]]:
+    """`[start, end)` of a run cut where a ramp changes the price, or an override or coupon begins or ends."""
+    return adjustments.cut(line.adjustments, run.first.price.pieces(start, end, origin))
+
+
 def line_end(line_runs: list[Run]) -> dt.date:
     """The day on which the line is over for good; the end of the calendar for an open one."""
     if not line_runs or line_runs[-1].ends_on is None:
@@ -130,6 +139,6 @@ def cuts(line: Line, through: dt.date) -> list[tuple[dt.date, dt.date]]:
     origin = line_runs[0].starts_on if line_runs else through
     for run in line_runs:
         for slot in slots(line, run, through, ends):
-            pieces = run.first.price.pieces(slot.service_from, slot.service_to, origin)
-            found += [(start, end) for start, end, _ in pieces]
+            parts = pieces(line, run, slot.service_from, slot.service_to, origin)
+            found += [(start, end) for start, end, _ in parts]
     return found

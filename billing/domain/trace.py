@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from billing.domain import proration
+from billing.domain import adjustments, proration
+from billing.domain.adjustments import Adjustment
 from billing.domain.measures import ONE, ZERO
 from billing.domain.prices import Price, Rated, Step
 from billing.domain.types import Charge, Slot
@@ -17,13 +18,23 @@ TIMES = " \N{MULTIPLICATION SIGN} "
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """One stretch of a slot at one price: `rated` x `share`, where share is 1 for metered usage."""
+    """One stretch of a slot at one price: `rated` x `share`, where share is 1 for metered usage.
+
+    `adjusted` are the overrides and coupons that hold for it; `off` is what they take off in amounts.
+    """
 
     starts: dt.date
     ends: dt.date
     price: Price
     rated: Rated
     share: Fraction
+    adjusted: tuple[Adjustment, ...] = ()
+    off: Fraction = ZERO
+
+    def after_discounts(self, keep: Fraction) -> Fraction:
+        """What is left when `keep` of it remains of a discount and amounts are off; never below zero."""
+        amount = self.rated.amount * self.share * keep
+        return amount - min(self.off, amount) if self.off else amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +102,11 @@ def _formula(working: Working, charge: Charge) -> str:
     discount = working.slot.segment.discount_percent
     if discount:
         text = f"({text}){TIMES}{plain(ONE - Fraction(discount) / 100)}"
+    off = sum((piece.off for piece in working.pieces), ZERO)
+    if off:
+        text += f" - {plain(off)}"
+        if working.discounted == ZERO:
+            text = f"{text}, at least 0"
     if charge.exact != working.discounted:
         bound = "at least" if charge.exact > working.discounted else "at most"
         text = f"{bound} {plain(charge.exact)} instead of {text}"
@@ -145,6 +161,9 @@ def explain(charge: Charge) -> dict[str, Any]:
                 line.proration, slot.service_from, slot.service_to, period, line.counted_day
             ),
         }
+    adjusted = dict.fromkeys(adjustments.text(one) for piece in working.pieces for one in piece.adjusted)
+    if adjusted:
+        trace["adjustments"] = list(adjusted)
     if segment.discount_percent:
         trace["discount_percent"] = str(segment.discount_percent)
     if charge.exact != working.discounted:

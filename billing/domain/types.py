@@ -15,6 +15,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from billing.domain.adjustments import Adjustment
     from billing.domain.prices import Price
     from billing.domain.trace import Working
 
@@ -142,6 +143,7 @@ class Line:
     counted_day: CountedDay = CountedDay.FIRST
     remainder: Remainder = Remainder.EACH
     instalments: tuple[Instalment, ...] = ()
+    adjustments: tuple[Adjustment, ...] = ()
 
     @property
     def scheduled(self) -> bool:
