@@ -77,5 +77,5 @@ def test_every_problem_is_named(kind: str, asked: Any, told: dict[str, str]) -> 
 
 
 def test_an_unknown_kind_is_refused() -> None:
-    with pytest.raises(InvalidInput, match="'pause' is not a kind"):
+    with pytest.raises(InvalidInput, match="'party' is not a kind"):
         changes.read("party", {})

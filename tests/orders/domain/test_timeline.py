@@ -7,7 +7,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from o2c.errors import InvalidInput
@@ -192,6 +192,7 @@ def any_spans(draw: st.DrawFn, keyed: bool) -> tuple[Span, ...]:
     )
 
 
+@settings(deadline=None)
 @given(any_spans(keyed=True), any_spans(keyed=False))
 def test_a_timeline_becomes_any_other(now: tuple[Span, ...], wanted: tuple[Span, ...]) -> None:
     def told(spans: tuple[Span, ...]) -> list[tuple[dt.date, Decimal, bool]]:
