@@ -8,7 +8,6 @@ with its currency; a negative amount has a minus sign (U+2212), not only a colou
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -261,12 +260,6 @@ def whole(text: str) -> SafeString:
     return format_html('<span class="o-nowrap">{}</span>' if is_word else "{}", text)
 
 
-def json_block(value: Any) -> SafeString:
-    """A JSON value, indented, for reading. Long ones scroll."""
-    text = json.dumps(value, indent=2, ensure_ascii=False, default=str, sort_keys=False)
-    return format_html('<pre class="o-json" tabindex="0">{}</pre>', text)
-
-
 def currency_of(obj: models.Model) -> str:
     """The currency of a record: its own, or that of the document, contract or entity that it belongs to."""
     for path in (
@@ -368,6 +361,43 @@ def pairs(values: dict[str, Any]) -> SafeString:
     return format_html('<dl class="o-pairs">{}</dl>', rows) if filled else DASH
 
 
+def nested(value: Any) -> SafeString:
+    """A JSON value as a person reads it: names and values, rows of equal shape as a table, words by comma."""
+    if isinstance(value, dict):
+        if all(_is_plain(v) for v in value.values()):
+            return pairs(value)
+        rows = [(label(name), nested(v)) for name, v in value.items()]
+        return format_html(
+            '<dl class="o-tree">{}</dl>', format_html_join("", "<div><dt>{}</dt><dd>{}</dd></div>", rows)
+        )
+    if not isinstance(value, list):
+        return DASH if value in (None, "") else format_html("{}", value)
+    if all(_is_plain(v) for v in value):
+        return format_html("{}", ", ".join(map(str, value)))
+    if all(isinstance(v, dict) for v in value):
+        return _rows(value)
+    return format_html_join("", '<div class="o-tree">{}</div>', ((nested(v),) for v in value))
+
+
+def _rows(value: list[dict[str, Any]]) -> SafeString:
+    names = list(dict.fromkeys(name for row in value for name in row))
+    head = format_html_join("", '<th scope="col">{}</th>', ((label(name),) for name in names))
+    body = format_html_join(
+        "",
+        "<tr>{}</tr>",
+        (
+            (format_html_join("", "<td>{}</td>", ((nested(row.get(name)),) for name in names)),)
+            for row in value
+        ),
+    )
+    return format_html(
+        '<div class="o-scroll o-nested" tabindex="0"><table class="o-table"><thead><tr>{}</tr></thead>'
+        "<tbody>{}</tbody></table></div>",
+        head,
+        body,
+    )
+
+
 def _show_by_type(value: Any) -> SafeString:
     if isinstance(value, bool):
         return boolean(value)
@@ -379,10 +409,8 @@ def _show_by_type(value: Any) -> SafeString:
         return number(value)
     if isinstance(value, models.Model):
         return link(value)
-    if isinstance(value, dict) and value and all(_is_plain(v) for v in value.values()):
-        return pairs(value)
     if isinstance(value, dict | list):
-        return json_block(value) if value else DASH
+        return nested(value) if value else DASH
     if isinstance(value, o2c_money.Money):
         return money(value.amount, value.currency)
     return format_html("{}", value)

@@ -87,3 +87,15 @@ def test_a_chart_without_figures_draws_nothing() -> None:
 )
 def test_axis_figures_are_compact(value: float, text: str) -> None:
     assert charts.compact(value) == text
+
+
+def test_nested_values_are_read_as_tables_and_names_not_as_json() -> None:
+    shown = fmt.show({"window_hours": 6, "rates": [{"from": "2024-01-05", "rate": "0.03"}, {"rate": "<b>"}]})
+
+    assert "<dt>Window hours</dt><dd>6</dd>" in shown
+    assert '<th scope="col">From</th><th scope="col">Rate</th>' in shown
+    assert "<td>2024-01-05</td><td>0.03</td>" in shown
+    assert "&lt;b&gt;" in shown
+    assert "{" not in shown
+    assert fmt.show(["agreement_id", "action_date"]) == "agreement_id, action_date"
+    assert fmt.show([]) == fmt.DASH
