@@ -7,14 +7,14 @@ so two drafts cannot promise the same money; the database holds the same limit (
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 
 from django.db.models import Sum
 
 from billing.domain.invoice_totals import Creditable, Taxed, credit
-from billing.models import Invoice, InvoiceLine
+from billing.models import Charge, Invoice, InvoiceLine
 from billing.postings import CREDIT_REASONS
 from billing.services import invoices
 from o2c import locks
@@ -93,7 +93,11 @@ def draft_inside(
 
 
 def creditable(invoice: Invoice) -> dict[int, Creditable]:
-    """What is left to credit of each line; credits, in drafts too, are counted."""
+    """What is left to credit of each line; credits, in drafts too, are counted.
+
+    Of usage that credit paid only the part in money: what grants gave comes back to them when the usage is
+    corrected, not in money.
+    """
     given = {
         row["credits"]: (-row["net"], -row["tax"])
         for row in InvoiceLine.objects.filter(credits__invoice=invoice)
@@ -102,11 +106,31 @@ def creditable(invoice: Invoice) -> dict[int, Creditable]:
         .annotate(net=Sum("net"), tax=Sum("tax"))
         .order_by()
     }
-    return {
-        line.pk: Creditable(line.net, line.tax, *given.get(line.pk, (ZERO, ZERO)))
-        for line in invoice.lines.all()
-        if line.net
-    }
+    lines = list(invoice.lines.all())
+    covered = _covered(lines)
+    found = {}
+    for line in lines:
+        net, tax = covered.get(line.pk, (ZERO, ZERO))
+        if line.kind not in Charge.COVERS and line.net + net:
+            found[line.pk] = Creditable(line.net + net, line.tax + tax, *given.get(line.pk, (ZERO, ZERO)))
+    return found
+
+
+def _covered(lines: Sequence[InvoiceLine]) -> dict[int, tuple[Decimal, Decimal]]:
+    """Net and tax that lines of credit and waivers take off their usage line, by that line."""
+    usage: dict[object, InvoiceLine] = {}
+    for line in lines:
+        if line.kind == InvoiceLine.Kind.USAGE and line.proposal:
+            key = (line.order_line_id, line.segment_id, line.proposal["period_from"])
+            if key not in usage or line.net > usage[key].net:
+                usage[key] = line
+    found: dict[int, tuple[Decimal, Decimal]] = {}
+    for line in lines:
+        if line.kind in Charge.COVERS and line.proposal:
+            own = usage[line.order_line_id, line.segment_id, line.proposal["period_from"]]
+            net, tax = found.get(own.pk, (ZERO, ZERO))
+            found[own.pk] = (net + line.net, tax + line.tax)
+    return found
 
 
 def net_of(gross: Decimal, rate: Decimal, currency: str) -> Decimal:

@@ -33,10 +33,14 @@ Months = dict[dt.date, Decimal]
 
 @dataclass(slots=True)
 class Paid:
-    """By usage line and month: what is not paid in money. By grant and month: what is drawn of it."""
+    """By usage line and month: what is not paid in money. By grant and month: what is drawn of it.
+
+    `withdrawn` is what an amendment took back of a grant.
+    """
 
     by_line: dict[int, Months] = field(default_factory=lambda: defaultdict(lambda: defaultdict(Decimal)))
     by_grant: dict[int, Months] = field(default_factory=lambda: defaultdict(lambda: defaultdict(Decimal)))
+    withdrawn: dict[int, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
     grants: Sequence[Grant] = ()
 
 
@@ -69,10 +73,11 @@ def _add_waived(found: Paid, history: History) -> None:
 
 
 def _add_drawn(found: Paid) -> None:
-    rows = GrantEntry.objects.filter(grant__in=found.grants, kind__in=selectors.USE)
+    rows = GrantEntry.objects.filter(grant__in=found.grants, kind__in=(*selectors.USE, "withdrawn"))
     for grant, line, starts, amount in rows.values_list("grant_id", "line_id", "part_from", "amount"):
-        assert line is not None  # a CHECK of the table
-        assert starts is not None
+        if line is None or starts is None:
+            found.withdrawn[grant] -= amount
+            continue
         found.by_line[line][month_start(starts)] -= amount
         found.by_grant[grant][month_start(starts)] -= amount
 

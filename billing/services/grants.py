@@ -6,12 +6,14 @@ What they pay is not written here but where documents are posted (`covering.py`,
 from __future__ import annotations
 
 import datetime as dt
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
 from django.db import connection
+from django.db.models import Sum
 
 from billing import events
 from billing.domain import grants as domain
@@ -45,21 +47,40 @@ def sync(orders: Iterable[Order]) -> int:
     segments = list(
         Segment.objects.filter(line__order__in=selling, line__sku__kind=Sku.Kind.PREPAID)
         .select_related("line", "price")
-        .order_by("pk")
+        .order_by("line_id", "starts_on", "pk")
     )
     known = {
         grant.segment_id: grant for grant in Grant.objects.filter(segment__in=segments, origin="prepaid")
     }
     by = current_actor().user_id
-    made = []
+    made: list[Grant] = []
+    sold: dict[int, Decimal] = defaultdict(Decimal)
+    paid: dict[int, Decimal] = defaultdict(Decimal)
     for segment in segments:
         emptied = segment.ends_on is not None and segment.ends_on <= segment.starts_on
-        if segment.pk not in known and not emptied:
-            made.append(_of_segment(segment, selling[segment.line.order_id], by))
-        elif emptied and segment.pk in known:
-            _withdraw(known[segment.pk], segment.starts_on)
+        grant = known.get(segment.pk)
+        if emptied and grant is not None:
+            _withdraw(grant, segment.starts_on)
+            sold[segment.line_id] += _used(grant)
+        if emptied:
+            continue
+        if grant is None:
+            grant = _of_segment(segment, selling[segment.line.order_id], by)
+            # What the line sold before, or was used of a segment that this one replaces, is no new credit.
+            grant.granted -= sold[segment.line_id]
+            grant.paid = max(grant.paid - paid[segment.line_id], ZERO)
+            if grant.granted <= 0:
+                continue
+            made.append(grant)
+        sold[segment.line_id] += grant.granted
+        paid[segment.line_id] += grant.paid
     _open(made)
     return len(made)
+
+
+def _used(grant: Grant) -> Decimal:
+    drawn = grant.entries.filter(kind__in=[Kind.DRAWN, Kind.RESTORED]).aggregate(sum=Sum("amount"))["sum"]
+    return -(drawn or ZERO)
 
 
 def _of_segment(segment: Segment, order: Order, by: int) -> Grant:

@@ -147,7 +147,7 @@ def _drawn(
         obligation = by_line[line.id]
         if obligation.basis == Basis.DRAWDOWN:
             own = [grant for grant in paid.grants if grant.line_id == line.id]
-            sold = sum((grant.granted for grant in own if grant.parent_id is None), ZERO)
+            sold = sum((_sold(grant, paid) for grant in own if grant.parent_id is None), ZERO)
             commitment = Commitment(obligation.allocated, sold or obligation.allocated)
             drawn, lapsed = _credit(obligation, own, paid, until)
             used, expired = earn(commitment, drawn, lapsed, currency)
@@ -179,7 +179,7 @@ def _credit(
             drawn[month] += amount
         ends = _ends(grant, obligation)
         if ends is not None and ends <= until:
-            rest = grant.granted - sum(months.values(), ZERO)
+            rest = _sold(grant, paid) - sum(months.values(), ZERO)
             carried = sum((one.granted for one in grants if one.parent_id == grant.pk), ZERO)
             if not carried and grant.parent_id is None:
                 carried = ending(
@@ -187,6 +187,10 @@ def _credit(
                 ).rolled_over
             lapsed[_last_month(ends)] += max(rest - carried, ZERO)
     return drawn, lapsed
+
+
+def _sold(grant: Grant, paid: credit_use.Paid) -> Decimal:
+    return grant.granted - paid.withdrawn.get(grant.pk, ZERO)
 
 
 def _ends(grant: Grant, obligation: Obligation) -> dt.date | None:

@@ -11,12 +11,12 @@ from django.db import DatabaseError, connection
 from django.test.utils import CaptureQueriesContext
 
 from billing.models import Charge, Grant, GrantEntry, Invoice
-from billing.services import covering, dimensions, grants, invoices, metering, runs
+from billing.services import covering, credit_memos, dimensions, grants, invoices, metering, runs
 from o2c.actor import acting
 from o2c.errors import Conflict, InvalidInput, NotAuthorised
 from o2c.ledger.models import JournalLine
-from orders.models import Customer
-from orders.services import catalogue
+from orders.models import Customer, Order
+from orders.services import amendments, catalogue
 from orders.services.inputs import PriceInput
 from tests.factories.billing import Team, bill
 from tests.factories.grants import commit_order, use
@@ -187,6 +187,28 @@ def test_promotional_credit_is_given_by_an_approver_for_a_reason(team: Team, cus
     assert grants.withdraw(nothing.pk, on=SEP, actor=team.approver, reason="Over").remaining == 0
 
 
+def test_a_credit_memo_gives_back_money_and_not_credit(team: Team, customer: Customer) -> None:
+    """Of 1,300.00 of usage 1,000.00 was paid by credit: 300.00 and its tax can be credited."""
+    commit_order(team, customer, {})
+    bill(team, dt.date(2026, 8, 2))
+    use(customer, "1300.00", "2026-08-10")
+    bill(team, SEP)
+    invoice = Invoice.objects.latest("pk")
+    usage = invoice.lines.get(kind="usage")
+    asked: dict[str, Any] = {
+        "reason_code": "billing_error",
+        "issue_date": SEP,
+        "actor": team.ops,
+        "reason": "Wrong",
+    }
+
+    with pytest.raises(InvalidInput, match="300"):
+        credit_memos.draft(invoice.pk, lines={usage.pk: D("300.01")}, **asked)
+    memo = credit_memos.draft(invoice.pk, **asked)
+
+    assert (memo.net, memo.total) == (D("-300.00"), -invoice.total)
+
+
 def test_credit_for_one_model_pays_what_that_model_comes_to(team: Team, customer: Customer) -> None:
     """40.00 of model a and 60.00 of model b: credit for model a pays 40.00 of it."""
     cell = {"model": "per_unit", "unit_amount": "1.00"}
@@ -280,3 +302,26 @@ def test_covering_costs_the_same_statements_for_one_customer_and_for_three(
         assert len(covered) > len(due)
         runs.cancel(run.pk, actor=team.ops, reason="Only counted")
     assert counts == [4, 4, 4]
+
+
+def test_a_commitment_that_is_raised_keeps_what_was_used_of_it(team: Team, customer: Customer) -> None:
+    """900.00 for 1,000.00, 600.00 used; from the first day on 1,700.00 for 2,000.00: 1,400.00 are left."""
+    order = commit_order(team, customer, {})
+    use(customer, "600.00", "2026-08-10")
+    bill(team, SEP)
+    commit = order.lines.get(sku__code="COMMIT")
+    raised = {"model": "prepaid", "amount": "1700.00", "credit": "2000.00"}
+    drafted = amendments.draft(
+        order.pk, kind="price", effective_on=dt.date(2026, 8, 1), as_of=SEP, actor=team.orders,
+        reason="Raised", changes={"lines": [{"line": commit.pk, "override": raised}]},
+    )  # fmt: skip
+    amendments.apply(drafted.pk, actor=team.orders, as_of=SEP)
+
+    bill(team, OCT)
+
+    old, new = Grant.objects.order_by("pk")
+    assert entries(old)[1:] == [("drawn", D("-600.00")), ("withdrawn", D("-400.00"))]
+    assert (new.granted, new.remaining) == (D("1400.00"), D("1400.00"))
+    assert Invoice.objects.latest("pk").net == D("800.00")
+    with acting(team.ops):
+        assert grants.sync(Order.objects.prefetch_related("lines__sku")) == 0
