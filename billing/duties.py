@@ -1,7 +1,8 @@
 """Every act of billing that needs a duty, and the personas that hold it.
 
 Maker and checker: billing operations calculates a run and drafts documents; approvers and
-controllers release and post what others made. Cash and credit are different people.
+controllers release what others made, approvers post it. Receiving cash, applying it and crediting are three
+people.
 """
 
 RUNS = {
@@ -99,7 +100,6 @@ ROLE_DUTIES = {
         "billing.invoice.draft",
         "billing.credit.draft",
         "billing.dispute.accept",
-        "billing.tax.maintain",
         "billing.grant.open",
         "billing.grant.expire",
         "billing.delivery.record_bounce",
@@ -107,12 +107,12 @@ ROLE_DUTIES = {
         "billing.delivery.abandon",
         *_SENDING,
     ],
+    "master_data": ["billing.tax.maintain"],
+    "cash_receipts": ["billing.receipt.record", "billing.receipt.reverse"],
     "collections": [
-        "billing.receipt.record",
         "billing.receipt.identify",
         "billing.receipt.apply",
         "billing.receipt.unapply",
-        "billing.receipt.reverse",
         "billing.shortpay.accept",
         "billing.writeoff.propose",
         "billing.dispute.open",
@@ -125,20 +125,19 @@ ROLE_DUTIES = {
     "approver": [
         "billing.run.release",
         "billing.invoice.post",
+        "billing.invoice.void",
         "billing.credit.post",
         "billing.shortpay.approve",
+        "billing.writeoff.post",
         "billing.grant.promote",
         "billing.grant.withdraw",
     ],
+    # Opens and closes periods, so posts nothing into them (S34): approves what is large, and others post it.
     "controller": [
         "billing.run.release",
-        "billing.invoice.post",
-        "billing.invoice.void",
         "billing.run.release_large",
-        "billing.credit.post",
         "billing.credit.approve_large",
         "billing.shortpay.approve",
-        "billing.writeoff.post",
         *TOTALS,
     ],
     "metering": ["billing.usage.ingest", "billing.usage.retract"],

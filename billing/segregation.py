@@ -3,7 +3,12 @@
 from o2c.controls.sod.declare import Act
 
 FUNCTIONS = {
-    "USG.ADJUST": ["billing.usage.retry", "billing.usage.reject", "billing.usage.repair"],
+    "USG.ADJUST": [
+        "billing.usage.retry",
+        "billing.usage.reject",
+        "billing.usage.repair",
+        "billing.usage.retract",
+    ],
     "BIL.INVOICE": [
         "billing.invoice.draft",
         "billing.run.plan",
@@ -14,11 +19,17 @@ FUNCTIONS = {
     "BIL.RUN_APPROVE": ["billing.run.release", "billing.run.release_large"],
     "BIL.SEND": ["billing.delivery.queue", "billing.delivery.send", "billing.delivery.retry"],
     "BIL.CREDIT": ["billing.credit.draft", "billing.dispute.accept"],
-    "BIL.CREDIT_APPROVE": ["billing.credit.post", "billing.credit.approve_large"],
+    "BIL.CREDIT_APPROVE": ["billing.credit.post"],
+    "CRD.AUTHORISE": [
+        "billing.credit.approve_large",
+        "billing.shortpay.approve",
+        "billing.grant.promote",
+        "billing.grant.withdraw",
+    ],
     "CASH.ENTER": ["billing.receipt.record", "billing.receipt.reverse"],
     "CASH.APPLY": ["billing.receipt.apply", "billing.receipt.unapply", "billing.receipt.identify"],
     "WO.PROPOSE": ["billing.writeoff.propose"],
-    "WO.APPROVE": ["billing.writeoff.post", "billing.shortpay.accept", "billing.shortpay.approve"],
+    "WO.APPROVE": ["billing.writeoff.post", "billing.shortpay.accept"],
     "COL.DUNNING": ["billing.dunning.send", "billing.dunning.maintain"],
     "MD.TAX": ["billing.tax.maintain"],
 }
@@ -29,6 +40,9 @@ NEUTRAL = [
     # Carries out what another person released: number for number, or not at all.
     "billing.run.post",
     "billing.run.finish",
+    # Credit that an order sold, opened and ended by its own terms.
+    "billing.grant.open",
+    "billing.grant.expire",
     "billing.run.cancel",
     "billing.run.acknowledge",
     "billing.invoice.render",

@@ -8,16 +8,17 @@ begins, so a write that no edge and no service has claimed has no actor, and is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from django.db import connection, transaction
+import psycopg
+from django.db import DatabaseError, connection, transaction
 from psycopg.pq import TransactionStatus
 
-from o2c.errors import NoActor
+from o2c.errors import NoActor, NotAuthorised
 
 if TYPE_CHECKING:
     from o2c.access.models import User
@@ -65,6 +66,9 @@ class Trace:
 
 
 _trace: ContextVar[Trace | None] = ContextVar("o2c_trace", default=None)
+
+# Who wants to know of a refused attempt, called after its transaction is undone.
+on_refusal: list[Callable[[Trace, NotAuthorised], None]] = []
 
 SET_TRACE = (
     "SELECT set_config('o2c.actor_id', %s, true), set_config('o2c.actor', %s, true),"
@@ -122,14 +126,47 @@ def ambient(actor: Actor, *, reason: str = "", request_id: str = "") -> Iterator
 def acting(actor: Actor, *, reason: str = "", request_id: str = "") -> Iterator[Actor]:
     """One transaction (a savepoint, when one is open) in which `actor` acts for `reason`.
 
-    An empty reason or request id is inherited from the surrounding context.
+    An empty reason or request id is inherited from the surrounding context. What the database refuses because
+    of segregation of duties is raised as NotAuthorised, and every NotAuthorised is told to `on_refusal`.
     """
     outer = _trace.get()
     with ambient(actor, reason=reason, request_id=request_id):
         nested = connection.in_atomic_block
-        with transaction.atomic():
-            if nested:
-                tell_database(_trace.get())
-            yield actor
-            if nested:
-                tell_database(outer)
+        try:
+            with transaction.atomic():
+                if nested:
+                    tell_database(_trace.get())
+                yield actor
+                if nested:
+                    tell_database(outer)
+        except (NotAuthorised, DatabaseError) as error:
+            refused = _refusal(error)
+            if refused is None:
+                raise
+            _tell(refused)
+            if refused is error:
+                raise
+            raise refused from error
+
+
+def _refusal(error: Exception) -> NotAuthorised | None:
+    """The refusal that an error is; None for any other. OC005 is a guard of segregation of duties."""
+    if isinstance(error, NotAuthorised):
+        return error
+    cause = error.__cause__
+    if not isinstance(cause, psycopg.Error) or cause.sqlstate != "OC005":
+        return None
+    message = cause.diag.message_primary or str(cause)
+    return NotAuthorised(
+        message,
+        remedy="Ask a colleague who did not do the other half.",
+        code="segregation",
+    )
+
+
+def _tell(refused: NotAuthorised) -> None:
+    trace = _trace.get()
+    # A surrounding transaction that is lost anyway would lose the record too; its own `acting` tells again.
+    if trace is not None and not connection.needs_rollback:
+        for listener in on_refusal:
+            listener(trace, refused)

@@ -1,8 +1,8 @@
 """The acts of orders, and which persona or machine has which.
 
-Kept apart on purpose (reference: segregation of duties S01, S08, S10, S39): whoever keeps customers or prices
-does not enter orders; whoever submits a quote does not approve it; the revenue treatment of a SKU is said by
-revenue accounting, not by whoever makes the SKU.
+Kept apart on purpose (segregation rules S01, S08, S10, S13, S37, S39): whoever keeps customers or prices does
+not enter orders; whoever enters an order neither activates nor provisions it; revenue treatment of a SKU is
+said by revenue policy, who posts no revenue.
 """
 
 DUTIES = {
@@ -36,31 +36,35 @@ DUTIES = {
 }
 
 ROLE_DUTIES = {
+    "master_data": ["orders.customer.maintain"],
     "deal_desk": [
-        "orders.customer.maintain",
         "orders.quote.draft",
         "orders.quote.submit",
         "orders.quote.accept",
         "orders.quote.expire",
     ],
-    "order_management": [
+    "order_entry": [
         "orders.order.draft",
         "orders.order.sign",
+        "orders.order.reopen",
+        "orders.order.maintain",
+        "orders.amendment.draft",
+        "orders.intake.process",
+        "orders.intake.dismiss",
+    ],
+    "order_management": [
         "orders.order.reopen",
         "orders.order.activate",
         "orders.order.cancel",
         "orders.order.complete",
-        "orders.order.maintain",
-        "orders.amendment.draft",
         "orders.amendment.apply",
         "orders.milestone.record",
         "orders.entitlement.provision",
         "orders.entitlement.retry",
-        "orders.intake.process",
         "orders.intake.dismiss",
     ],
     "billing_ops": ["orders.catalogue.maintain", "orders.price.draft"],
-    "revenue_accounting": ["orders.sku.attribute"],
+    "revenue_policy": ["orders.sku.attribute"],
     "approver": ["orders.quote.approve", "orders.amendment.apply"],
     "controller": [
         "orders.customer.deactivate",

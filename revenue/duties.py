@@ -15,9 +15,9 @@ DUTIES = {
 }
 
 ROLE_DUTIES = {
+    "revenue_policy": ["revenue.ssp.propose"],
     "revenue_accounting": [
         "revenue.contract.build",
-        "revenue.ssp.propose",
         "revenue.recognition.run",
         "revenue.close.run",
         "revenue.close.explain",

@@ -32,6 +32,8 @@ PARTS = (
     "sql.py",
     "registry.py",
     "duties.py",
+    "segregation.py",
+    "controls",
     "audit",
     "access",
     "seeds",

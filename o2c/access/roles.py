@@ -21,9 +21,21 @@ class ShippedRole:
 SHIPPED: tuple[ShippedRole, ...] = (
     ShippedRole("deal_desk", "Deal desk", "Prices and shapes deals.", ("orders",)),
     ShippedRole(
+        "master_data",
+        "Master data",
+        "Keeps customers and tax rates; enters no orders and bills nothing.",
+        ("orders", "billing"),
+    ),
+    ShippedRole(
+        "order_entry",
+        "Order entry",
+        "Turns signed deals into draft orders and amendments.",
+        ("orders", "billing", "documents"),
+    ),
+    ShippedRole(
         "order_management",
         "Order management",
-        "Turns signed deals into orders, provisions, amends and renews.",
+        "Checks and activates what others entered, applies amendments, provisions.",
         ("orders", "billing", "documents"),
     ),
     ShippedRole(
@@ -33,10 +45,22 @@ SHIPPED: tuple[ShippedRole, ...] = (
         ("orders", "billing", "ledger", "documents"),
     ),
     ShippedRole(
+        "cash_receipts",
+        "Cash receipts",
+        "Records the money that came in, and nothing else.",
+        ("orders", "billing"),
+    ),
+    ShippedRole(
         "collections",
-        "Collections and cash",
+        "Collections and cash application",
         "Applies receipts, works overdue accounts and disputes.",
         ("orders", "billing", "ledger", "documents"),
+    ),
+    ShippedRole(
+        "revenue_policy",
+        "Revenue policy",
+        "Says how revenue is recognised and what things sell for by themselves; posts nothing.",
+        ("orders", "revenue"),
     ),
     ShippedRole(
         "revenue_accounting",

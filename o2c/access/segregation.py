@@ -1,5 +1,7 @@
 """People and roles are administration: a function of its own, apart from every financial one (S49)."""
 
+from o2c.controls.sod.declare import Act
+
 FUNCTIONS = {
     "SEC.ROLES": [
         "access.user.maintain",
@@ -9,3 +11,5 @@ FUNCTIONS = {
     ]
 }
 NEUTRAL = ["access.signin.unlock"]
+
+ACTS = {"SEC.ROLES": [Act("access.rolegrant", "insert"), Act("access.roleduty", "edit")]}

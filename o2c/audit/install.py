@@ -5,6 +5,7 @@ An app whose guards are more than a declaration lists them in its `guards.py` as
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -31,12 +32,16 @@ def existing_triggers() -> dict[tuple[str, str], str]:
         return {(table, name): enabled for table, name, enabled in cursor.fetchall()}
 
 
+# What further parts of the kernel want on the tables of an app; each is asked once per app.
+EXTENSIONS: list[Callable[[AppConfig], list[Trigger]]] = []
+
+
 def declared_triggers(config: AppConfig) -> list[Trigger]:
     """All triggers of one app: those its models declare, then those of its guards.py."""
     declared = [trigger for d in declarations(config.label) for trigger in triggers(d)]
     if find_spec(f"{config.name}.guards"):
         declared += import_module(f"{config.name}.guards").TRIGGERS
-    return declared
+    return declared + [trigger for extend in EXTENSIONS for trigger in extend(config)]
 
 
 def expected_triggers() -> set[tuple[str, str]]:

@@ -7,9 +7,10 @@ DUTIES = {
 }
 
 ROLE_DUTIES = {
-    "revenue_accounting": ["ledger.period.close", "ledger.rate.load"],
+    "revenue_accounting": ["ledger.period.close"],
     "controller": [
         "ledger.entity.maintain",
+        "ledger.rate.load",
         "ledger.period.open",
         "ledger.period.close",
         "ledger.period.reopen",

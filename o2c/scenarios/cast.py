@@ -19,10 +19,12 @@ from o2c.actor import Actor, acting
 REASON = "Scenario"
 ROLES: dict[str, tuple[str, ...]] = {
     "catalogue": ("billing_ops",),
-    "attribution": ("revenue_accounting",),
-    "seller": ("order_management",),
+    "attribution": ("revenue_policy",),
+    "seller": ("order_entry",),
+    "activator": ("order_management",),
     "approver": ("approver",),
     "biller": ("billing_ops",),
+    "receiver": ("cash_receipts",),
     "cash": ("collections",),
     "accountant": ("revenue_accounting",),
     "controller": ("controller",),
@@ -36,8 +38,10 @@ class Cast:
     catalogue: Actor
     attribution: Actor
     seller: Actor
+    activator: Actor
     approver: Actor
     biller: Actor
+    receiver: Actor
     cash: Actor
     accountant: Actor
     controller: Actor

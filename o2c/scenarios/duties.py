@@ -6,6 +6,7 @@ ROLE_DUTIES = {
     role: [PREVIEW]
     for role in (
         "deal_desk",
+        "order_entry",
         "order_management",
         "billing_ops",
         "revenue_accounting",

@@ -123,7 +123,7 @@ def _grant(stage: Stage, happening: Happening, grant: GrantCredit) -> None:
         currency=stage.entity.currency,
         priority=grant.priority,
         scope={"skus": [stage.code(sku) for sku in grant.skus]} if grant.skus else None,
-        actor=stage.cast.controller,
+        actor=stage.cast.approver,
         reason=_reason(happening),
     )
 
@@ -233,7 +233,7 @@ def _pay(stage: Stage, happening: Happening, pay: Pay) -> None:
         amount=pay.amount,
         received_on=happening.on,
         reference=pay.reference,
-        actor=cast.cash,
+        actor=cast.receiver,
         reason=REASON,
     )
     if named is None:
@@ -277,7 +277,7 @@ def _use_credit(stage: Stage, happening: Happening, use: UseCredit) -> None:
 
 
 def _void(stage: Stage, happening: Happening, void: Void) -> None:
-    invoices.void(document(stage, void.invoice).pk, actor=stage.cast.controller, reason=_reason(happening))
+    invoices.void(document(stage, void.invoice).pk, actor=stage.cast.approver, reason=_reason(happening))
 
 
 def _recognise(stage: Stage, happening: Happening, act: Months) -> None:

@@ -240,7 +240,9 @@ def _sign(stage: Stage, deal: Deal) -> None:
     cast = stage.cast
     draft = orders.create_draft(order_input(stage, deal), actor=cast.seller, reason=REASON)
     orders.sign(draft.pk, signed_on=deal.start, actor=cast.seller, reason=REASON)
-    stage.contracts[deal.name] = orders.activate(draft.pk, as_of=deal.start, actor=cast.seller, reason=REASON)
+    stage.contracts[deal.name] = orders.activate(
+        draft.pk, as_of=deal.start, actor=cast.activator, reason=REASON
+    )
 
 
 def order_input(stage: Stage, deal: Deal) -> OrderInput:

@@ -61,11 +61,13 @@ def state(page: Page, text: str) -> None:
 def test_from_signature_to_cash(draft: Order, sign_in: SignIn, shoot: Shoot) -> None:
     order_page = f"/admin/orders/order/{draft.pk}/change/"
 
-    # Order management signs and activates.
-    page = sign_in("order_management", username="omar")
+    # Order entry signs; order management, who entered nothing, activates.
+    page = sign_in("order_entry", username="olivia")
     expect(page.get_by_role("link", name="Draft orders to finish and sign")).to_be_visible()
     page.goto(order_page)
     press(page, "Mark as signed", Signed_on="2026-07-28", Reason="Order form of 28 July")
+    page = sign_in("order_management", username="omar")
+    page.goto(order_page)
     press(page, "Activate", Active_from="2026-08-01", Reason="Checked against the order form")
     state(page, "Active")
     shoot(page, "day-1-order")
@@ -111,8 +113,8 @@ def test_from_signature_to_cash(draft: Order, sign_in: SignIn, shoot: Shoot) -> 
     expect(page.get_by_text("It agrees.")).to_be_visible()
     shoot(page, "day-4-why")
 
-    # Collections record the money and apply it.
-    page = sign_in("collections", username="colin")
+    # Cash receipts record the money; collections, who received nothing, apply it.
+    page = sign_in("cash_receipts", username="remy")
     page.goto("/admin/billing/receipt/")
     press(
         page,
@@ -125,6 +127,7 @@ def test_from_signature_to_cash(draft: Order, sign_in: SignIn, shoot: Shoot) -> 
         Reference=invoice.number or "",
     )
     receipt = Receipt.objects.get()
+    page = sign_in("collections", username="colin")
     page.goto(f"/admin/billing/receipt/{receipt.pk}/change/")
     press(page, "Apply…", Applied_on="2026-08-20")
     receipt.refresh_from_db()

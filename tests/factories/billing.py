@@ -48,7 +48,7 @@ class Team:
 
     @cached_property
     def ops(self) -> Actor:
-        return person("bea", "billing_ops")
+        return person("bea", "billing_ops", "master_data")
 
     @cached_property
     def approver(self) -> Actor:
@@ -56,11 +56,11 @@ class Team:
 
     @cached_property
     def controller(self) -> Actor:
-        return person("connie", "controller", "revenue_accounting")
+        return person("connie", "controller", "revenue_accounting", "approver")
 
     @cached_property
     def cash(self) -> Actor:
-        return person("cal", "collections")
+        return person("cal", "collections", "cash_receipts")
 
     @cached_property
     def orders(self) -> Actor:

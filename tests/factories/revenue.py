@@ -55,7 +55,7 @@ def make_books(entity: str = "US") -> Books:
     books = Books(
         entity=make_entity(entity),
         team=orders_team(),
-        accountant=person("accountant", "revenue_accounting"),
+        accountant=person("accountant", "revenue_accounting", "revenue_policy"),
         controller=person("controller", "controller"),
     )
     with acting(Actor.installer(), reason="test set-up"):

@@ -129,7 +129,7 @@ def test_skus_are_saved_by_code(team: Actor, catalogue: dict[str, Sku]) -> None:
 
 def test_treatment_is_another_duty_than_the_sku(team: Actor, catalogue: dict[str, Sku]) -> None:
     billing = Actor.of(make_user("bill", "billing_ops"))
-    accountant = Actor.of(make_user("rita", "revenue_accounting"))
+    accountant = Actor.of(make_user("rita", "revenue_policy"))
     services.save_sku("NEW", product="AI", name="New", kind="recurring", actor=billing)
     with pytest.raises(NotAuthorised, match=r"orders\.sku.attribute"):
         services.attribute_sku("NEW", gl_segment="100", actor=billing)

@@ -56,7 +56,7 @@ def client_of(*roles: str) -> Client:
 
 @pytest.fixture
 def manager(db: None) -> Client:
-    return client_of("order_management")
+    return client_of("order_entry", "order_management")
 
 
 @pytest.fixture
@@ -170,7 +170,7 @@ def test_from_new_order_to_active_by_buttons(manager: Client, customer: Customer
         "2026-12-01",
     )
     newest = Order.history.filter(id=order.pk)
-    assert {row.history_user.username for row in newest} == {"order-management"}
+    assert {row.history_user.username for row in newest} == {"order-entry-order-management"}
     assert newest.filter(state="signed").first().history_change_reason == "DocuSign 4711"
 
 
@@ -306,7 +306,7 @@ def test_figures_and_strip_are_computed(populated: dict[Any, Any], order: Order,
 
 def test_home_and_every_queue_open(manager: Client, populated: dict[Any, Any]) -> None:
     assert manager.get("/admin/").status_code == 200
-    everybody = client_of("order_management", "deal_desk", "approver")
+    everybody = client_of("order_entry", "order_management", "deal_desk", "approver")
     for queue in registry.all(Queue):
         if queue.code.startswith("orders."):
             assert everybody.get(reverse("admin:queue", args=(queue.code,))).status_code == 200, queue.code
@@ -315,14 +315,14 @@ def test_home_and_every_queue_open(manager: Client, populated: dict[Any, Any]) -
 def test_contacts_and_attribution_by_buttons(
     team: Actor, customer: Customer, catalogue: dict[str, Sku]
 ) -> None:
-    do(client_of("deal_desk"), customer, "add_contact", name="Ann", email="ann@x.example", kind="legal")
+    do(client_of("master_data"), customer, "add_contact", name="Ann", email="ann@x.example", kind="legal")
     assert Contact.objects.get().name == "Ann"
     catalogue_services.save_sku("BARE", product="AI", name="Bare", kind="recurring", actor=team)
     sku = Sku.objects.get(code="BARE")
-    do(client_of("revenue_accounting"), sku, "attribute", revenue_treatment="ratable_daily", gl_segment="200")
+    do(client_of("revenue_policy"), sku, "attribute", revenue_treatment="ratable_daily", gl_segment="200")
     sku.refresh_from_db()
     assert (sku.revenue_treatment, sku.gl_segment) == ("ratable_daily", "200")
-    refused = do(client_of("order_management"), sku, "attribute", gl_segment="300")
+    refused = do(client_of("order_entry", "order_management"), sku, "attribute", gl_segment="300")
     assert refused.status_code == 422
     sku.refresh_from_db()
     assert sku.gl_segment == "200"

@@ -25,7 +25,7 @@ def test_one_buyer_through_aws_for_three_months() -> None:
     foundation.people(PASSWORD)
     cast = Cast.load()
     entities = foundation.entities(cast.carla)
-    foundation.rates(cast.rosa, 1)
+    foundation.rates(cast.carla, 1)
     selling.build_catalogue(cast)
     plan = [
         replace(deal, starts_on=dt.date(2026, 8, 1), ends_on=dt.date(2027, 8, 1))

@@ -25,18 +25,19 @@ def grant(
     """Give `user` a role in `[valid_from, valid_to)`; from now and without end by default.
 
     Nobody grants to themselves, and nobody grants to a service account that they own: its rights are theirs.
+    The database refuses a grant with which one person would hold both sides of a segregation rule.
     """
     record = f"{user}: {role_code}"
-    require(actor, "access.role.grant", record=record)
-    if actor.user_id in (user.pk, user.owner_id):
-        raise NotAuthorised(
-            "Nobody grants a role to themselves or to a service account of theirs",
-            record=record,
-            remedy="Ask another administrator.",
-            code="grant_to_self",
-        )
     try:
         with acting(actor, reason=reason):
+            require(actor, "access.role.grant", record=record)
+            if actor.user_id in (user.pk, user.owner_id):
+                raise NotAuthorised(
+                    "Nobody grants a role to themselves or to a service account of theirs",
+                    record=record,
+                    remedy="Ask another administrator.",
+                    code="grant_to_self",
+                )
             return RoleGrant.objects.create(
                 user=user,
                 role=_role(role_code),

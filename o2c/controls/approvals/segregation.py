@@ -1,15 +1,14 @@
-"""Which function of the segregation matrix each duty of approvals belongs to."""
+"""Who writes the rules of approval neither puts them in force nor decides under them (S48)."""
 
 FUNCTIONS = {
     "POL.EDIT": ["approvals.policy.draft"],
     "POL.ACTIVATE": ["approvals.policy.activate"],
+    "POL.DECIDE": [
+        "approvals.request.submit",
+        "approvals.request.decide",
+        "approvals.delegation.give",
+    ],
 }
 
-NEUTRAL = [
-    # The request itself keeps makers and deciders apart: by the hands in its values, not by role.
-    "approvals.request.submit",
-    "approvals.request.decide",
-    "approvals.delegation.give",
-    "approvals.calendar.maintain",
-    "approvals.timer.run",
-]
+# Holidays and reminders decide nothing.
+NEUTRAL = ["approvals.calendar.maintain", "approvals.timer.run"]

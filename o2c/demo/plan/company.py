@@ -45,8 +45,11 @@ class Persona:
 
 PERSONAS = (
     Persona("dana", "Dana Whitfield", ("deal_desk",)),
+    Persona("mara", "Mara Sundqvist", ("master_data", "revenue_policy")),
+    Persona("olivia", "Olivia Tran", ("order_entry",)),
     Persona("omar", "Omar Haddad", ("order_management",)),
     Persona("bea", "Bea Lindqvist", ("billing_ops",)),
+    Persona("remy", "Remy Laurent", ("cash_receipts",)),
     Persona("colin", "Colin Achebe", ("collections",)),
     Persona("rosa", "Rosa Marchetti", ("revenue_accounting",)),
     Persona("petra", "Petra Novak", ("partner_ops",)),

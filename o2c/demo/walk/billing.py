@@ -109,7 +109,7 @@ def _receive(cast: Cast, invoice: Invoice, plan: PaymentPlan) -> None:
         reference=plan.reference,
         payer_name=invoice.customer.legal_name.upper(),
         external_id=f"BANK-{invoice.number}",
-        actor=cast.colin,
+        actor=cast.remy,
         reason="Bank statement",
     )
     applied = applications.apply_proposal(receipt.pk, applied_on=plan.received_on, actor=cast.colin)

@@ -13,8 +13,11 @@ class Cast:
     """Who does what in the walk; makers and checkers are different people."""
 
     dana: Actor
+    mara: Actor
+    olivia: Actor
     omar: Actor
     bea: Actor
+    remy: Actor
     colin: Actor
     rosa: Actor
     petra: Actor

@@ -53,8 +53,8 @@ def entities(carla: Actor) -> dict[str, LegalEntity]:
     return saved
 
 
-def rates(rosa: Actor, seed: int) -> int:
+def rates(carla: Actor, seed: int) -> int:
     """Exchange rates of the walk; returns how many were new."""
     return books.load_rates(
-        company.exchange_rates(seed), source="Demonstration fixing", actor=rosa, reason=REASON
+        company.exchange_rates(seed), source="Demonstration fixing", actor=carla, reason=REASON
     )

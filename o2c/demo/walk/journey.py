@@ -57,9 +57,9 @@ def begin(scale: Scale, password: str, report: Report) -> tuple[Cast, dict[str, 
     foundation.people(password)
     cast = Cast.load()
     entities = foundation.entities(cast.carla)
-    foundation.rates(cast.rosa, scale.seed)
+    foundation.rates(cast.carla, scale.seed)
     with as_file(files("o2c.demo.plan") / "tax_rates.csv") as path:
-        tax.load(path, actor=cast.bea, reason=foundation.REASON)
+        tax.load(path, actor=cast.mara, reason=foundation.REASON)
     selling.build_catalogue(cast)
     plans = list(deals(scale.seed, scale.customers))
     advance = report.step("Signed deals to active orders", len(plans))

@@ -53,7 +53,7 @@ def build_catalogue(cast: Cast) -> None:
             plan.code,
             revenue_treatment=plan.treatment,
             gl_segment=plan.segment,
-            actor=cast.rosa,
+            actor=cast.mara,
             reason=REASON,
         )
     known = set(Price.objects.values_list("sku__code", "currency"))
@@ -145,12 +145,12 @@ def sell(cast: Cast, plans: Sequence[DealPlan], advance: Advance) -> None:
         buyers = customers.upsert_many(
             [_customer(deal) for deal in part], actor=cast.salesforce, reason=REASON
         )
-        with acting(cast.omar, reason="Signed deals from the CRM"):
+        with acting(cast.olivia, reason="Signed deals from the CRM"):
             drafts = orders.create_drafts(
-                [_order(deal, buyer.pk) for deal, buyer in zip(part, buyers, strict=True)], actor=cast.omar
+                [_order(deal, buyer.pk) for deal, buyer in zip(part, buyers, strict=True)], actor=cast.olivia
             )
             for day, pks in _by_day(part, drafts).items():
-                orders.sign_many(pks, signed_on=day, actor=cast.omar)
+                orders.sign_many(pks, signed_on=day, actor=cast.olivia)
         orders.activate_many(
             [order.pk for order in drafts], as_of=FIRST_DAY, actor=cast.omar, reason="Order form checked"
         )
@@ -185,7 +185,7 @@ def _amend(cast: Cast, order: Order, change: AmendmentPlan) -> None:
         effective_on=change.effective_on,
         changes=_changes(order, change),
         as_of=change.effective_on,
-        actor=cast.omar,
+        actor=cast.olivia,
         reason="Asked for by the customer",
     )
     amendments.apply(

@@ -1,0 +1,16 @@
+"""The control over the controls: who asks for an exception or access does not decide it (S52)."""
+
+from o2c.controls.sod.declare import Act
+
+FUNCTIONS = {
+    "SEC.EXCEPTION": ["sod.exception.request", "sod.review.open"],
+    "SEC.CERTIFY": ["sod.exception.decide", "sod.review.decide", "sod.review.sign"],
+}
+
+ACTS = {
+    "SEC.EXCEPTION": [Act("sod.sodexception", "insert"), Act("sod.campaign", "insert")],
+    "SEC.CERTIFY": [
+        Act("sod.sodexception", "move", to=("approved",)),
+        Act("sod.campaign", "move", to=("signed",)),
+    ],
+}

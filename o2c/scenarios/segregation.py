@@ -1,0 +1,3 @@
+"""A preview leaves nothing behind."""
+
+NEUTRAL = ["scenarios.deal.preview"]

@@ -1,0 +1,163 @@
+"""Exceptions end and are decided by others; reviews are sealed, and silence revokes."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from django.db import DatabaseError
+from django.test import Client
+
+from o2c import clock
+from o2c.access.models import RoleGrant
+from o2c.access.services import grants
+from o2c.actor import Actor, acting
+from o2c.controls.sod.models import Campaign, ReviewItem, SodException, SodRule
+from o2c.controls.sod.services import exceptions, reviews
+from o2c.errors import Conflict, InvalidInput, NotAuthorised
+from tests.factories.access import PASSWORD, make_user
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def ada() -> Actor:
+    return Actor.of(make_user("ada", "admin"))
+
+
+@pytest.fixture
+def carla() -> Actor:
+    return Actor.of(make_user("carla", "controller"))
+
+
+def ask(ada: Actor, rule: str = "S01", days: int = 30) -> SodException:
+    anna = make_user("anna", "order_entry")
+    return exceptions.request(
+        anna, rule, mitigation="bert reads every new customer", days=days, actor=ada, reason="two of us"
+    )
+
+
+def test_an_exception_is_approved_by_another_and_lets_the_grant_in(ada: Actor, carla: Actor) -> None:
+    row = ask(ada)
+    with pytest.raises(NotAuthorised, match="S01"):
+        grants.grant(row.user, "master_data", actor=ada)
+    exceptions.approve(row.pk, actor=carla, reason="until March")
+    grants.grant(row.user, "master_data", actor=ada)
+    with pytest.raises(Conflict, match="still held"):
+        exceptions.end(row.pk, actor=carla, reason="hired somebody")
+    grants.revoke(RoleGrant.objects.get(user=row.user, role__code="master_data").pk, actor=ada)
+    assert exceptions.end(row.pk, actor=carla, reason="hired somebody").state == "ended"
+
+
+def test_neither_the_beneficiary_nor_whoever_asked_decides(ada: Actor, carla: Actor) -> None:
+    con = make_user("con", "controller")
+    row = exceptions.request(con, "S34", mitigation="read by the board", actor=ada, reason="one of us")
+    with pytest.raises(NotAuthorised, match="S52"):
+        exceptions.approve(row.pk, actor=Actor.of(con))
+    for who in (con.pk, ada.user_id):
+        with pytest.raises(DatabaseError, match="decided_by_another"), acting(carla):
+            SodException.objects.filter(pk=row.pk).update(state="approved", decided_by=who)
+    # By raw SQL, naming somebody else: history says who really writes.
+    with pytest.raises(NotAuthorised, match="S52: ada"), acting(ada):
+        SodException.objects.filter(pk=row.pk).update(state="approved", decided_by=carla.user_id)
+    assert exceptions.reject(row.pk, actor=carla, reason="no").state == "rejected"
+
+
+def test_nobody_gets_an_exception_to_approve_their_own_work(ada: Actor) -> None:
+    with pytest.raises(InvalidInput, match="nobody approves their own work"):
+        ask(ada, rule="S10")
+
+
+def test_an_exception_ends_within_ninety_days(ada: Actor) -> None:
+    with pytest.raises(InvalidInput, match="ninety"):
+        ask(ada, days=91)
+    row = exceptions.request(make_user("bert"), "S01", mitigation="m", days=90, actor=ada, reason="r")
+    with pytest.raises(DatabaseError, match="keep their first value"), acting(ada):
+        SodException.objects.filter(pk=row.pk).update(valid_to=row.valid_to + dt.timedelta(days=1))
+
+
+def test_an_exception_that_is_over_excuses_nothing(ada: Actor, carla: Actor) -> None:
+    anna = make_user("anna", "order_entry")
+    now = clock.now()
+    with acting(ada):
+        row = SodException.objects.create(
+            user=anna,
+            rule=SodRule.objects.get(code="S01"),
+            reason="r",
+            mitigation="m",
+            valid_from=now - dt.timedelta(days=30),
+            valid_to=now - dt.timedelta(days=1),
+            requested_by_id=ada.user_id,
+        )
+    exceptions.approve(row.pk, actor=carla, reason="late")
+    with pytest.raises(NotAuthorised, match="S01"):
+        grants.grant(anna, "master_data", actor=ada)
+
+
+def test_a_review_keeps_revokes_and_is_signed(ada: Actor, carla: Actor) -> None:
+    make_user("anna", "order_entry")
+    make_user("bert", "billing_ops")
+    anton = Actor.of(make_user("anton", "approver"))
+    campaign = reviews.open_campaign("2026 Q4", days=14, actor=ada)
+    lines = {f"{item.user}: {item.role}": item for item in campaign.items.select_related("user")}
+    assert lines["anna: order_entry"].duties[0] == "billing.read"
+    with pytest.raises(NotAuthorised, match="S52: nobody certifies"):
+        reviews.keep(lines["anton: approver"].pk, actor=anton)
+    with pytest.raises(DatabaseError, match="by_another"), acting(anton):
+        ReviewItem.objects.filter(pk=lines["anton: approver"].pk).update(
+            state="kept", decided_by=anton.user_id
+        )
+    with pytest.raises(Conflict, match="not decided"):
+        reviews.sign(campaign.pk, actor=carla)
+    reviews.revoke(lines["bert: billing_ops"].pk, actor=anton, reason="moved to sales")
+    assert RoleGrant.objects.get(user__username="bert").valid_to is not None
+    for name, item in lines.items():
+        if name not in ("bert: billing_ops",):
+            reviews.keep(item.pk, actor=carla if name != "carla: controller" else anton, reason="needed")
+    signed = reviews.sign(campaign.pk, actor=carla, reason="complete")
+    assert (signed.state, signed.signed_by_id) == ("signed", carla.user_id)
+
+
+def test_what_nobody_decided_by_the_deadline_is_revoked(
+    ada: Actor, carla: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_user("anna", "order_entry")
+    campaign = reviews.open_campaign("2026 Q4", days=1, actor=ada)
+    assert reviews.lapse_due(actor=carla) == 0
+    held = RoleGrant.objects.get(user__username="anna")
+    later = clock.now() + dt.timedelta(days=2)
+    with acting(carla):
+        monkeypatch.setattr(reviews.clock, "now", lambda: later)
+        count = reviews.lapse_due(actor=carla, reason="deadline")
+    held.refresh_from_db()
+    assert count == campaign.items.count()
+    assert held.valid_to is not None
+    assert campaign.items.get(grant=held).state == "lapsed"
+
+
+def test_a_list_that_was_changed_is_not_signed(ada: Actor, carla: Actor) -> None:
+    campaign = reviews.open_campaign("2026 Q4", days=14, actor=ada)
+    assert reviews.digest(reviews.sealed_lines(campaign)) == campaign.digest
+    with pytest.raises(DatabaseError, match="keep their first value"), acting(ada):
+        campaign.items.update(role="auditor")
+    lines = reviews.sealed_lines(campaign)
+    lines[0]["role"] = "auditor"
+    assert reviews.digest(lines) != campaign.digest
+
+
+def test_the_pages_open(ada: Actor, carla: Actor, client: Client) -> None:
+    row = ask(ada)
+    campaign = reviews.open_campaign("2026 Q4", days=14, actor=ada)
+    client.login(username="carla", password=PASSWORD)
+    for model, pk in (
+        ("sodrule", row.rule_id),
+        ("sodexception", row.pk),
+        ("campaign", campaign.pk),
+        ("reviewitem", campaign.items.latest("pk").pk),
+    ):
+        assert client.get(f"/admin/sod/{model}/").status_code == 200
+        assert client.get(f"/admin/sod/{model}/{pk}/change/").status_code == 200
+    assert client.get("/admin/sod/denial/").status_code == 200
+    page = client.get(f"/admin/sod/sodexception/{row.pk}/change/").content.decode()
+    assert "bert reads every new customer" in page
+    assert Campaign.objects.count() == 1
