@@ -100,6 +100,7 @@ ACTS = {
         Act("billing.invoice", "move", {"kind": _CREDIT, "run_id": (None,)}, to=("posted",))
     ],
     "CASH.ENTER": [Act("billing.receipt", "insert")],
-    "CASH.APPLY": [Act("billing.application", "insert", {"kind": ("receipt", "credit_memo")})],
+    # Cash only: a credit memo is set against its invoice by whoever posts it.
+    "CASH.APPLY": [Act("billing.application", "insert", {"kind": ("receipt",)})],
     "WO.APPROVE": [Act("billing.application", "insert", {"kind": ("short_pay", "write_off")})],
 }
