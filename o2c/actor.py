@@ -150,11 +150,11 @@ def acting(actor: Actor, *, reason: str = "", request_id: str = "") -> Iterator[
 
 
 def _refusal(error: Exception) -> NotAuthorised | None:
-    """The refusal that an error is; None for any other. OC005 is a guard of segregation of duties."""
+    """The refusal that an error is; None for any other. OC007 is a guard of segregation of duties."""
     if isinstance(error, NotAuthorised):
         return error
     cause = error.__cause__
-    if not isinstance(cause, psycopg.Error) or cause.sqlstate != "OC005":
+    if not isinstance(cause, psycopg.Error) or cause.sqlstate != "OC007":
         return None
     message = cause.diag.message_primary or str(cause)
     return NotAuthorised(

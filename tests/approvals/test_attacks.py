@@ -202,7 +202,7 @@ def test_nobody_decides_for_a_maker(team, invoice, second):
     memo = draft_memo(team, invoice, "60000.00")
     with acting(team.controller, reason="Wording"):
         memo.lines.update(description="Credit")
-    other = person("olga", "controller")
+    other = person("olga", "controller", "approver")
     request = approvals.submit(ACT, memo.pk, actor=team.ops, reason="Wrong price")
     approvals.approve(request.pk, actor=team.approver, reason="Seen")
     now = clock.now()

@@ -1,7 +1,7 @@
 """What the database itself refuses: both sides of a rule in one hand, at the grant and at the transaction.
 
 Generated from the same rules and declarations as everything else. The tables are read when a guard runs, so a
-rule that is switched off there is off here. SQLSTATE OC005.
+rule that is switched off there is off here. SQLSTATE OC007.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ REFUSE_GRANT = """
   IF FOUND THEN
     RAISE EXCEPTION '%: % would hold both % (role %) and % (role %)', bad.rule,
       (SELECT username FROM access_user WHERE id = bad.person), bad.duty_a, bad.role_a, bad.duty_b, bad.role_b
-      USING ERRCODE = 'OC005', TABLE = TG_TABLE_NAME;
+      USING ERRCODE = 'OC007', TABLE = TG_TABLE_NAME;
   END IF;
   RETURN NULL;
 END $$
@@ -194,7 +194,7 @@ def _refusal(check: Check, operation: str) -> str:
       IF FOUND THEN
         RAISE EXCEPTION {lit(message + " [" + check.now.model + ":%]")},
           (SELECT username FROM access_user WHERE id = bad.who), bad.id
-          USING ERRCODE = 'OC005', TABLE = TG_TABLE_NAME;
+          USING ERRCODE = 'OC007', TABLE = TG_TABLE_NAME;
       END IF;
     END IF;
   END IF;"""
