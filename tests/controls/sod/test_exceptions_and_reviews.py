@@ -127,7 +127,7 @@ def test_what_nobody_decided_by_the_deadline_is_revoked(
     held = RoleGrant.objects.get(user__username="anna")
     later = clock.now() + dt.timedelta(days=2)
     with acting(carla):
-        monkeypatch.setattr(reviews.clock, "now", lambda: later)
+        monkeypatch.setattr(clock, "now", lambda: later)
         count = reviews.lapse_due(actor=carla, reason="deadline")
     held.refresh_from_db()
     assert count == campaign.items.count()
