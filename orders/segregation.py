@@ -22,7 +22,11 @@ FUNCTIONS = {
         "orders.intake.process",
     ],
     "ORD.APPROVE": ["orders.quote.approve", "orders.order.activate", "orders.amendment.apply"],
-    "FUL.RECORD": ["orders.entitlement.provision", "orders.entitlement.retry"],
+    "FUL.RECORD": [
+        "orders.entitlement.provision",
+        "orders.entitlement.retry",
+        "orders.milestone.record",
+    ],
 }
 
 # Endings and returns: they take something back, and add nothing to what is sold or billed.
