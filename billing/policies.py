@@ -78,7 +78,8 @@ ACTS = [
         does="billing.credit.post",
         facts=CREDIT_FACTS,
         table="billing_invoice",
-        reached="{row}.kind = 'credit_memo' AND {row}.state = 'posted'",
+        # What a bill run credits was released with the run, by a second person.
+        reached="{row}.kind = 'credit_memo' AND {row}.state = 'posted' AND {row}.run_id IS NULL",
         lineage=(
             Lineage(
                 "billing.Invoice",
