@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -197,10 +197,14 @@ def _deal(contract: Contract) -> Row:
         "frequency": order.billing_frequency,
         "anchor": order.anchor,
         "proration": order.proration,
+        "counted_day": order.counted_day,
+        "remainder": order.remainder,
         "time_zone": order.time_zone,
         "payment_terms_days": order.payment_terms_days,
         "late_usage": order.late_usage_policy,
     }
+    if order.anchor_on is not None:
+        row["anchor_on"] = order.anchor_on
     if order.po_number:
         row["po_number"] = order.po_number
     if order.late_waive_below is not None:
@@ -221,7 +225,9 @@ def _line(contract: Contract, line: OrderLine, ends: Mapping[int, dt.date | None
     if contract.labels[line.pk] != line.sku.code:
         row["name"] = contract.labels[line.pk]
     row["timing"] = line.timing
-    if line.frequency:
+    if line.schedule:
+        row["schedule"] = [_instalment(one) for one in line.schedule]
+    elif line.frequency:
         row["frequency"] = line.frequency
     steps = []
     for segment in contract.segments[line.pk]:
@@ -234,10 +240,22 @@ def _line(contract: Contract, line: OrderLine, ends: Mapping[int, dt.date | None
     return {**row, **steps[0]} if len(steps) == 1 else {**row, "steps": steps}
 
 
+def _instalment(one: Mapping[str, Any]) -> Row:
+    row: Row = {**one, "amount": Number(one["amount"])}
+    return {**row, "on": dt.date.fromisoformat(one["on"])} if one.get("on") else row
+
+
 def _amendments(contract: Contract) -> list[Row]:
-    rows = []
+    """The applied amendments, one happening for each line that they change; numbers are counted anew."""
+    rows: list[Row] = []
+    numbers: dict[int, list[int]] = {}
     for amendment in contract.amendments:
-        for act in AMENDMENTS[amendment.kind](contract, amendment):
+        if amendment.kind == Amendment.Kind.UNDO:
+            acts = [{"undo": number} for number in reversed(numbers[amendment.changes["amendment"]])]
+        else:
+            acts = AMENDMENTS[amendment.kind](contract, amendment)
+        numbers[amendment.number] = list(range(len(rows) + 1, len(rows) + len(acts) + 1))
+        for act in acts:
             row: Row = {"on": amendment.applied_on, **act}
             if amendment.reason:
                 row["reason"] = amendment.reason
@@ -323,7 +341,41 @@ def _renewed(contract: Contract, amendment: Amendment) -> list[Row]:
     return acts
 
 
-AMENDMENTS = {
+def _plans(contract: Contract, amendment: Amendment) -> list[Row]:
+    acts = []
+    for item in amendment.changes["lines"]:
+        act: Row = {"line": contract.labels[item["line"]], "sku": item["sku"], "from": amendment.effective_on}
+        if "quantity" in item:
+            act["quantity"] = Number(item["quantity"])
+        for line in contract.lines:
+            segment = _opened(contract, amendment, line.pk)
+            if line.added_by_id == amendment.pk and line.sku.code == item["sku"] and segment is not None:
+                act |= _worth(contract, line, segment)
+        acts.append({"change_plan": act})
+    return acts
+
+
+def _span(contract: Contract, amendment: Amendment) -> list[Row]:
+    """A pause or its end."""
+    act: Row = {"from": amendment.effective_on} | _until(amendment)
+    if lines := amendment.changes.get("lines"):
+        act["lines"] = [contract.labels[line] for line in lines]
+    return [{amendment.kind: act}]
+
+
+def _transferred(contract: Contract, amendment: Amendment) -> list[Row]:
+    raise InvalidInput(
+        "It was transferred to another customer, whose order is another file",
+        record=str(contract.order),
+        remedy="Export the successor, or write the transfer by hand",
+    )
+
+
+AMENDMENTS: dict[str, Callable[[Contract, Amendment], list[Row]]] = {
+    "plan": _plans,
+    "pause": _span,
+    "resume": _span,
+    "transfer": _transferred,
     "quantity": _quantities,
     "price": _prices,
     "add_line": _added,

@@ -28,6 +28,7 @@ from o2c.scenarios.language import (
     AddLine,
     Bill,
     Cancel,
+    ChangePlan,
     ChangePrice,
     ChangeQuantity,
     Credit,
@@ -36,9 +37,13 @@ from o2c.scenarios.language import (
     ListPrice,
     Months,
     NewPrice,
+    PauseBlock,
     Pay,
     Renew,
+    Resume,
     Retract,
+    TransferBlock,
+    UndoBlock,
     Use,
     UseCredit,
     Void,
@@ -185,6 +190,41 @@ def _change_price(stage: Stage, happening: Happening, change: ChangePrice) -> No
     _amend(stage, happening, change.deal, "price", changes, change.start)
 
 
+def _change_plan(stage: Stage, happening: Happening, change: ChangePlan) -> None:
+    item: dict[str, Any] = {
+        "line": stage.line(change.deal, change.line).pk,
+        "sku": stage.code(change.sku),
+        "discount_percent": f"{change.discount_percent:f}",
+    }
+    if change.quantity is not None:
+        item["quantity"] = f"{change.quantity:f}"
+    if change.price is not None:
+        item["override"] = staging.spec(stage, change.price)
+    _amend(stage, happening, change.deal, "plan", {"lines": [item]}, change.start)
+
+
+def _lines(stage: Stage, deal: str, labels: Sequence[str]) -> dict[str, Any]:
+    return {"lines": [stage.line(deal, label).pk for label in labels]} if labels else {}
+
+
+def _pause(stage: Stage, happening: Happening, pause: PauseBlock) -> None:
+    changes = {**_lines(stage, pause.deal, pause.lines), **_until(pause.until)}
+    _amend(stage, happening, pause.deal, "pause", changes, pause.start)
+
+
+def _resume(stage: Stage, happening: Happening, resume: Resume) -> None:
+    _amend(stage, happening, resume.deal, "resume", _lines(stage, resume.deal, resume.lines), resume.start)
+
+
+def _transfer(stage: Stage, happening: Happening, transfer: TransferBlock) -> None:
+    other = staging.buyer(stage.scenario, stage.entity, transfer.to, stage.cast)
+    _amend(stage, happening, transfer.deal, "transfer", {"customer": other.number}, transfer.start)
+
+
+def _undo(stage: Stage, happening: Happening, undo: UndoBlock) -> None:
+    _amend(stage, happening, undo.deal, "undo", {"amendment": undo.amendment})
+
+
 def _add_line(stage: Stage, happening: Happening, line: AddLine) -> None:
     item: dict[str, Any] = {
         "sku": stage.code(line.sku),
@@ -202,9 +242,7 @@ def _add_line(stage: Stage, happening: Happening, line: AddLine) -> None:
 
 
 def _cancel(stage: Stage, happening: Happening, cancel: Cancel) -> None:
-    changes: dict[str, Any] = {"mode": cancel.mode}
-    if cancel.lines:
-        changes["lines"] = [stage.line(cancel.deal, label).pk for label in cancel.lines]
+    changes = {"mode": cancel.mode, **_lines(stage, cancel.deal, cancel.lines)}
     _amend(stage, happening, cancel.deal, "cancel", changes, cancel.start)
 
 
@@ -300,11 +338,11 @@ def _close(stage: Stage, happening: Happening, act: Months) -> None:
 
 
 def documents(stage: Stage, *, credit: bool = False) -> list[Invoice]:
-    """Posted and voided documents in the order of their dates: invoices, or credit memos."""
+    """Posted and voided documents by date, act and deal: invoices, or credit memos."""
     rows = Invoice.objects.filter(entity=stage.entity).exclude(state=Invoice.State.DRAFT)
     memos = {"kind": Invoice.Kind.CREDIT_MEMO}
     rows = rows.filter(**memos) if credit else rows.exclude(**memos)
-    return list(rows.order_by("issue_date", "pk"))
+    return list(rows.order_by("issue_date", "posted_at", "order__pk", "pk"))
 
 
 def document(stage: Stage, number: int, *, credit: bool = False) -> Invoice:
@@ -323,6 +361,11 @@ ACTS: dict[str, Callable[[Stage, Happening, Any], None]] = {
     "grant": _grant,
     "change_quantity": _change_quantity,
     "change_price": _change_price,
+    "change_plan": _change_plan,
+    "pause": _pause,
+    "resume": _resume,
+    "transfer": _transfer,
+    "undo": _undo,
     "add_line": _add_line,
     "cancel": _cancel,
     "renew": _renew,

@@ -127,6 +127,7 @@ class LineBlock(Block):
     timing: str = key(choice(*BillingTerms.Timing.values), default="")
     frequency: str = key(choice(*BillingTerms.Frequency.values), default="")
     steps: tuple[Step, ...] = key(listing(record(Step)), default=())
+    schedule: tuple[Mapping[str, Any], ...] = key(listing(plain), default=())
     usage_per_month: Decimal | None = key(decimal, default=None)
 
     @property
@@ -156,6 +157,9 @@ class Deal(Block):
     frequency: str = key(choice(*BillingTerms.Frequency.values), default="month")
     anchor: str = key(choice(*BillingTerms.Anchor.values), default="anniversary")
     proration: str = key(choice(*BillingTerms.Proration.values), default="actual_days")
+    anchor_on: dt.date | None = key(date, default=None)
+    counted_day: str = key(choice(*BillingTerms.CountedDay.values), default="first")
+    remainder: str = key(choice(*BillingTerms.Remainder.values), default="each")
     time_zone: str = key(text, default="UTC")
     payment_terms_days: int | None = key(whole, default=None)
     po_number: str = key(text, default="")
@@ -228,6 +232,55 @@ class ChangePrice(Block):
     discount_percent: Decimal | None = key(decimal, default=None)
     start: dt.date | None = key(date, name="from", default=None)
     until: dt.date | None = key(date, default=None)
+    deal: str = key(text, default="")
+
+
+@dataclass(frozen=True, slots=True)
+class ChangePlan(Block):
+    """A line becomes one of another SKU."""
+
+    line: str = key(text)
+    sku: str = key(text)
+    quantity: Decimal | None = key(decimal, default=None)
+    price: Any = key(price, default=None)
+    discount_percent: Decimal = key(decimal, default=Decimal(0))
+    start: dt.date | None = key(date, name="from", default=None)
+    deal: str = key(text, default="")
+
+
+@dataclass(frozen=True, slots=True)
+class PauseBlock(Block):
+    """Neither served nor charged for a while."""
+
+    start: dt.date | None = key(date, name="from", default=None)
+    until: dt.date | None = key(date, default=None)
+    lines: tuple[str, ...] = key(listing(text), default=())
+    deal: str = key(text, default="")
+
+
+@dataclass(frozen=True, slots=True)
+class Resume(Block):
+    """What was paused is served again."""
+
+    start: dt.date | None = key(date, name="from", default=None)
+    lines: tuple[str, ...] = key(listing(text), default=())
+    deal: str = key(text, default="")
+
+
+@dataclass(frozen=True, slots=True)
+class TransferBlock(Block):
+    """Another customer takes the contract over."""
+
+    to: str = key(text)
+    start: dt.date | None = key(date, name="from", default=None)
+    deal: str = key(text, default="")
+
+
+@dataclass(frozen=True, slots=True)
+class UndoBlock(Block):
+    """An amendment is undone, by its number within the deal."""
+
+    amendment: int = key(whole)
     deal: str = key(text, default="")
 
 
@@ -337,6 +390,11 @@ class Happening(Block):
     grant: GrantCredit | None = key(record(GrantCredit, "amount"), default=None)
     change_quantity: ChangeQuantity | None = key(record(ChangeQuantity), default=None)
     change_price: ChangePrice | None = key(record(ChangePrice), default=None)
+    change_plan: ChangePlan | None = key(record(ChangePlan), default=None)
+    pause: PauseBlock | None = key(record(PauseBlock), default=None)
+    resume: Resume | None = key(record(Resume), default=None)
+    transfer: TransferBlock | None = key(record(TransferBlock, "to"), default=None)
+    undo: UndoBlock | None = key(record(UndoBlock, "amendment"), default=None)
     add_line: AddLine | None = key(record(AddLine), default=None)
     cancel: Cancel | None = key(record(Cancel), default=None)
     renew: Renew | None = key(record(Renew), default=None)

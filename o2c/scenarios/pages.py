@@ -74,6 +74,7 @@ def page(request: HttpRequest) -> HttpResponse:
     else:
         sides[0].text = _text_of_order(request.GET.get("order", "")) or EXAMPLE
     previews = _previews(sides)
+    months = _table(previews)
     context = {
         **django_admin.site.each_context(request),
         "title": "Deal preview",
@@ -82,7 +83,8 @@ def page(request: HttpRequest) -> HttpResponse:
         "two": bool(sides[1].text.strip()),
         "previews": previews,
         "difference": len({one.currency for one in previews}) < len(previews),
-        "months": _table(previews),
+        "months": months[:-1],
+        "total": months[-1] if months else None,
         "lines": _lines(previews),
         **_pictures(previews),
     }

@@ -26,7 +26,8 @@ from o2c.scenarios.stage import Stage
 from orders.models import Order
 from revenue.models import Recognition
 
-CHANGES = frozenset({"use", "change_quantity", "change_price", "add_line", "cancel", "renew", "list_price"})
+MONEY = frozenset({"bill", "pay", "credit", "use_credit", "void", "recognise", "close", "check"})
+"""What a preview does itself, or leaves out; everything else changes what is billed."""
 OPEN_END_MONTHS = 12
 MOST_MONTHS = 84
 ZERO = Decimal(0)
@@ -86,7 +87,7 @@ def _preview(scenario: Scenario, cast: Cast, months: int | None) -> Preview:
     if months is not None and not 1 <= months <= MOST_MONTHS:
         raise InvalidInput(f"A preview shows 1 to {MOST_MONTHS} months, not {months}")
     start = min(deal.start for deal in scenario.contracts).replace(day=1)
-    acts = [happening for happening in scenario.happenings if happening.act in CHANGES]
+    acts = [happening for happening in scenario.happenings if happening.act not in MONEY]
     with runner.staged(cast):
         stage = staging.build(replace(scenario, happenings=tuple(acts)), cast, months=months or 0)
         runner.deliver()

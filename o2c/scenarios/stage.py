@@ -118,15 +118,26 @@ def build(scenario: Scenario, cast: Cast, *, months: int = 0) -> Stage:
         actor=cast.controller,
         reason=REASON,
     )
-    buyer = scenario.customer
-    customer = customers.upsert(
+    customer = buyer(scenario, entity, scenario.customer.name, cast)
+    stage = Stage(scenario, cast, tag, entity, customer, first)
+    stage.own = frozenset(block.sku for block in scenario.catalogue)
+    _catalogue(stage)
+    for deal in scenario.contracts:
+        _sign(stage, deal)
+    return stage
+
+
+def buyer(scenario: Scenario, entity: LegalEntity, name: str, cast: Cast) -> Customer:
+    """A customer of the scenario's company, on the terms of the file."""
+    terms = scenario.customer
+    return customers.upsert(
         CustomerInput(
-            name=buyer.name,
+            name=name,
             entity=entity.code,
-            currency=company.currency,
-            country=buyer.country or company.country,
-            payment_terms_days=buyer.payment_terms_days,
-            consolidate_invoices=buyer.consolidate_invoices,
+            currency=entity.currency,
+            country=terms.country or entity.country,
+            payment_terms_days=terms.payment_terms_days,
+            consolidate_invoices=terms.consolidate_invoices,
             bill_to_line1="1 Scenario Street",
             bill_to_city="Scenario",
             billing_email="customer@scenario.example",
@@ -134,12 +145,6 @@ def build(scenario: Scenario, cast: Cast, *, months: int = 0) -> Stage:
         actor=cast.crm,
         reason=REASON,
     )
-    stage = Stage(scenario, cast, tag, entity, customer, first)
-    stage.own = frozenset(block.sku for block in scenario.catalogue)
-    _catalogue(stage)
-    for deal in scenario.contracts:
-        _sign(stage, deal)
-    return stage
 
 
 def _entity(tag: str, currency: str, country: str, tax_percent: Decimal, cast: Cast) -> LegalEntity:
@@ -260,6 +265,9 @@ def order_input(stage: Stage, deal: Deal) -> OrderInput:
             billing_frequency=deal.frequency,
             anchor=deal.anchor,
             proration=deal.proration,
+            anchor_on=deal.anchor_on,
+            counted_day=deal.counted_day,
+            remainder=deal.remainder,
             po_number=deal.po_number,
             payment_terms_days=deal.payment_terms_days,
             late_usage_policy=deal.late_usage,
@@ -311,6 +319,7 @@ def _line(stage: Stage, deal: Deal, line: LineBlock) -> LineInput:
             for step in line.steps
         ),
         timing=line.timing or None,
+        schedule=tuple(line.schedule),
         frequency=line.frequency,
         usage_key=stage.usage_key(deal.name, line.label),
     )

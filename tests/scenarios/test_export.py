@@ -39,7 +39,8 @@ def amend(books: Books, order: Order, kind: str, on: str, changes: dict[str, obj
 
 @pytest.fixture
 def contract(db: None) -> Order:
-    """Seats in a ramp, a platform at a discount, tokens; more seats, a lower price, an addition, an end."""
+    """Seats in a ramp, a platform at a discount, tokens; more seats, a lower price, an addition, an end,
+    seats that were undone, a pause."""
     books = make_books()
     make_catalogue(books.team)
     customer = make_customer(books.team, name="Globex")
@@ -68,7 +69,11 @@ def contract(db: None) -> Order:
     invoice(books, "2026-09-02")
     amend(books, order, "add_line", "2026-09-10", {"lines": [{"sku": "ONBOARDING", "quantity": "1"}]})
     amend(books, order, "cancel", "2026-09-21", {"mode": "now", "lines": [lines["PLATFORM"]]})
-    invoice(books, "2026-10-02")
+    amend(books, order, "quantity", "2026-09-25", {"lines": [{"line": lines["SEATS"], "delta": "1"}]})
+    last = order.amendments.latest("number").number
+    amend(books, order, "undo", "2026-09-26", {"amendment": last})
+    amend(books, order, "pause", "2026-10-11", {"lines": [lines["SEATS"]], "until": "2026-10-21"})
+    invoice(books, "2026-11-02")
     order.refresh_from_db()
     return order
 

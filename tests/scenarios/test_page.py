@@ -35,7 +35,7 @@ def test_the_form_comes_with_an_example_that_can_be_read(dana: Client) -> None:
 def test_two_deals_are_compared_month_by_month(dana: Client) -> None:
     upload = SimpleUploadedFile("b.yaml", SHORT.format(seats=7).encode())
     answer = dana.post(reverse("scenarios"), {"a": SHORT.format(seats=5), "b": "", "b_file": upload})
-    rows = [(row.label, row.figures) for row in answer.context["months"]]
+    rows = [(row.label, row.figures) for row in [*answer.context["months"], answer.context["total"]]]
     assert rows == [
         (
             "2026-01",
