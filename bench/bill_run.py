@@ -142,7 +142,8 @@ def lay_out(count: int, lines: int) -> Any:
             cursor.execute(statement, values)
     with acting(team.ops, reason="bench"):
         run = BillRun.objects.get(pk=run.pk)
-        BillRunChunk.objects.create(run=run, sequence=1, expected={"USD": str(400 * lines * count)})
+        net = {"USD": str(400 * lines * count)}
+        BillRunChunk.objects.create(run=run, sequence=1, expected=net, recalculated=net, differences=0)
         run.calculated_by_id, run.calculated_at = team.ops.user_id, clock.now()
         run.digest = run_selectors.digest(run)
         run.calculate()

@@ -95,6 +95,21 @@ CREATE OR REPLACE FUNCTION billing_receipt_applied(bigint) RETURNS numeric LANGU
 $$
 """
 
+RELEASE = """
+CREATE OR REPLACE FUNCTION billing_run_is_recalculated() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF EXISTS (SELECT 1 FROM billing_billrunchunk WHERE run_id = NEW.id AND differences IS DISTINCT FROM 0)
+     OR EXISTS (SELECT 1 FROM billing_billrunfinding WHERE run_id = NEW.id AND severity = 'blocker') THEN
+    RAISE EXCEPTION 'Run % has a blocking finding, or drafts that were not recalculated', NEW.number
+      USING ERRCODE = 'OC001';
+  END IF;
+  RETURN NEW;
+END $$;
+CREATE OR REPLACE TRIGGER billing_run_is_recalculated BEFORE UPDATE ON billing_billrun FOR EACH ROW
+  WHEN (NEW.state = 'released' AND OLD.state <> 'released') EXECUTE FUNCTION billing_run_is_recalculated();
+ALTER TABLE billing_billrun ENABLE ALWAYS TRIGGER billing_run_is_recalculated
+"""
+
 PROOF = """
 CREATE OR REPLACE FUNCTION {table}_applied_is_true() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -118,6 +133,7 @@ def statements() -> list[str]:
         SUMS,
         APPLICATION,
         CREDIT,
+        RELEASE,
         PROOF.format(table="billing_invoice"),
         PROOF.format(table="billing_receipt"),
     ]
@@ -125,7 +141,7 @@ def statements() -> list[str]:
 
 def install(sender: AppConfig, **kwargs: Any) -> None:
     """post_migrate, by the role that owns the tables."""
-    wanted = {"billing_invoice", "billing_receipt", "billing_application"}
+    wanted = {"billing_invoice", "billing_receipt", "billing_application", "billing_billrun"}
     if wanted <= set(connection.introspection.table_names()):
         with connection.cursor() as cursor:
             for statement in statements():

@@ -17,7 +17,7 @@ from o2c.console import Act, Column, Fact, ListAct, Panel, RecordAdmin
 from o2c.console import format as fmt
 from o2c.runtime.models import Job
 
-FIGURES = ("expected", "drafted", "posted", "charged", "booked", "tax", "total")
+FIGURES = ("expected", "recalculated", "drafted", "posted", "charged", "booked", "tax", "total")
 
 
 def _same_person(run: BillRun, user: Any) -> list[str]:
@@ -161,7 +161,7 @@ class BillRunAdmin(RecordAdmin):
                 ["currency", "documents", "lines", *(_figure(name) for name in FIGURES)],
                 link_rows=False,
                 empty="Computed when the run is calculated.",
-                note="Net expected by the engine = drafted = posted = charged = booked, in every currency.",
+                note="Expected by the engine = recalculated in SQL = drafted = posted = charged = booked.",
             ),
             Panel(
                 "Findings by kind",
@@ -261,3 +261,27 @@ class FindingAdmin(RecordAdmin):
             Fact("At stake", fmt.money(obj.amount, obj.currency)),
             Fact("Meaning", format_html("{}", CHECKS[obj.code].meaning)),
         ]
+
+    def panels(self, obj: BillRunFinding) -> list[Panel]:
+        if not obj.working:
+            return []
+        return [
+            Panel(
+                "Both workings",
+                obj.working["steps"],
+                [
+                    Column("name", "Step"),
+                    Column("drafted", "Draft"),
+                    Column("recalculated", "Recalculated"),
+                    Column(lambda row: _verdict(row, obj.working["first"]), ""),
+                ],
+                link_rows=False,
+                note="From the calendar to the amount; what follows the first difference comes from it.",
+            )
+        ]
+
+
+def _verdict(step: dict[str, Any], first: str) -> str:
+    if step["same"]:
+        return "agrees"
+    return "first difference" if step["name"] == first else "differs"

@@ -18,6 +18,10 @@ def _no_open_finding(run: BillRun) -> bool:
     return not run.findings.filter(acknowledged_at__isnull=True).exclude(severity="info").exists()
 
 
+def _recalculated(run: BillRun) -> bool:
+    return not run.chunks.exclude(differences=0).exists()
+
+
 def _no_blocker(run: BillRun) -> bool:
     return not run.findings.filter(severity="blocker").exists()
 
@@ -114,6 +118,7 @@ class BillRun(StateMachine, Record):
         service="billing.services.runs.release",
         label="Release",
         conditions=[
+            Condition(_recalculated, "the second calculator does not agree with every draft"),
             Condition(_no_blocker, "a finding blocks the run: cure it and calculate again"),
             Condition(_no_open_finding, "findings wait for acknowledgement"),
         ],
@@ -163,6 +168,10 @@ class BillRunChunk(Record):
     calculated_at = models.DateTimeField(null=True, blank=True)
     expected = models.JSONField(default=dict, help_text="Net of the engine's differences, per currency")
     drafted = models.JSONField(default=dict, help_text="Net of the draft lines, per currency")
+    recalculated = models.JSONField(default=dict, help_text="Net of the second calculator, per currency")
+    differences = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Charges that the two calculators disagree on; empty: not compared"
+    )
 
     class Meta:
         ordering = ["run", "sequence"]
@@ -195,6 +204,11 @@ class BillRunFinding(Record):
     message = models.CharField(max_length=500)
     currency = CurrencyField(blank=True)
     amount = AmountField(null=True, blank=True, help_text="What is at stake")
+    working = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="Of a disagreement: both calculators' steps, and the first that differs",
+    )
     acknowledged_by = models.ForeignKey(
         User, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )

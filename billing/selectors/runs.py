@@ -35,6 +35,9 @@ TOTALS = """
 WITH engine AS (
   SELECT key AS currency, sum(value::numeric) AS expected
   FROM billing_billrunchunk, jsonb_each_text(expected) WHERE run_id = %(run)s GROUP BY key
+), again AS (
+  SELECT key AS currency, sum(value::numeric) AS recalculated
+  FROM billing_billrunchunk, jsonb_each_text(recalculated) WHERE run_id = %(run)s GROUP BY key
 ), documents AS (
   SELECT i.currency, count(*) AS documents, sum(i.net) AS net, sum(i.tax) AS tax, sum(i.total) AS total,
          count(*) FILTER (WHERE i.state <> 'draft') AS posted_documents,
@@ -56,14 +59,15 @@ WITH engine AS (
       AND a.code NOT IN ('1100', '1105', '2150')) j ON true
   WHERE i.run_id = %(run)s AND i.state <> 'draft' GROUP BY i.currency
 )
-SELECT currency, coalesce(expected, 0), coalesce(drafted, 0), coalesce(posted, 0), coalesce(charged, 0),
-       coalesce(booked, 0), coalesce(documents, 0), coalesce(posted_documents, 0), coalesce(lines, 0),
-       coalesce(tax, 0), coalesce(total, 0)
-FROM engine FULL JOIN documents USING (currency) FULL JOIN lines USING (currency)
+SELECT currency, coalesce(expected, 0), coalesce(recalculated, 0), coalesce(drafted, 0),
+       coalesce(posted, 0), coalesce(charged, 0), coalesce(booked, 0), coalesce(documents, 0),
+       coalesce(posted_documents, 0), coalesce(lines, 0), coalesce(tax, 0), coalesce(total, 0)
+FROM engine FULL JOIN again USING (currency) FULL JOIN documents USING (currency)
+FULL JOIN lines USING (currency)
 FULL JOIN charges USING (currency) FULL JOIN journals USING (currency)
 ORDER BY currency
 """
-FIGURES = ("expected", "drafted", "posted", "charged", "booked")
+FIGURES = ("expected", "recalculated", "drafted", "posted", "charged", "booked")
 COUNTS = ("documents", "posted_documents", "lines")
 
 
@@ -86,7 +90,7 @@ def require_digest(run: BillRun) -> None:
 
 
 def conservation(run: BillRun) -> dict[str, dict[str, Any]]:
-    """Per currency: net expected by the engine, drafted, posted, charged, booked; counts, tax, total."""
+    """Per currency: net expected, recalculated, drafted, posted, charged and booked; counts, tax, total."""
     with connection.cursor() as cursor:
         cursor.execute(TOTALS, {"run": run.pk})
         rows = cursor.fetchall()

@@ -19,7 +19,7 @@ from django.db.models import Prefetch
 
 from billing.models import BillRun, BillRunChunk, BillRunFinding, Invoice
 from billing.selectors import runs as run_selectors
-from billing.services import covering, drafting, findings, grants, posting, rating
+from billing.services import covering, drafting, findings, grants, posting, rating, recalculating
 from billing.services.tax import Taxation
 from o2c import clock, locks
 from o2c.access import require
@@ -129,6 +129,7 @@ def _calculate_chunk(run_id: int, chunk_id: int, actor: Actor, reason: str) -> N
             return
         outcome = _draft(run, chunk.customer_ids)
         chunk.expected, chunk.drafted = outcome.expected, outcome.drafted
+        chunk.recalculated, chunk.differences = outcome.recalculated, outcome.differences
         chunk.calculated_at = clock.now()
         chunk.save()
         _break_when_hopeless(run)
@@ -138,6 +139,8 @@ def _calculate_chunk(run_id: int, chunk_id: int, actor: Actor, reason: str) -> N
 class _Outcome:
     expected: dict[str, str]
     drafted: dict[str, str]
+    recalculated: dict[str, str]
+    differences: int
 
 
 def _draft(run: BillRun, customer_ids: Sequence[int]) -> _Outcome:
@@ -161,8 +164,9 @@ def _draft(run: BillRun, customer_ids: Sequence[int]) -> _Outcome:
         drafted[draft.invoice.currency] += draft.invoice.net
     rows = findings.of_drafts(run, drafts)
     rows += [findings.cannot_rate(run, order.customer, message) for order, message in refused]
-    BillRunFinding.objects.bulk_create(rows)
-    return _Outcome(_text(expected), _text(drafted))
+    checked = recalculating.check(run, orders, {order.pk for order, _ in refused})
+    BillRunFinding.objects.bulk_create([*rows, *checked.findings])
+    return _Outcome(_text(expected), _text(drafted), _text(checked.totals), len(checked.findings))
 
 
 def _text(amounts: dict[str, Decimal]) -> dict[str, str]:
@@ -220,7 +224,8 @@ DISCARD = (
     "DELETE FROM billing_invoiceline l USING billing_invoice i"
     " WHERE l.invoice_id = i.id AND i.run_id = %s AND i.state = 'draft'",
     "DELETE FROM billing_invoice WHERE run_id = %s AND state = 'draft'",
-    "UPDATE billing_billrunchunk SET calculated_at = NULL, expected = '{}', drafted = '{}' WHERE run_id = %s",
+    "UPDATE billing_billrunchunk SET calculated_at = NULL, expected = '{}', drafted = '{}',"
+    " recalculated = '{}', differences = NULL WHERE run_id = %s",
 )
 
 

@@ -1,0 +1,144 @@
+"""Runs the SQL of the second calculator over some orders, in the caller's transaction.
+
+The statements stand in `sql/`, in the order of their numbers, and work on temporary tables, so that every
+intermediate result can be asked for when a difference is to be explained. Their number does not depend on how
+many orders there are.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+
+from django.db import connection
+
+from o2c.money import minor_units
+
+FILES = Path(__file__).parent / "sql"
+TABLES = (
+    "asked", "order", "digits", "line", "length", "stretch", "leaf", "tier", "billed", "drafted", "slot",
+    "piece", "span", "share", "event", "measure", "level", "counted", "rated", "dimensions", "charged",
+    "input", "step", "amount", "odd", "due", "beside",
+)  # fmt: skip
+OPEN = f"""
+DROP TABLE IF EXISTS {", ".join(f"pg_temp.recalc_{name}" for name in TABLES)};
+CREATE TEMPORARY TABLE recalc_asked (run_id bigint, through date, everything boolean) ON COMMIT DROP;
+CREATE TEMPORARY TABLE recalc_order (order_id bigint PRIMARY KEY) ON COMMIT DROP;
+CREATE TEMPORARY TABLE recalc_digits (currency text PRIMARY KEY, digits int) ON COMMIT DROP
+"""
+FILL = """
+WITH asked AS (
+  INSERT INTO recalc_asked VALUES (%(run)s, %(through)s, %(everything)s)
+)
+INSERT INTO recalc_order SELECT DISTINCT id FROM unnest(%(orders)s::bigint[]) AS o(id) RETURNING
+  (SELECT currency FROM orders_order WHERE id = order_id)
+"""
+DIGITS = "INSERT INTO recalc_digits SELECT * FROM unnest(%s::text[], %s::int[])"
+
+DIFFERENT = """
+SELECT b.line_id, b.segment_id, b.kind, b.period_from, b.slot_id, b.expected, b.billed, b.due, b.drafted,
+       b.invoice_line_id, v.invoice_id, l.order_id, l.order_number, l.position, l.currency
+FROM recalc_beside b JOIN recalc_line l USING (line_id)
+LEFT JOIN billing_invoiceline v ON v.id = b.invoice_line_id
+WHERE b.due <> b.drafted
+ORDER BY l.order_number, l.position, b.period_from, b.segment_id
+"""
+TOTALS = """
+SELECT l.currency, sum(b.due), count(*)
+FROM recalc_beside b JOIN recalc_line l USING (line_id) GROUP BY l.currency ORDER BY l.currency
+"""
+ODD = """
+SELECT o.line_id, l.order_id, l.order_number, l.position, string_agg(o.what, '; ' ORDER BY o.what)
+FROM recalc_odd o JOIN recalc_line l USING (line_id)
+GROUP BY o.line_id, l.order_id, l.order_number, l.position ORDER BY l.order_number, l.position
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Different:
+    """One key (line, segment, kind, period) for which the two calculators do not want the same.
+
+    `due` is this calculator's expected minus billed, `drafted` the net of the draft lines. `slot_id` is None
+    when this calculator expects no charge at all, `invoice_line_id` when nothing was drafted.
+    """
+
+    line_id: int
+    segment_id: int
+    kind: str
+    period_from: dt.date
+    slot_id: int | None
+    expected: Decimal
+    billed: Decimal
+    due: Decimal
+    drafted: Decimal
+    invoice_line_id: int | None
+    invoice_id: int | None
+    order_id: int
+    order_number: str
+    position: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Odd:
+    """An order line with something that this calculator cannot recompute, and what that is."""
+
+    line_id: int
+    order_id: int
+    order_number: str
+    position: int
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Net due per currency by this calculator, how many keys were compared, and what differs."""
+
+    totals: dict[str, Decimal]
+    keys: int
+    different: Sequence[Different]
+    odd: Sequence[Odd]
+
+
+@cache
+def _statements() -> str:
+    parts = sorted(path for path in FILES.glob("*.sql"))
+    return ";\n".join(path.read_text(encoding="utf-8").strip().rstrip(";") for path in parts)
+
+
+def prepare(
+    order_ids: Iterable[int], *, through: dt.date, run_id: int | None = None, everything: bool = False
+) -> None:
+    """Fill the temporary tables for these orders, charges due before `through` (exclusive).
+
+    `run_id` names the run whose drafts stand beside. With `everything`, usage of periods that are billed
+    and not drafted again is metered again too; a bill run leaves that to the nightly comparison.
+    """
+    ids = sorted(set(order_ids))
+    with connection.cursor() as cursor:
+        cursor.execute(OPEN)
+        values = {"run": run_id, "through": through, "everything": everything, "orders": ids}
+        cursor.execute(FILL, values)
+        currencies = sorted({row[0] for row in cursor.fetchall() if row[0]})
+        cursor.execute(DIGITS, [currencies, [minor_units(code) for code in currencies]])
+        cursor.execute(_statements())
+
+
+def recalculate(order_ids: Iterable[int], *, through: dt.date, run_id: int) -> Outcome:
+    """Re-rate what a run drafted for these orders; what the run did not draft must not be due either.
+
+    Inside the caller's transaction; its temporary tables stay until it ends, for `workings`.
+    """
+    prepare(order_ids, through=through, run_id=run_id)
+    with connection.cursor() as cursor:
+        cursor.execute(TOTALS)
+        totals = cursor.fetchall()
+        cursor.execute(DIFFERENT)
+        different = [Different(*row) for row in cursor.fetchall()]
+        cursor.execute(ODD)
+        odd = [Odd(*row) for row in cursor.fetchall()]
+    return Outcome({row[0]: row[1] for row in totals}, sum(row[2] for row in totals), different, odd)

@@ -1,0 +1,89 @@
+-- When: the slots that charges are for, the pieces of a slot at one price, and the share of the price that
+-- each piece pays. Period k is the anchor plus k periods; 29 to 31 fall on the last day of a short month.
+
+CREATE TEMPORARY TABLE recalc_billed ON COMMIT DROP AS
+SELECT c.line_id, c.segment_id, c.kind, c.period_from, sum(c.amount) AS amount,
+       CASE WHEN c.kind = 'usage' THEN sum(c.quantity) ELSE max(c.quantity) END AS quantity,
+       (array_agg(c.covers_from ORDER BY c.revision DESC))[1] AS covers_from,
+       (array_agg(c.covers_to ORDER BY c.revision DESC))[1] AS covers_to,
+       max(c.due_on) AS due_on, min(c.currency) AS currency, max(c.revision) AS revision
+FROM billing_charge c JOIN recalc_line l USING (line_id)
+GROUP BY c.line_id, c.segment_id, c.kind, c.period_from;
+
+CREATE TEMPORARY TABLE recalc_drafted ON COMMIT DROP AS
+SELECT v.order_line_id AS line_id, v.segment_id, v.kind, (v.proposal->>'period_from')::date AS period_from,
+       sum(v.net) AS net, min(v.id) AS invoice_line_id, count(*) AS rows
+FROM recalc_asked a JOIN billing_invoice i ON i.run_id = a.run_id AND i.state = 'draft'
+JOIN billing_invoiceline v ON v.invoice_id = i.id AND v.proposal IS NOT NULL
+JOIN recalc_line l ON l.line_id = v.order_line_id
+GROUP BY 1, 2, 3, 4;
+
+CREATE TEMPORARY TABLE recalc_slot ON COMMIT DROP AS
+WITH horizon AS (
+  SELECT greatest((SELECT through FROM recalc_asked), (SELECT max(due_on) + 1 FROM recalc_billed)) AS ends_on
+), asked AS (
+  SELECT s.*, l.kind, l.once, l.in_advance, l.every, l.grid_from, l.ends AS line_ends, n.months, n.days,
+         least(s.ends_on, h.ends_on) AS until
+  FROM recalc_stretch s JOIN recalc_line l USING (line_id) LEFT JOIN recalc_length n USING (every), horizon h
+), grid AS (
+  SELECT a.*, k, CASE WHEN months > 0 THEN (grid_from + make_interval(months => k * months))::date
+                      ELSE grid_from + k * days END AS period_from,
+         CASE WHEN months > 0 THEN (grid_from + make_interval(months => (k + 1) * months))::date
+              ELSE grid_from + (k + 1) * days END AS period_to
+  FROM asked a CROSS JOIN LATERAL (
+    SELECT CASE WHEN months > 0
+             THEN floor((12 * (extract(year FROM starts_on) - extract(year FROM grid_from))
+                        + extract(month FROM starts_on) - extract(month FROM grid_from)) / months)::int - 1
+             ELSE floor((starts_on - grid_from)::numeric / days)::int END AS first_k,
+           CASE WHEN months > 0
+             THEN floor((12 * (extract(year FROM until) - extract(year FROM grid_from))
+                        + extract(month FROM until) - extract(month FROM grid_from)) / months)::int
+             ELSE floor((until - grid_from)::numeric / days)::int END AS last_k
+  ) r CROSS JOIN LATERAL generate_series(r.first_k, r.last_k) AS k
+  WHERE NOT a.once AND a.starts_on < a.until
+), cut AS (
+  SELECT line_id, segment_id, kind, period_from, period_to, greatest(starts_on, period_from) AS service_from,
+         least(ends_on, period_to) AS service_to,
+         CASE WHEN in_advance THEN greatest(starts_on, period_from) ELSE least(period_to, line_ends) - 1 END
+           AS due_on
+  FROM grid WHERE period_to > starts_on AND period_from < until
+  UNION ALL
+  SELECT line_id, segment_id, kind, starts_on, starts_on + 1, starts_on, starts_on + 1, starts_on
+  FROM asked WHERE once AND starts_on < until
+)
+SELECT row_number() OVER () AS slot_id, c.*, s.quantity, s.price_id, s.discount_percent, s.paid_every, s.clause,
+       l.begins, l.every, l.grid_from, l.convention, l.zone, l.aggregation, l.once, l.digits, l.currency,
+       c.due_on < a.through OR b.line_id IS NOT NULL AS counts,
+       -- Usage of a billed period that this run does not touch is left to the nightly comparison.
+       c.kind <> 'usage' OR a.everything OR b.line_id IS NULL OR d.line_id IS NOT NULL
+         OR coalesce(p.over_term, false) AS wanted
+FROM cut c
+CROSS JOIN recalc_asked a
+JOIN recalc_stretch s USING (segment_id)
+JOIN recalc_line l ON l.line_id = c.line_id
+LEFT JOIN recalc_billed b ON (b.line_id, b.segment_id, b.kind, b.period_from)
+                           = (c.line_id, c.segment_id, c.kind, c.period_from)
+LEFT JOIN recalc_drafted d ON (d.line_id, d.segment_id, d.kind, d.period_from)
+                            = (c.line_id, c.segment_id, c.kind, c.period_from)
+LEFT JOIN (SELECT clause, bool_or(over_term) AS over_term FROM recalc_leaf GROUP BY clause) p
+  ON p.clause = s.clause;
+
+-- A ramp cuts a slot where it changes the price, counted in months from the first day of the line.
+CREATE TEMPORARY TABLE recalc_piece ON COMMIT DROP AS
+SELECT s.slot_id, r.step_no, s.line_id, s.segment_id, r.starts_on, r.ends_on
+FROM recalc_slot s CROSS JOIN LATERAL (
+  SELECT f.step_no,
+         CASE WHEN f.from_month = 0 THEN s.service_from
+              ELSE greatest(s.service_from, (s.begins + make_interval(months => f.from_month))::date) END
+           AS starts_on,
+         CASE WHEN f.until_month IS NULL THEN s.service_to
+              ELSE least(s.service_to, (s.begins + make_interval(months => f.until_month))::date) END AS ends_on
+  FROM (SELECT DISTINCT step_no, from_month, until_month FROM recalc_leaf WHERE clause = s.clause) f
+) r
+WHERE s.wanted AND r.starts_on < r.ends_on;
+
+CREATE INDEX ON recalc_piece (slot_id);
+ANALYZE recalc_billed;
+ANALYZE recalc_drafted;
+ANALYZE recalc_slot;
+ANALYZE recalc_piece

@@ -1,0 +1,98 @@
+-- How much of a price each piece pays: parts of the periods that the price is for, by the contract's
+-- convention, as numerator over denominator.
+
+CREATE TEMPORARY TABLE recalc_span ON COMMIT DROP AS
+WITH priced AS (
+  SELECT p.slot_id, p.step_no, p.starts_on, p.ends_on, s.period_from, s.period_to, s.once, s.kind, s.every,
+         s.paid_every, s.convention, s.zone, s.begins, s.grid_from
+  FROM recalc_piece p JOIN recalc_slot s USING (slot_id)
+), measured AS (
+  SELECT slot_id, step_no, starts_on AS a, ends_on AS b, period_from AS low, period_to AS high,
+         convention, zone, begins, n.months
+  FROM priced JOIN recalc_length n USING (every)
+  WHERE NOT once AND (paid_every IS NULL OR paid_every = every)
+  UNION ALL
+  SELECT slot_id, step_no, greatest(starts_on, g.low), least(ends_on, g.high), g.low, g.high, convention, zone,
+         begins, n.months
+  FROM priced r JOIN recalc_length n ON n.every = r.paid_every
+  CROSS JOIN LATERAL (
+    SELECT (grid_from + make_interval(months => k * n.months))::date AS low,
+           (grid_from + make_interval(months => (k + 1) * n.months))::date AS high
+    FROM generate_series(
+      floor((12 * (extract(year FROM starts_on) - extract(year FROM grid_from))
+            + extract(month FROM starts_on) - extract(month FROM grid_from)) / n.months)::int - 1,
+      floor((12 * (extract(year FROM ends_on) - extract(year FROM grid_from))
+            + extract(month FROM ends_on) - extract(month FROM grid_from)) / n.months)::int) AS k
+  ) g
+  WHERE NOT once AND r.paid_every <> r.every AND g.high > starts_on AND g.low < ends_on
+), dated AS (
+  SELECT *,
+         360 * extract(year FROM a)::int + 30 * extract(month FROM a)::int + least(extract(day FROM a)::int, 30)
+           AS a30,
+         360 * extract(year FROM b)::int + 30 * extract(month FROM b)::int + least(extract(day FROM b)::int, 30)
+           AS b30,
+         360 * extract(year FROM low)::int + 30 * extract(month FROM low)::int
+           + least(extract(day FROM low)::int, 30) AS low30,
+         360 * extract(year FROM high)::int + 30 * extract(month FROM high)::int
+           + least(extract(day FROM high)::int, 30) AS high30,
+         360 * extract(year FROM low)::int + 30 * extract(month FROM low)::int
+           + CASE WHEN extract(month FROM low + 1) <> extract(month FROM low) AND extract(month FROM low) = 2
+                  THEN 30 ELSE least(extract(day FROM low)::int, 30) END AS base
+  FROM measured
+)
+SELECT d.slot_id, d.step_no, d.a, d.b, d.low, d.high,
+       CASE WHEN (d.a, d.b) = (d.low, d.high) THEN 1 ELSE c.num END::numeric AS num,
+       CASE WHEN (d.a, d.b) = (d.low, d.high) THEN 1 ELSE c.den END::numeric AS den
+FROM dated d CROSS JOIN LATERAL (
+  SELECT d.b - d.a AS num, d.high - d.low AS den WHERE d.convention = 'actual_days'
+  UNION ALL
+  SELECT d.b30 - d.a30, d.high30 - d.low30 WHERE d.convention = 'fixed_30'
+  UNION ALL
+  SELECT x.upto_b - x.upto_a, x.whole FROM (
+    SELECT sum(v.days) FILTER (WHERE v.which = 'a') AS upto_a, sum(v.days) FILTER (WHERE v.which = 'b') AS upto_b,
+           sum(v.days) FILTER (WHERE v.which = 'high') AS whole
+    FROM (
+      SELECT t.which, 360 * extract(year FROM t.day)::int + 30 * extract(month FROM t.day)::int
+             + CASE
+                 WHEN extract(month FROM t.day) = 2 AND extract(month FROM t.day + 1) = 3
+                      AND extract(month FROM d.low) = 2 AND extract(month FROM d.low + 1) = 3 THEN 30
+                 WHEN extract(day FROM t.day) = 31 AND d.base % 30 = 0 THEN 30
+                 ELSE extract(day FROM t.day)::int END
+             - d.base AS days
+      FROM (VALUES ('a', d.a), ('b', d.b), ('high', d.high)) AS t(which, day)
+    ) v
+  ) x WHERE d.convention = 'thirty_360'
+  UNION ALL
+  SELECT extract(epoch FROM e.at_b - e.at_a)::bigint, extract(epoch FROM e.at_high - e.at_low)::bigint
+  FROM (
+    -- A midnight that happens twice is the first one.
+    SELECT max(m.at) FILTER (WHERE m.which = 'a') AS at_a, max(m.at) FILTER (WHERE m.which = 'b') AS at_b,
+           max(m.at) FILTER (WHERE m.which = 'low') AS at_low, max(m.at) FILTER (WHERE m.which = 'high') AS at_high
+    FROM (
+      SELECT t.which, CASE WHEN ((t.at - interval '1 hour') AT TIME ZONE d.zone)::date = t.day
+                           THEN t.at - interval '1 hour' ELSE t.at END AS at
+      FROM (SELECT v.which, v.day, v.day::timestamp AT TIME ZONE d.zone AS at
+            FROM (VALUES ('a', d.a), ('b', d.b), ('low', d.low), ('high', d.high)) AS v(which, day)) t
+    ) m
+  ) e WHERE d.convention = 'seconds'
+  UNION ALL
+  SELECT count(*) FILTER (WHERE h.ends_on > d.begins AND greatest(h.starts_on, d.begins) >= d.a
+                          AND greatest(h.starts_on, d.begins) < d.b), count(*)
+  FROM (
+    SELECT (d.low + make_interval(months => i))::date AS starts_on,
+           CASE WHEN i = w.parts - 1 THEN d.high ELSE (d.low + make_interval(months => i + 1))::date END AS ends_on
+    FROM (SELECT CASE WHEN d.convention = 'whole_months' AND d.months > 0 THEN d.months ELSE 1 END AS parts) w,
+         generate_series(0, w.parts - 1) AS i
+  ) h HAVING d.convention IN ('whole_months', 'none')
+) c;
+
+CREATE TEMPORARY TABLE recalc_share ON COMMIT DROP AS
+SELECT p.slot_id, p.step_no,
+       CASE WHEN s.once THEN 1 ELSE coalesce(n.share, 0) END AS share
+FROM recalc_piece p JOIN recalc_slot s USING (slot_id)
+LEFT JOIN (
+  SELECT slot_id, step_no, sum(CASE WHEN num = den THEN 1 ELSE round(num, 200) / den END) AS share
+  FROM recalc_span GROUP BY slot_id, step_no
+) n ON (n.slot_id, n.step_no) = (p.slot_id, p.step_no);
+
+ANALYZE recalc_share

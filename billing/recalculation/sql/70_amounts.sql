@@ -1,0 +1,71 @@
+-- Rated, times the share, less the discount, within ceiling and floor, rounded once: half away from zero in
+-- the currency's minor unit. Divisions carry 200 digits; cutting at 90 first makes a tie a tie again.
+
+CREATE TEMPORARY TABLE recalc_amount ON COMMIT DROP AS
+WITH rated AS (
+  SELECT p.slot_id, p.step_no, coalesce(sum(t.sign * (t.units * t.unit_amount + t.flat_amount)), 0) AS rated
+  FROM recalc_piece p LEFT JOIN recalc_step t ON (t.slot_id, t.step_no) = (p.slot_id, p.step_no)
+  GROUP BY p.slot_id, p.step_no
+), pieces AS (
+  SELECT r.slot_id, r.rated, h.share AS bound_share,
+         CASE WHEN s.kind = 'usage' AND f.model NOT IN ('flat', 'one_time') THEN 1 ELSE h.share END AS share,
+         1 - s.discount_percent * 0.01 AS kept, f.minimum, f.maximum
+  FROM rated r JOIN recalc_slot s USING (slot_id)
+  JOIN recalc_share h ON (h.slot_id, h.step_no) = (r.slot_id, r.step_no)
+  JOIN (SELECT clause, step_no, min(minimum) AS minimum, min(maximum) AS maximum,
+               CASE WHEN max(cell_no) > 0 THEN 'matrix' ELSE min(model) END AS model
+        FROM recalc_leaf GROUP BY clause, step_no) f
+    ON f.clause = s.clause AND f.step_no = r.step_no
+), summed AS (
+  SELECT slot_id, sum(rated * share) AS rated, sum(rated * share * kept) AS discounted,
+         sum(greatest(least(rated * share * kept, maximum * bound_share), minimum * bound_share)) AS bounded
+  FROM pieces GROUP BY slot_id
+), told AS (
+  SELECT s.slot_id, m.rated, m.discounted, m.bounded,
+         m.bounded - CASE WHEN s.once THEN coalesce(lag(m.bounded) OVER (PARTITION BY s.line_id ORDER BY s.service_from), 0)
+                          ELSE 0 END AS exact
+  FROM recalc_slot s JOIN summed m USING (slot_id)
+)
+SELECT t.slot_id, t.rated, t.discounted, t.bounded, round(t.exact, 90) AS exact,
+       round(round(t.exact, 90), s.digits) AS amount
+FROM told t JOIN recalc_slot s USING (slot_id);
+
+-- What cannot be recomputed here is said, never passed over.
+CREATE TEMPORARY TABLE recalc_odd ON COMMIT DROP AS
+SELECT l.line_id, 'the billing frequency ' || l.every AS what
+FROM recalc_line l LEFT JOIN recalc_length n USING (every) WHERE n.every IS NULL AND NOT l.once
+UNION
+SELECT s.line_id, f.odd FROM recalc_stretch s JOIN recalc_leaf f USING (clause) WHERE f.odd <> ''
+UNION
+SELECT s.line_id, i.odd FROM recalc_input i JOIN recalc_slot s USING (slot_id) WHERE i.odd <> '' AND s.counts
+UNION
+SELECT line_id, 'the proration ' || convention FROM recalc_line
+WHERE convention NOT IN ('actual_days', 'fixed_30', 'thirty_360', 'seconds', 'whole_months', 'none')
+UNION
+SELECT line_id, 'the aggregation ' || aggregation FROM recalc_line
+WHERE aggregation NOT IN ('sum', 'count', 'unique', 'max', 'latest', 'weighted')
+UNION
+SELECT line_id, 'the kind ' || kind FROM recalc_line
+WHERE kind NOT IN ('recurring', 'usage', 'one_time', 'prepaid');
+
+-- Expected by this calculator, billed before, and what is therefore due.
+CREATE TEMPORARY TABLE recalc_due ON COMMIT DROP AS
+SELECT coalesce(e.line_id, b.line_id) AS line_id, coalesce(e.segment_id, b.segment_id) AS segment_id,
+       coalesce(e.kind, b.kind) AS kind, coalesce(e.period_from, b.period_from) AS period_from,
+       e.slot_id, coalesce(e.amount, 0) AS expected, coalesce(b.amount, 0) AS billed,
+       coalesce(e.amount, 0) - coalesce(b.amount, 0) AS due,
+       b.line_id IS NOT NULL AS corrects,
+       CASE WHEN e.slot_id IS NULL THEN b.covers_from
+            WHEN b.line_id IS NULL OR b.covers_from >= b.covers_to
+              OR (b.covers_from, b.covers_to) = (e.service_from, e.service_to) THEN e.service_from
+            WHEN b.covers_from = e.service_from THEN least(b.covers_to, e.service_to)
+            ELSE least(b.covers_from, e.service_from) END AS changes_on
+FROM (
+  SELECT s.slot_id, s.line_id, s.segment_id, s.kind, s.period_from, s.service_from, s.service_to, m.amount
+  FROM recalc_slot s JOIN recalc_amount m USING (slot_id) WHERE s.counts AND s.wanted
+) e
+FULL JOIN (
+  SELECT b.* FROM recalc_billed b
+  WHERE NOT EXISTS (SELECT 1 FROM recalc_slot s WHERE NOT s.wanted AND s.counts
+    AND (s.line_id, s.segment_id, s.kind, s.period_from) = (b.line_id, b.segment_id, b.kind, b.period_from))
+) b ON (b.line_id, b.segment_id, b.kind, b.period_from) = (e.line_id, e.segment_id, e.kind, e.period_from)
