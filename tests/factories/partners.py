@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
+from uuid import uuid4
 
-from billing.models import Invoice, UsageDimensions, UsageHour
+from billing.models import Invoice, UsageBatch, UsageDimensions, UsageEvent, UsageHour, UsageSource
 from o2c.access.models import Role, User
 from o2c.actor import Actor, acting
 from o2c.ledger import services as books
@@ -146,7 +147,7 @@ def make_shop(
 
 
 def use(shop: Shop, at: datetime, quantity: str) -> None:
-    """Add metered usage to an hour, as the intake's rollup would hold it."""
+    """Add metered usage to an hour: an event, and the hour's total as the intake would hold it."""
     meter = shop.line.sku.meter
     assert meter is not None
     with acting(shop.team, reason="test usage"):
@@ -166,6 +167,18 @@ def use(shop: Shop, at: datetime, quantity: str) -> None:
             row.quantity += Decimal(quantity)
             row.event_count += 1
             row.save()
+        source, _ = UsageSource.objects.get_or_create(code="shop")
+        UsageEvent.objects.create(
+            source=source,
+            event_id=str(uuid4()),
+            line=shop.line,
+            dimensions=dimensions,
+            occurred_at=at,
+            quantity=Decimal(quantity),
+            batch=UsageBatch.objects.create(
+                source=source, channel="api", received=1, accepted=1, duplicate=0, parked=0
+            ),
+        )
 
 
 def bill_month(shop: Shop, month: int) -> Invoice:
