@@ -14,6 +14,7 @@ from billing.models import (
     BillRun,
     BillRunFinding,
     Dispute,
+    Divergence,
     Invoice,
     InvoiceDelivery,
     Receipt,
@@ -238,6 +239,20 @@ register(
         icon="fact_check",
         priority=6,
         empty="Every finding of the calculated runs was looked at.",
+    ),
+    Queue(
+        code="billing.divergences",
+        title="Billed periods that would change",
+        area="Billing",
+        duty="billing.run.plan",
+        rows=lambda user: Divergence.objects.filter(cleared_on__isnull=True).select_related(
+            "line__order__customer"
+        ),
+        since="first_seen_on",
+        columns=("kind", "period_from", "billed", "expected", "recalculated"),
+        why=lambda row: row.problem or "Billed, and rated otherwise today: the next run corrects it",
+        icon="difference",
+        priority=40,
     ),
     Queue(
         code="billing.run.work",

@@ -77,7 +77,9 @@ GRANTS = {
 
 TOTALS = {"billing.usage.repair": "Set hourly usage totals to the sum of their events"}
 
-DUTIES = {**USAGE, **GRANTS, **TOTALS, **RUNS, **DOCUMENTS, **CASH, **DELIVERY, **COLLECTIONS}
+COMPARE = {"billing.contract.compare": "Compare billed periods of open contracts with today's rating"}
+
+DUTIES = {**USAGE, **GRANTS, **TOTALS, **COMPARE, **RUNS, **DOCUMENTS, **CASH, **DELIVERY, **COLLECTIONS}
 
 _SENDING = [
     "billing.invoice.render",
@@ -90,6 +92,7 @@ _SENDING = [
 ROLE_DUTIES = {
     "billing_ops": [
         *USAGE,
+        *COMPARE,
         "billing.run.plan",
         "billing.run.calculate",
         "billing.run.recalculate",
@@ -149,6 +152,7 @@ ROLE_DUTIES = {
         "billing.grant.open",
         "billing.grant.expire",
         *USAGE,
+        *COMPARE,
         "billing.run.plan",
         "billing.run.calculate",
         "billing.run.post",

@@ -35,6 +35,8 @@ FUNCTIONS = {
 }
 
 NEUTRAL = [
+    # Looks and records; nothing is billed by it.
+    "billing.contract.compare",
     # The machine's own intake; deduplicated and counted, and no person holds it beside an adjustment.
     "billing.usage.ingest",
     # Carries out what another person released: number for number, or not at all.

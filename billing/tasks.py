@@ -5,7 +5,16 @@ from __future__ import annotations
 from django.db.models import Q
 
 from billing.models import Receipt
-from billing.services import applications, collections, delivery, grants, run_jobs, runs, thresholds
+from billing.services import (
+    applications,
+    collections,
+    delivery,
+    grants,
+    rerating,
+    run_jobs,
+    runs,
+    thresholds,
+)
 from o2c import clock
 from o2c.access.system import system_actor
 from o2c.actor import current_actor
@@ -91,3 +100,9 @@ def expire_grants() -> int:
 def remind() -> int:
     """A round of reminders, as of today."""
     return collections.remind(as_of=clock.today(), actor=system_actor()).sent
+
+
+@app.task(name="billing.compare_contracts")
+def compare_contracts() -> int:
+    """Rate every open contract again, as of today; how many billed periods would change."""
+    return rerating.rerate(as_of=clock.today(), actor=system_actor()).diverging

@@ -1,3 +1,14 @@
 """Pages of billing in the console."""
 
-from billing.admin import delivery, disputes, grants, invoices, receipts, reminders, runs, tax, usage  # noqa: F401
+from billing.admin import (  # noqa: F401
+    delivery,
+    disputes,
+    divergences,
+    grants,
+    invoices,
+    receipts,
+    reminders,
+    runs,
+    tax,
+    usage,
+)

@@ -4,6 +4,7 @@ from billing.models.bill_run import BillRun, BillRunChunk, BillRunFinding
 from billing.models.charge import Charge
 from billing.models.delivery import DeliveryAttempt, InvoiceDelivery
 from billing.models.dispute import Dispute
+from billing.models.divergence import Divergence
 from billing.models.dunning import DunningLevel, DunningNotice
 from billing.models.grants import Grant, GrantEntry
 from billing.models.invoice import Invoice, InvoiceLine
@@ -27,6 +28,7 @@ __all__ = [
     "Charge",
     "DeliveryAttempt",
     "Dispute",
+    "Divergence",
     "DunningLevel",
     "DunningNotice",
     "Grant",

@@ -22,7 +22,8 @@ FILES = Path(__file__).parent / "sql"
 TABLES = (
     "asked", "order", "digits", "line", "length", "stretch", "leaf", "tier", "billed", "drafted", "slot",
     "piece", "span", "share", "event", "measure", "level", "counted", "rated", "dimensions", "charged",
-    "input", "step", "amount", "odd", "due", "beside",
+    "input", "step", "amount", "odd", "due", "beside", "horizon", "commitment", "counts", "promise",
+    "true_up",
 )  # fmt: skip
 OPEN = f"""
 DROP TABLE IF EXISTS {", ".join(f"pg_temp.recalc_{name}" for name in TABLES)};
@@ -55,6 +56,13 @@ ODD = """
 SELECT o.line_id, l.order_id, l.order_number, l.position, string_agg(o.what, '; ' ORDER BY o.what)
 FROM recalc_odd o JOIN recalc_line l USING (line_id)
 GROUP BY o.line_id, l.order_id, l.order_number, l.position ORDER BY l.order_number, l.position
+"""
+
+
+DIVERGING = """
+SELECT d.line_id, d.segment_id, d.kind, d.period_from, l.currency, d.billed, d.expected
+FROM recalc_due d JOIN recalc_line l USING (line_id)
+WHERE d.corrects AND d.due <> 0
 """
 
 
@@ -142,3 +150,16 @@ def recalculate(order_ids: Iterable[int], *, through: dt.date, run_id: int) -> O
         cursor.execute(ODD)
         odd = [Odd(*row) for row in cursor.fetchall()]
     return Outcome({row[0]: row[1] for row in totals}, sum(row[2] for row in totals), different, odd)
+
+
+def diverging(
+    order_ids: Iterable[int], through: dt.date
+) -> list[tuple[int, int, str, dt.date, str, Decimal, Decimal]]:
+    """Billed periods that would be billed otherwise now, over every event and every billed period.
+
+    Rows of line, segment, kind, first day of the period, currency, billed, expected.
+    """
+    prepare(order_ids, through=through, everything=True)
+    with connection.cursor() as cursor:
+        cursor.execute(DIVERGING)
+        return cursor.fetchall()

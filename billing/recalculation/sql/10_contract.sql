@@ -7,7 +7,7 @@ SELECT l.id AS line_id, o.id AS order_id, o.number AS order_number, l.position, 
        coalesce(nullif(l.frequency, ''), o.billing_frequency) AS every,
        CASE WHEN o.anchor = 'anniversary' THEN o.starts_on ELSE DATE '2001-01-01' END AS grid_from,
        o.proration AS convention, o.time_zone AS zone, coalesce(m.aggregation, 'sum') AS aggregation,
-       s.begins, s.ends
+       s.begins, s.ends, o.commitments <> '[]' AS committed
 FROM recalc_order a
 JOIN orders_order o ON o.id = a.order_id
 JOIN recalc_digits d ON d.currency = o.currency

@@ -8,6 +8,8 @@ SELECT c.line_id, c.segment_id, c.kind, c.period_from, sum(c.amount) AS amount,
        (array_agg(c.covers_to ORDER BY c.revision DESC))[1] AS covers_to,
        max(c.due_on) AS due_on, min(c.currency) AS currency, max(c.revision) AS revision
 FROM billing_charge c JOIN recalc_line l USING (line_id)
+-- What credit paid of a charge, and what was let go of it, stands beside the charge and is not part of it.
+WHERE c.kind NOT IN ('drawdown', 'waiver')
 GROUP BY c.line_id, c.segment_id, c.kind, c.period_from;
 
 CREATE TEMPORARY TABLE recalc_drafted ON COMMIT DROP AS
@@ -15,16 +17,19 @@ SELECT v.order_line_id AS line_id, v.segment_id, v.kind, (v.proposal->>'period_f
        sum(v.net) AS net, min(v.id) AS invoice_line_id, count(*) AS rows
 FROM recalc_asked a JOIN billing_invoice i ON i.run_id = a.run_id AND i.state = 'draft'
 JOIN billing_invoiceline v ON v.invoice_id = i.id AND v.proposal IS NOT NULL
+  AND v.kind NOT IN ('drawdown', 'waiver')
 JOIN recalc_line l ON l.line_id = v.order_line_id
 GROUP BY 1, 2, 3, 4;
 
+-- What was billed ahead of the date is looked at too: it may not be expected any more.
+CREATE TEMPORARY TABLE recalc_horizon ON COMMIT DROP AS
+SELECT greatest((SELECT through FROM recalc_asked), (SELECT max(due_on) + 1 FROM recalc_billed)) AS ends_on;
+
 CREATE TEMPORARY TABLE recalc_slot ON COMMIT DROP AS
-WITH horizon AS (
-  SELECT greatest((SELECT through FROM recalc_asked), (SELECT max(due_on) + 1 FROM recalc_billed)) AS ends_on
-), asked AS (
+WITH asked AS (
   SELECT s.*, l.kind, l.once, l.in_advance, l.every, l.grid_from, l.ends AS line_ends, n.months, n.days,
          least(s.ends_on, h.ends_on) AS until
-  FROM recalc_stretch s JOIN recalc_line l USING (line_id) LEFT JOIN recalc_length n USING (every), horizon h
+  FROM recalc_stretch s JOIN recalc_line l USING (line_id) LEFT JOIN recalc_length n USING (every), recalc_horizon h
 ), grid AS (
   SELECT a.*, k, CASE WHEN months > 0 THEN (grid_from + make_interval(months => k * months))::date
                       ELSE grid_from + k * days END AS period_from,
@@ -56,7 +61,7 @@ SELECT row_number() OVER () AS slot_id, c.*, s.quantity, s.price_id, s.discount_
        c.due_on < a.through OR b.line_id IS NOT NULL AS counts,
        -- Usage of a billed period that this run does not touch is left to the nightly comparison.
        c.kind <> 'usage' OR a.everything OR b.line_id IS NULL OR d.line_id IS NOT NULL
-         OR coalesce(p.over_term, false) AS wanted
+         OR coalesce(p.over_term, false) OR l.committed AS wanted
 FROM cut c
 CROSS JOIN recalc_asked a
 JOIN recalc_stretch s USING (segment_id)

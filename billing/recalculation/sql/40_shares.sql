@@ -25,6 +25,9 @@ WITH priced AS (
             + extract(month FROM ends_on) - extract(month FROM grid_from)) / n.months)::int) AS k
   ) g
   WHERE NOT once AND r.paid_every <> r.every AND g.high > starts_on AND g.low < ends_on
+  UNION ALL
+  SELECT slot_id, 0, service_from, service_to, low, high, convention, zone, starts_on, months
+  FROM recalc_promise
 ), dated AS (
   SELECT *,
          360 * extract(year FROM a)::int + 30 * extract(month FROM a)::int + least(extract(day FROM a)::int, 30)

@@ -48,6 +48,34 @@ UNION
 SELECT line_id, 'the kind ' || kind FROM recalc_line
 WHERE kind NOT IN ('recurring', 'usage', 'one_time', 'prepaid');
 
+-- What a commitment falls short of, or its overage.
+CREATE TEMPORARY TABLE recalc_true_up ON COMMIT DROP AS
+WITH counted AS (
+  SELECT p.slot_id, coalesce(sum(m.exact), 0) AS charged
+  FROM recalc_promise p JOIN recalc_counts c ON (c.order_id, c.n) = (p.order_id, p.n)
+  LEFT JOIN recalc_slot s ON s.line_id = c.line_id AND s.service_from >= p.service_from AND s.service_from < p.high
+  LEFT JOIN recalc_amount m ON m.slot_id = s.slot_id
+  GROUP BY p.slot_id
+), told AS (
+  SELECT p.*, t.charged, p.amount * CASE WHEN n.num = n.den THEN 1 ELSE round(n.num, 200) / n.den END AS promised
+  FROM recalc_promise p JOIN counted t USING (slot_id) JOIN recalc_span n ON n.slot_id = p.slot_id
+)
+SELECT t.slot_id, t.line_id, g.segment_id, 'minimum'::text AS kind, t.low AS period_from, t.service_from,
+       t.service_to, t.promised, t.charged, e.exact, round(round(e.exact, 90), t.digits) AS amount
+FROM told t
+CROSS JOIN LATERAL (
+  SELECT CASE WHEN charged < promised THEN promised - charged ELSE (charged - promised) * (factor - 1) END AS exact
+) e
+JOIN LATERAL (
+  SELECT s.segment_id FROM recalc_stretch s WHERE s.line_id = t.line_id
+  ORDER BY s.ends_on > t.service_from DESC, CASE WHEN s.ends_on > t.service_from THEN s.starts_on END,
+           s.starts_on DESC
+  LIMIT 1
+) g ON true
+LEFT JOIN recalc_billed b ON (b.line_id, b.segment_id, b.kind, b.period_from)
+                           = (t.line_id, g.segment_id, 'minimum', t.low)
+WHERE t.service_to - 1 < (SELECT through FROM recalc_asked) OR b.line_id IS NOT NULL;
+
 -- Expected by this calculator, billed before, and what is therefore due.
 CREATE TEMPORARY TABLE recalc_due ON COMMIT DROP AS
 SELECT coalesce(e.line_id, b.line_id) AS line_id, coalesce(e.segment_id, b.segment_id) AS segment_id,
@@ -63,6 +91,8 @@ SELECT coalesce(e.line_id, b.line_id) AS line_id, coalesce(e.segment_id, b.segme
 FROM (
   SELECT s.slot_id, s.line_id, s.segment_id, s.kind, s.period_from, s.service_from, s.service_to, m.amount
   FROM recalc_slot s JOIN recalc_amount m USING (slot_id) WHERE s.counts AND s.wanted
+  UNION ALL
+  SELECT slot_id, line_id, segment_id, kind, period_from, service_from, service_to, amount FROM recalc_true_up
 ) e
 FULL JOIN (
   SELECT b.* FROM recalc_billed b
