@@ -14,7 +14,8 @@ from django.db import DatabaseError, connection, transaction
 
 from billing.domain import charges, prices, proration, specs, timelines
 from billing.models import BillRun, BillRunFinding, Invoice
-from billing.services import drafting, findings, metering, rating, recalculating, runs
+from billing.recalculation import calculator
+from billing.services import drafting, findings, metering, rating, runs
 from o2c.actor import acting
 from o2c.errors import Conflict
 from orders.models import Customer, Order
@@ -44,7 +45,7 @@ def metered(team: Team, customer: Customer) -> Order:
 
 def send(team: Team, customer: Customer, *events: tuple[str, str]) -> None:
     sender = person("meter", "metering")
-    rows = [
+    rows: list[dict[str, object]] = [
         {
             "id": id,
             "customer": customer.number,
@@ -295,10 +296,8 @@ def test_what_cannot_be_recalculated_is_said(
     team: Team, seats: Order, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A clause that only the engine knows: as if somebody had added a proration to it alone."""
-    honest = recalculating.calculator._statements()
-    monkeypatch.setattr(
-        recalculating.calculator, "_statements", lambda: honest.replace("'actual_days'", "'x'")
-    )
+    honest = calculator._statements()
+    monkeypatch.setattr(calculator, "_statements", lambda: honest.replace("'actual_days'", "'x'"))
     run = bill(team, AUGUST, upto="calculated")
 
     finding = run.findings.get(code="not_recalculated")
