@@ -62,7 +62,7 @@ def measure(count: int = 5000, lines: int = 5) -> tuple[Figure, Figure]:
         spent[0] += time.perf_counter() - started
         return checked
 
-    recalculating.check = timed
+    recalculating.check = timed  # type: ignore[assignment]
     try:
         run = runs.plan(entity_id=entity.pk, through=dt.date(2026, 9, 1), actor=team.ops)
         started = time.perf_counter()

@@ -14,7 +14,8 @@ JOIN recalc_digits d ON d.currency = o.currency
 JOIN orders_orderline l ON l.order_id = o.id
 JOIN orders_sku k ON k.id = l.sku_id
 LEFT JOIN orders_meter m ON m.id = k.meter_id
-JOIN (
+-- A line that was taken back altogether covers no day, and may have been billed all the same.
+LEFT JOIN (
   SELECT g.line_id, min(g.starts_on) AS begins, max(coalesce(g.ends_on, 'infinity'::date)) AS ends
   FROM orders_segment g JOIN orders_orderline n ON n.id = g.line_id
   JOIN recalc_order r ON r.order_id = n.order_id
