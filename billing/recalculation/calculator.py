@@ -27,13 +27,14 @@ TABLES = (
 )  # fmt: skip
 OPEN = f"""
 DROP TABLE IF EXISTS {", ".join(f"pg_temp.recalc_{name}" for name in TABLES)};
-CREATE TEMPORARY TABLE recalc_asked (run_id bigint, through date, everything boolean) ON COMMIT DROP;
+CREATE TEMPORARY TABLE recalc_asked (run_id bigint, through date, everything boolean, early boolean)
+  ON COMMIT DROP;
 CREATE TEMPORARY TABLE recalc_order (order_id bigint PRIMARY KEY) ON COMMIT DROP;
 CREATE TEMPORARY TABLE recalc_digits (currency text PRIMARY KEY, digits int) ON COMMIT DROP
 """
 FILL = """
 WITH asked AS (
-  INSERT INTO recalc_asked VALUES (%(run)s, %(through)s, %(everything)s)
+  INSERT INTO recalc_asked VALUES (%(run)s, %(through)s, %(everything)s, %(early)s)
 )
 INSERT INTO recalc_order SELECT DISTINCT id FROM unnest(%(orders)s::bigint[]) AS o(id) RETURNING
   (SELECT currency FROM orders_order WHERE id = order_id)
@@ -48,9 +49,36 @@ LEFT JOIN billing_invoiceline v ON v.id = b.invoice_line_id
 WHERE b.due <> b.drafted
 ORDER BY l.order_number, l.position, b.period_from, b.segment_id
 """
+# What credit pays of it, or the contract lets go, is taken as it was drafted; COVERS holds it to the usage.
 TOTALS = """
-SELECT l.currency, sum(b.due), count(*)
-FROM recalc_beside b JOIN recalc_line l USING (line_id) GROUP BY l.currency ORDER BY l.currency
+SELECT currency, sum(due), sum(keys) FROM (
+  SELECT l.currency, b.due, 1 AS keys FROM recalc_beside b JOIN recalc_line l USING (line_id)
+  UNION ALL
+  SELECT l.currency, v.net, 0
+  FROM recalc_asked a JOIN billing_invoice i ON i.run_id = a.run_id AND i.state = 'draft'
+  JOIN billing_invoiceline v ON v.invoice_id = i.id AND v.kind IN ('drawdown', 'waiver')
+  JOIN recalc_line l ON l.line_id = v.order_line_id
+) t GROUP BY currency ORDER BY currency
+"""
+# Usage charges of which more is taken off than they come to, or to which something is added.
+COVERS = """
+SELECT l.line_id, l.order_id, l.order_number, l.position,
+       'usage from ' || period_from || ' comes to ' || usage || ', and ' || -covered || ' is taken off'
+FROM (
+  SELECT line_id, segment_id, period_from, coalesce(sum(amount) FILTER (WHERE kind = 'usage'), 0) AS usage,
+         coalesce(sum(amount) FILTER (WHERE kind <> 'usage'), 0) AS covered, bool_or(drafted) AS drafted
+  FROM (
+    SELECT v.order_line_id AS line_id, v.segment_id, (v.proposal->>'period_from')::date AS period_from, v.kind,
+           v.net AS amount, v.kind <> 'usage' AS drafted
+    FROM recalc_asked a JOIN billing_invoice i ON i.run_id = a.run_id AND i.state = 'draft'
+    JOIN billing_invoiceline v ON v.invoice_id = i.id AND v.kind IN ('usage', 'drawdown', 'waiver')
+    UNION ALL
+    SELECT c.line_id, c.segment_id, c.period_from, c.kind, c.amount, false
+    FROM billing_charge c JOIN recalc_line l USING (line_id) WHERE c.kind IN ('usage', 'drawdown', 'waiver')
+  ) r GROUP BY line_id, segment_id, period_from
+) s JOIN recalc_line l USING (line_id)
+WHERE drafted AND (covered > 0 OR -covered > greatest(usage, 0))
+ORDER BY l.order_number, l.position
 """
 ODD = """
 SELECT o.line_id, l.order_id, l.order_number, l.position, string_agg(o.what, '; ' ORDER BY o.what)
@@ -104,12 +132,13 @@ class Odd:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Net due per currency by this calculator, how many keys were compared, and what differs."""
+    """Net due per currency, how many keys were compared, and everything that is wrong with the drafts."""
 
     totals: dict[str, Decimal]
     keys: int
     different: Sequence[Different]
     odd: Sequence[Odd]
+    covers: Sequence[Odd]
 
 
 @cache
@@ -119,29 +148,41 @@ def _statements() -> str:
 
 
 def prepare(
-    order_ids: Iterable[int], *, through: dt.date, run_id: int | None = None, everything: bool = False
+    order_ids: Iterable[int],
+    *,
+    through: dt.date,
+    run_id: int | None = None,
+    everything: bool = False,
+    early: bool = False,
 ) -> None:
     """Fill the temporary tables for these orders, charges due before `through` (exclusive).
 
     `run_id` names the run whose drafts stand beside. With `everything`, usage of periods that are billed
-    and not drafted again is metered again too; a bill run leaves that to the nightly comparison.
+    and not drafted again is metered again too; a bill run leaves that to the nightly comparison. `early` is
+    for a run of early invoices: only what it drafted is looked at, up to its date.
     """
     ids = sorted(set(order_ids))
     with connection.cursor() as cursor:
         cursor.execute(OPEN)
-        values = {"run": run_id, "through": through, "everything": everything, "orders": ids}
+        values = {
+            "run": run_id,
+            "through": through,
+            "everything": everything,
+            "early": early,
+            "orders": ids,
+        }
         cursor.execute(FILL, values)
         currencies = sorted({row[0] for row in cursor.fetchall() if row[0]})
         cursor.execute(DIGITS, [currencies, [minor_units(code) for code in currencies]])
         cursor.execute(_statements())
 
 
-def recalculate(order_ids: Iterable[int], *, through: dt.date, run_id: int) -> Outcome:
+def recalculate(order_ids: Iterable[int], *, through: dt.date, run_id: int, early: bool = False) -> Outcome:
     """Re-rate what a run drafted for these orders; what the run did not draft must not be due either.
 
     Inside the caller's transaction; its temporary tables stay until it ends, for `workings`.
     """
-    prepare(order_ids, through=through, run_id=run_id)
+    prepare(order_ids, through=through, run_id=run_id, early=early)
     with connection.cursor() as cursor:
         cursor.execute(TOTALS)
         totals = cursor.fetchall()
@@ -149,7 +190,10 @@ def recalculate(order_ids: Iterable[int], *, through: dt.date, run_id: int) -> O
         different = [Different(*row) for row in cursor.fetchall()]
         cursor.execute(ODD)
         odd = [Odd(*row) for row in cursor.fetchall()]
-    return Outcome({row[0]: row[1] for row in totals}, sum(row[2] for row in totals), different, odd)
+        cursor.execute(COVERS)
+        covers = [Odd(*row) for row in cursor.fetchall()]
+    keys = sum(int(row[2]) for row in totals)
+    return Outcome({row[0]: row[1] for row in totals}, keys, different, odd, covers)
 
 
 def diverging(

@@ -28,11 +28,19 @@ def check(run: BillRun, orders: Mapping[int, Order], refused: Collection[int]) -
     `refused` are orders that could not be charged: nothing was drafted for them, and the run is blocked
     already. Inside the caller's transaction, after the drafts are stored.
     """
-    outcome = calculator.recalculate(set(orders) - set(refused), through=run.through, run_id=run.pk)
+    outcome = calculator.recalculate(
+        set(orders) - set(refused),
+        through=run.through,
+        run_id=run.pk,
+        early=run.kind == BillRun.Kind.THRESHOLD,
+    )
     found = [_disagreement(run, orders, one) for one in workings.compare(outcome.different[:SHOWN])]
     if len(outcome.different) > SHOWN:
         rest = len(outcome.different) - SHOWN
         found.append(finding(run, "recalculation", f"{rest} more charges differ", working={}))
+    for odd in outcome.covers:
+        order, message = orders[odd.order_id], f"{odd.order_number} line {odd.position}: {odd.what}"
+        found.append(finding(run, "recalculation", message, customer=order.customer, currency=order.currency))
     for odd in outcome.odd:
         order = orders[odd.order_id]
         message = f"{odd.order_number} line {odd.position}: {odd.what} cannot be recalculated"

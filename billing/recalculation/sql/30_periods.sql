@@ -55,14 +55,22 @@ WITH asked AS (
   UNION ALL
   SELECT line_id, segment_id, kind, starts_on, starts_on + 1, starts_on, starts_on + 1, starts_on
   FROM asked WHERE once AND starts_on < until
+), told AS (
+  -- An early invoice is for the usage of an open period up to its date.
+  SELECT c.line_id, c.segment_id, c.kind, c.period_from, c.period_to, c.service_from,
+         CASE WHEN a.early AND c.kind = 'usage' THEN least(c.service_to, a.through) ELSE c.service_to END
+           AS service_to, c.due_on
+  FROM cut c, recalc_asked a
 )
 SELECT row_number() OVER () AS slot_id, c.*, s.quantity, s.price_id, s.discount_percent, s.paid_every, s.clause,
        l.begins, l.every, l.grid_from, l.convention, l.zone, l.aggregation, l.once, l.digits, l.currency,
-       c.due_on < a.through OR b.line_id IS NOT NULL AS counts,
+       CASE WHEN a.early THEN d.line_id IS NOT NULL ELSE c.due_on < a.through OR b.line_id IS NOT NULL END
+         AS counts,
        -- Usage of a billed period that this run does not touch is left to the nightly comparison.
        c.kind <> 'usage' OR a.everything OR b.line_id IS NULL OR d.line_id IS NOT NULL
+         OR b.covers_to < c.service_to
          OR coalesce(p.over_term, false) OR l.committed AS wanted
-FROM cut c
+FROM told c
 CROSS JOIN recalc_asked a
 JOIN recalc_stretch s USING (segment_id)
 JOIN recalc_line l ON l.line_id = c.line_id

@@ -16,7 +16,8 @@ WITH metered AS (
 SELECT e.line_id, (e.occurred_at AT TIME ZONE l.zone)::date AS day, e.occurred_at, e.dimensions_id, e.quantity,
        e.subject
 FROM around a CROSS JOIN lines l
-JOIN billing_usageevent e ON e.line_id = l.line_id AND e.occurred_at >= a.since AND e.occurred_at < a.until;
+JOIN billing_usageevent e ON e.line_id = l.line_id AND e.occurred_at >= a.since AND e.occurred_at < a.until
+WHERE NOT EXISTS (SELECT 1 FROM billing_usageretraction r WHERE r.event_id = e.id);
 
 ANALYZE recalc_event;
 

@@ -74,7 +74,8 @@ JOIN LATERAL (
 ) g ON true
 LEFT JOIN recalc_billed b ON (b.line_id, b.segment_id, b.kind, b.period_from)
                            = (t.line_id, g.segment_id, 'minimum', t.low)
-WHERE t.service_to - 1 < (SELECT through FROM recalc_asked) OR b.line_id IS NOT NULL;
+WHERE NOT (SELECT early FROM recalc_asked)
+  AND (t.service_to - 1 < (SELECT through FROM recalc_asked) OR b.line_id IS NOT NULL);
 
 -- Expected by this calculator, billed before, and what is therefore due.
 CREATE TEMPORARY TABLE recalc_due ON COMMIT DROP AS
@@ -87,15 +88,21 @@ SELECT coalesce(e.line_id, b.line_id) AS line_id, coalesce(e.segment_id, b.segme
             WHEN b.line_id IS NULL OR b.covers_from >= b.covers_to
               OR (b.covers_from, b.covers_to) = (e.service_from, e.service_to) THEN e.service_from
             WHEN b.covers_from = e.service_from THEN least(b.covers_to, e.service_to)
-            ELSE least(b.covers_from, e.service_from) END AS changes_on
+            ELSE least(b.covers_from, e.service_from) END AS changes_on,
+       e.due_on
 FROM (
-  SELECT s.slot_id, s.line_id, s.segment_id, s.kind, s.period_from, s.service_from, s.service_to, m.amount
+  SELECT s.slot_id, s.line_id, s.segment_id, s.kind, s.period_from, s.service_from, s.service_to, m.amount,
+         s.due_on
   FROM recalc_slot s JOIN recalc_amount m USING (slot_id) WHERE s.counts AND s.wanted
   UNION ALL
-  SELECT slot_id, line_id, segment_id, kind, period_from, service_from, service_to, amount FROM recalc_true_up
+  SELECT slot_id, line_id, segment_id, kind, period_from, service_from, service_to, amount, service_to - 1
+  FROM recalc_true_up
 ) e
 FULL JOIN (
-  SELECT b.* FROM recalc_billed b
-  WHERE NOT EXISTS (SELECT 1 FROM recalc_slot s WHERE NOT s.wanted AND s.counts
+  SELECT b.* FROM recalc_billed b, recalc_asked a
+  WHERE (NOT a.early OR EXISTS (SELECT 1 FROM recalc_drafted n
+    WHERE (n.line_id, n.segment_id, n.kind, n.period_from)
+        = (b.line_id, b.segment_id, b.kind, b.period_from)))
+  AND NOT EXISTS (SELECT 1 FROM recalc_slot s WHERE NOT s.wanted AND s.counts
     AND (s.line_id, s.segment_id, s.kind, s.period_from) = (b.line_id, b.segment_id, b.kind, b.period_from))
 ) b ON (b.line_id, b.segment_id, b.kind, b.period_from) = (e.line_id, e.segment_id, e.kind, e.period_from)
