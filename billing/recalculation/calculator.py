@@ -68,8 +68,8 @@ FROM (
   SELECT line_id, segment_id, period_from, coalesce(sum(amount) FILTER (WHERE kind = 'usage'), 0) AS usage,
          coalesce(sum(amount) FILTER (WHERE kind <> 'usage'), 0) AS covered, bool_or(drafted) AS drafted
   FROM (
-    SELECT v.order_line_id AS line_id, v.segment_id, (v.proposal->>'period_from')::date AS period_from, v.kind,
-           v.net AS amount, v.kind <> 'usage' AS drafted
+    SELECT v.order_line_id AS line_id, v.segment_id, (v.proposal->>'period_from')::date AS period_from,
+           v.kind, v.net AS amount, v.kind <> 'usage' AS drafted
     FROM recalc_asked a JOIN billing_invoice i ON i.run_id = a.run_id AND i.state = 'draft'
     JOIN billing_invoiceline v ON v.invoice_id = i.id AND v.kind IN ('usage', 'drawdown', 'waiver')
     UNION ALL
