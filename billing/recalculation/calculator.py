@@ -90,7 +90,10 @@ GROUP BY o.line_id, l.order_id, l.order_number, l.position ORDER BY l.order_numb
 DIVERGING = """
 SELECT d.line_id, d.segment_id, d.kind, d.period_from, l.currency, d.billed, d.expected
 FROM recalc_due d JOIN recalc_line l USING (line_id)
-WHERE d.corrects AND d.due <> 0
+WHERE d.corrects AND d.due <> 0 AND NOT EXISTS (SELECT 1 FROM recalc_odd o WHERE o.line_id = d.line_id)
+  -- More usage of a period that was billed early waits for the period's end.
+  AND (d.kind <> 'usage' OR d.slot_id IS NULL OR d.due <= 0
+       OR d.due_on < (SELECT through FROM recalc_asked))
 """
 
 
@@ -198,12 +201,15 @@ def recalculate(order_ids: Iterable[int], *, through: dt.date, run_id: int, earl
 
 def diverging(
     order_ids: Iterable[int], through: dt.date
-) -> list[tuple[int, int, str, dt.date, str, Decimal, Decimal]]:
+) -> tuple[list[tuple[int, int, str, dt.date, str, Decimal, Decimal]], set[int]]:
     """Billed periods that would be billed otherwise now, over every event and every billed period.
 
-    Rows of line, segment, kind, first day of the period, currency, billed, expected.
+    Rows of line, segment, kind, first day of the period, currency, billed, expected; and the lines that
+    this calculator cannot recompute, which have no rows.
     """
     prepare(order_ids, through=through, everything=True)
     with connection.cursor() as cursor:
         cursor.execute(DIVERGING)
-        return cursor.fetchall()
+        rows = cursor.fetchall()
+        cursor.execute("SELECT line_id FROM recalc_odd")
+        return rows, {row[0] for row in cursor.fetchall()}

@@ -43,7 +43,9 @@ CHECKS: dict[str, Check] = {
     "cannot_rate": Check(BLOCKER, "A contract cannot be charged: a price, segment or usage is wrong"),
     "missing_tax_rate": Check(BLOCKER, "Tax is due and the rate table has no rate for it"),
     "recalculation": Check(BLOCKER, "The second calculator comes to another amount than the draft"),
-    "not_recalculated": Check(BLOCKER, "A clause of the contract that the second calculator does not know"),
+    "not_recalculated": Check(
+        WARNING, "A clause that the second calculator does not know: look at the amount"
+    ),
     "negative_total": Check(WARNING, "Corrections outweigh charges: a credit memo is drafted"),
     "zero_invoice": Check(WARNING, "Charges and corrections come to zero"),
     "jump": Check(WARNING, "Service that differs by more than half from the daily rates of its last billing"),

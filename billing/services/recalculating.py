@@ -16,10 +16,11 @@ SHOWN = 200
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """Net due per currency as recalculated, and what stands against the drafts."""
+    """Net due per currency as recalculated, what a person should see, and how many charges differ."""
 
     totals: dict[str, Decimal]
     findings: list[BillRunFinding]
+    differences: int
 
 
 def check(run: BillRun, orders: Mapping[int, Order], refused: Collection[int]) -> Checked:
@@ -41,13 +42,14 @@ def check(run: BillRun, orders: Mapping[int, Order], refused: Collection[int]) -
     for odd in outcome.covers:
         order, message = orders[odd.order_id], f"{odd.order_number} line {odd.position}: {odd.what}"
         found.append(finding(run, "recalculation", message, customer=order.customer, currency=order.currency))
+    differences = len(found)
     for odd in outcome.odd:
         order = orders[odd.order_id]
         message = f"{odd.order_number} line {odd.position}: {odd.what} cannot be recalculated"
         found.append(
             finding(run, "not_recalculated", message, customer=order.customer, currency=order.currency)
         )
-    return Checked(outcome.totals, found)
+    return Checked(outcome.totals, found, differences)
 
 
 def _disagreement(run: BillRun, orders: Mapping[int, Order], one: workings.Comparison) -> BillRunFinding:

@@ -112,14 +112,19 @@ def _by_engine(order_ids: Sequence[int], as_of: dt.date) -> dict[Key, _Seen]:
 
 def _by_sql(order_ids: Sequence[int], as_of: dt.date, seen: dict[Key, _Seen]) -> None:
     """Add the second calculator's figures. What only it finds is billed rightly in the engine's eyes."""
-    for line, segment, kind, period, currency, billed, expected in calculator.diverging(order_ids, as_of):
+    diverging, unknown = calculator.diverging(order_ids, as_of)
+    for line, segment, kind, period, currency, billed, expected in diverging:
         key = (line, segment, kind, period)
         row = seen[key]
         row.recalculated = expected
         if not row.currency:
             row.currency, row.billed, row.expected = currency, billed, billed
-    for row in seen.values():
+    for key, row in seen.items():
+        if key[0] in unknown:
+            row.recalculated = None
         if row.problem:
             row.expected = None
+        elif row.recalculated is None:
+            row.problem = "The second calculator does not know a clause of this line"
         elif row.expected != row.recalculated:
             row.problem = "The two calculators differ: a bill run would be blocked"

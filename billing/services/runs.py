@@ -166,7 +166,7 @@ def _draft(run: BillRun, customer_ids: Sequence[int]) -> _Outcome:
     rows += [findings.cannot_rate(run, order.customer, message) for order, message in refused]
     checked = recalculating.check(run, orders, {order.pk for order, _ in refused})
     BillRunFinding.objects.bulk_create([*rows, *checked.findings])
-    return _Outcome(_text(expected), _text(drafted), _text(checked.totals), len(checked.findings))
+    return _Outcome(_text(expected), _text(drafted), _text(checked.totals), checked.differences)
 
 
 def _text(amounts: dict[str, Decimal]) -> dict[str, str]:

@@ -5,7 +5,12 @@ SELECT l.id AS line_id, o.id AS order_id, o.number AS order_number, l.position, 
        d.digits, k.kind, k.kind IN ('one_time', 'prepaid') AS once,
        l.timing = 'advance' AND k.kind <> 'usage' AS in_advance,
        coalesce(nullif(l.frequency, ''), o.billing_frequency) AS every,
-       CASE WHEN o.anchor = 'anniversary' THEN o.starts_on ELSE DATE '2001-01-01' END AS grid_from,
+       -- Where periods are counted from; weeks of the calendar begin on Mondays.
+       CASE WHEN o.anchor = 'anniversary' THEN coalesce(o.anchor_on, o.starts_on)
+            ELSE make_date(2001, 1, coalesce(extract(day FROM o.anchor_on)::int, 1)) END AS months_from,
+       CASE WHEN o.anchor = 'anniversary' THEN coalesce(o.anchor_on, o.starts_on)
+            ELSE DATE '2001-01-01' END AS days_from,
+       o.counted_day, o.remainder,
        o.proration AS convention, o.time_zone AS zone, coalesce(m.aggregation, 'sum') AS aggregation,
        s.begins, s.ends, o.commitments <> '[]' AS committed
 FROM recalc_order a
@@ -19,7 +24,7 @@ LEFT JOIN (
   SELECT g.line_id, min(g.starts_on) AS begins, max(coalesce(g.ends_on, 'infinity'::date)) AS ends
   FROM orders_segment g JOIN orders_orderline n ON n.id = g.line_id
   JOIN recalc_order r ON r.order_id = n.order_id
-  WHERE g.ends_on IS NULL OR g.ends_on > g.starts_on
+  WHERE NOT g.paused AND (g.ends_on IS NULL OR g.ends_on > g.starts_on)
   GROUP BY g.line_id
 ) s ON s.line_id = l.id;
 
@@ -37,7 +42,7 @@ WITH said AS (
          CASE WHEN l.kind = 'recurring' THEN p.period END AS paid_every,
          coalesce(nullif(s.price_override, '{}'), p.spec) AS spec
   FROM recalc_line l JOIN orders_segment s ON s.line_id = l.line_id JOIN orders_price p ON p.id = s.price_id
-  WHERE s.ends_on IS NULL OR s.ends_on > s.starts_on
+  WHERE NOT s.paused AND (s.ends_on IS NULL OR s.ends_on > s.starts_on)
 ), named AS (
   SELECT *, md5(regexp_replace(regexp_replace(spec::text, '(\.[0-9]*?)0+"', '\1"', 'g'), '\."', '"', 'g'))
          AS clause

@@ -27,7 +27,8 @@ SELECT greatest((SELECT through FROM recalc_asked), (SELECT max(due_on) + 1 FROM
 
 CREATE TEMPORARY TABLE recalc_slot ON COMMIT DROP AS
 WITH asked AS (
-  SELECT s.*, l.kind, l.once, l.in_advance, l.every, l.grid_from, l.ends AS line_ends, n.months, n.days,
+  SELECT s.*, l.kind, l.once, l.in_advance, l.every, l.ends AS line_ends, n.months, n.days,
+         CASE WHEN n.months > 0 THEN l.months_from ELSE l.days_from END AS grid_from,
          least(s.ends_on, h.ends_on) AS until
   FROM recalc_stretch s JOIN recalc_line l USING (line_id) LEFT JOIN recalc_length n USING (every), recalc_horizon h
 ), grid AS (
@@ -63,7 +64,7 @@ WITH asked AS (
   FROM cut c, recalc_asked a
 )
 SELECT row_number() OVER () AS slot_id, c.*, s.quantity, s.price_id, s.discount_percent, s.paid_every, s.clause,
-       l.begins, l.every, l.grid_from, l.convention, l.zone, l.aggregation, l.once, l.digits, l.currency,
+       l.begins, l.every, l.months_from, l.days_from, l.convention, l.counted_day, l.zone, l.aggregation, l.once, l.digits, l.currency,
        CASE WHEN a.early THEN d.line_id IS NOT NULL ELSE c.due_on < a.through OR b.line_id IS NOT NULL END
          AS counts,
        -- Usage of a billed period that this run does not touch is left to the nightly comparison.

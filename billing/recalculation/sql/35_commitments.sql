@@ -17,7 +17,7 @@ WHERE l.kind IN ('recurring', 'usage') AND (c.skus = '[]' OR c.skus ? k.code);
 
 CREATE TEMPORARY TABLE recalc_promise ON COMMIT DROP AS
 WITH carried AS (
-  SELECT c.*, l.line_id, l.grid_from, l.convention, l.zone, l.digits, l.ends AS line_ends,
+  SELECT c.*, l.line_id, l.months_from, l.days_from, l.convention, l.zone, l.digits, l.ends AS line_ends,
          least((SELECT ends_on FROM recalc_horizon), l.ends) AS until
   FROM recalc_commitment c
   JOIN LATERAL (SELECT line_id FROM recalc_counts t WHERE (t.order_id, t.n) = (c.order_id, c.n)
@@ -25,6 +25,7 @@ WITH carried AS (
   JOIN recalc_line l ON l.line_id = f.line_id
 ), grid AS (
   SELECT c.*, g.low, g.high, n.months FROM carried c JOIN recalc_length n ON n.every = c.per
+  CROSS JOIN LATERAL (SELECT CASE WHEN n.months > 0 THEN months_from ELSE days_from END AS grid_from) f
   CROSS JOIN LATERAL (
     SELECT CASE WHEN n.months > 0 THEN (grid_from + make_interval(months => k * n.months))::date
                 ELSE grid_from + k * n.days END AS low,

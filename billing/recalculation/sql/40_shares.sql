@@ -4,30 +4,44 @@
 CREATE TEMPORARY TABLE recalc_span ON COMMIT DROP AS
 WITH priced AS (
   SELECT p.slot_id, p.step_no, p.starts_on, p.ends_on, s.period_from, s.period_to, s.once, s.kind, s.every,
-         s.paid_every, s.convention, s.zone, s.begins, s.grid_from
+         s.paid_every, s.convention, s.zone, s.begins, s.months_from, s.days_from, s.counted_day
   FROM recalc_piece p JOIN recalc_slot s USING (slot_id)
 ), measured AS (
   SELECT slot_id, step_no, starts_on AS a, ends_on AS b, period_from AS low, period_to AS high,
-         convention, zone, begins, n.months
+         convention, zone, begins, n.months, counted_day
   FROM priced JOIN recalc_length n USING (every)
   WHERE NOT once AND (paid_every IS NULL OR paid_every = every)
   UNION ALL
   SELECT slot_id, step_no, greatest(starts_on, g.low), least(ends_on, g.high), g.low, g.high, convention, zone,
-         begins, n.months
+         begins, n.months, counted_day
   FROM priced r JOIN recalc_length n ON n.every = r.paid_every
   CROSS JOIN LATERAL (
-    SELECT (grid_from + make_interval(months => k * n.months))::date AS low,
-           (grid_from + make_interval(months => (k + 1) * n.months))::date AS high
+    SELECT (months_from + make_interval(months => k * n.months))::date AS low,
+           (months_from + make_interval(months => (k + 1) * n.months))::date AS high
     FROM generate_series(
-      floor((12 * (extract(year FROM starts_on) - extract(year FROM grid_from))
-            + extract(month FROM starts_on) - extract(month FROM grid_from)) / n.months)::int - 1,
-      floor((12 * (extract(year FROM ends_on) - extract(year FROM grid_from))
-            + extract(month FROM ends_on) - extract(month FROM grid_from)) / n.months)::int) AS k
+      floor((12 * (extract(year FROM starts_on) - extract(year FROM months_from))
+            + extract(month FROM starts_on) - extract(month FROM months_from)) / nullif(n.months, 0))::int - 1,
+      floor((12 * (extract(year FROM ends_on) - extract(year FROM months_from))
+            + extract(month FROM ends_on) - extract(month FROM months_from)) / nullif(n.months, 0))::int) AS k
+    WHERE n.months > 0
+    UNION ALL
+    SELECT days_from + k * n.days, days_from + (k + 1) * n.days
+    FROM generate_series(floor((starts_on - days_from)::numeric / nullif(n.days, 0))::int,
+                         floor((ends_on - days_from)::numeric / nullif(n.days, 0))::int) AS k
+    WHERE n.days > 0
   ) g
   WHERE NOT once AND r.paid_every <> r.every AND g.high > starts_on AND g.low < ends_on
   UNION ALL
-  SELECT slot_id, 0, service_from, service_to, low, high, convention, zone, starts_on, months
+  SELECT slot_id, 0, service_from, service_to, low, high, convention, zone, starts_on, months, 'first'
   FROM recalc_promise
+), moved AS (
+  -- Where the last day of a part is paid for and not the first, limits inside of the period are a day later.
+  SELECT slot_id, step_no, low, high, convention, zone, begins, months, (a, b) = (low, high) AS whole,
+         CASE WHEN counted_day = 'last' AND convention NOT IN ('whole_months', 'none') AND a > low AND a < high
+              THEN a + 1 ELSE a END AS a,
+         CASE WHEN counted_day = 'last' AND convention NOT IN ('whole_months', 'none') AND b > low AND b < high
+              THEN b + 1 ELSE b END AS b
+  FROM measured
 ), dated AS (
   SELECT *,
          360 * extract(year FROM a)::int + 30 * extract(month FROM a)::int + least(extract(day FROM a)::int, 30)
@@ -41,11 +55,11 @@ WITH priced AS (
          360 * extract(year FROM low)::int + 30 * extract(month FROM low)::int
            + CASE WHEN extract(month FROM low + 1) <> extract(month FROM low) AND extract(month FROM low) = 2
                   THEN 30 ELSE least(extract(day FROM low)::int, 30) END AS base
-  FROM measured
+  FROM moved
 )
 SELECT d.slot_id, d.step_no, d.a, d.b, d.low, d.high,
-       CASE WHEN (d.a, d.b) = (d.low, d.high) THEN 1 ELSE c.num END::numeric AS num,
-       CASE WHEN (d.a, d.b) = (d.low, d.high) THEN 1 ELSE c.den END::numeric AS den
+       CASE WHEN d.whole THEN 1 ELSE c.num END::numeric AS num,
+       CASE WHEN d.whole THEN 1 ELSE c.den END::numeric AS den
 FROM dated d CROSS JOIN LATERAL (
   SELECT d.b - d.a AS num, d.high - d.low AS den WHERE d.convention = 'actual_days'
   UNION ALL

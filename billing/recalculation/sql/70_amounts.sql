@@ -17,9 +17,14 @@ WITH rated AS (
         FROM recalc_leaf GROUP BY clause, step_no) f
     ON f.clause = s.clause AND f.step_no = r.step_no
 ), summed AS (
-  SELECT slot_id, sum(rated * share) AS rated, sum(rated * share * kept) AS discounted,
-         sum(greatest(least(rated * share * kept, maximum * bound_share), minimum * bound_share)) AS bounded
-  FROM pieces GROUP BY slot_id
+  SELECT slot_id, sum(rated) AS rated, sum(discounted) AS discounted,
+         sum(bounded) AS bounded
+  FROM (
+    SELECT slot_id, sum(rated * share) AS rated, sum(rated * share * kept) AS discounted,
+           greatest(least(sum(rated * share * kept), maximum * sum(bound_share)), minimum * sum(bound_share))
+             AS bounded
+    FROM pieces GROUP BY slot_id, minimum, maximum
+  ) b GROUP BY slot_id
 ), told AS (
   SELECT s.slot_id, m.rated, m.discounted, m.bounded,
          m.bounded - CASE WHEN s.once THEN coalesce(lag(m.bounded) OVER (PARTITION BY s.line_id ORDER BY s.service_from), 0)
@@ -32,8 +37,12 @@ FROM told t JOIN recalc_slot s USING (slot_id);
 
 -- What cannot be recomputed here is said, never passed over.
 CREATE TEMPORARY TABLE recalc_odd ON COMMIT DROP AS
+WITH odd AS (
 SELECT l.line_id, 'the billing frequency ' || l.every AS what
-FROM recalc_line l LEFT JOIN recalc_length n USING (every) WHERE n.every IS NULL AND NOT l.once
+FROM recalc_line l LEFT JOIN recalc_length n USING (every) WHERE n.every IS NULL
+UNION
+SELECT line_id, 'a remainder for the ' || remainder || ' charge' FROM recalc_line
+WHERE remainder <> 'each' AND kind = 'recurring'
 UNION
 SELECT s.line_id, f.odd FROM recalc_stretch s JOIN recalc_leaf f USING (clause) WHERE f.odd <> ''
 UNION
@@ -46,7 +55,14 @@ SELECT line_id, 'the aggregation ' || aggregation FROM recalc_line
 WHERE aggregation NOT IN ('sum', 'count', 'unique', 'max', 'latest', 'weighted')
 UNION
 SELECT line_id, 'the kind ' || kind FROM recalc_line
-WHERE kind NOT IN ('recurring', 'usage', 'one_time', 'prepaid');
+WHERE kind NOT IN ('recurring', 'usage', 'one_time', 'prepaid')
+)
+SELECT line_id, what FROM odd
+UNION
+-- A commitment counts all of its lines.
+SELECT l.line_id, 'a commitment over such a line' FROM recalc_line l
+WHERE l.committed AND EXISTS (
+  SELECT 1 FROM odd o JOIN recalc_line x ON x.line_id = o.line_id WHERE x.order_id = l.order_id);
 
 -- What a commitment falls short of, or its overage.
 CREATE TEMPORARY TABLE recalc_true_up ON COMMIT DROP AS

@@ -1,9 +1,10 @@
--- Every key that either calculator wants to bill, side by side.
+-- Every key that either calculator wants to bill, side by side. What cannot be recomputed stands as drafted.
 CREATE TEMPORARY TABLE recalc_beside ON COMMIT DROP AS
 SELECT coalesce(d.line_id, n.line_id) AS line_id, coalesce(d.segment_id, n.segment_id) AS segment_id,
        coalesce(d.kind, n.kind) AS kind, coalesce(d.period_from, n.period_from) AS period_from,
        d.slot_id, coalesce(d.expected, 0) AS expected, coalesce(d.billed, 0) AS billed,
-       coalesce(d.due, 0) AS due, coalesce(n.net, 0) AS drafted, n.invoice_line_id
+       CASE WHEN o.line_id IS NULL THEN coalesce(d.due, 0) ELSE coalesce(n.net, 0) END AS due,
+       coalesce(n.net, 0) AS drafted, n.invoice_line_id
 FROM (
   SELECT u.* FROM recalc_due u, recalc_asked a
   WHERE u.due <> 0 AND (NOT u.corrects OR u.changes_on < a.through)
@@ -13,3 +14,4 @@ FROM (
 ) d
 FULL JOIN recalc_drafted n
   ON (n.line_id, n.segment_id, n.kind, n.period_from) = (d.line_id, d.segment_id, d.kind, d.period_from)
+LEFT JOIN (SELECT DISTINCT line_id FROM recalc_odd) o ON o.line_id = coalesce(d.line_id, n.line_id)

@@ -26,7 +26,7 @@ DAYS = 800
 ZONES = (
     "UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "Atlantic/Azores",
 )  # fmt: skip
-PERIODS = ("month", "quarter", "half_year", "year")
+PERIODS = ("week", "month", "quarter", "half_year", "year")
 AGGREGATIONS = ("sum", "count", "unique", "max", "latest", "weighted")
 CONVENTIONS = ("actual_days", "fixed_30", "thirty_360", "seconds", "whole_months", "none")
 MODELS, REGIONS = ("a", "b", "c"), ("eu", "us")
@@ -181,6 +181,8 @@ def contracts(draw: st.DrawFn) -> dict[str, Any]:
         "anchor": draw(st.sampled_from(["anniversary", "calendar"])),
         "proration": draw(st.sampled_from(CONVENTIONS)),
         "starts_on": draw(dates),
+        "anchor_on": draw(st.one_of(st.none(), dates)),
+        "counted_day": draw(st.sampled_from(["first", "first", "last"])),
         "lines": draw(st.lists(lines(), min_size=1, max_size=3)),
     }
 

@@ -301,9 +301,9 @@ def test_what_cannot_be_recalculated_is_said(
     run = bill(team, AUGUST, upto="calculated")
 
     finding = run.findings.get(code="not_recalculated")
-    assert (finding.severity, finding.customer) == ("blocker", seats.customer)
+    assert (finding.severity, finding.customer) == ("warning", seats.customer)
     assert "the proration actual_days cannot be recalculated" in finding.message
-    with pytest.raises(Conflict, match="second calculator does not agree"):
+    with pytest.raises(Conflict, match="wait for acknowledgement"):
         runs.release(run.pk, actor=team.approver)
 
 
