@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,8 +12,9 @@ from django.db import connection
 
 from billing.models import BillRun, Invoice, InvoiceDelivery, Receipt, UsageBatch
 from o2c.audit.reconcile import reconcile
+from o2c.demo.real import Trace
 from o2c.demo.summary import figures
-from o2c.demo.walk.journey import Advance, Scale, finished, walk
+from o2c.demo.walk.journey import Advance, Scale, bill_trace, finished, walk
 from o2c.invariants import all_invariants
 from o2c.invariants.models import InvariantRun
 from o2c.ledger.models import AccountingPeriod
@@ -46,7 +49,7 @@ def rows_by_table() -> dict[str, int]:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_company_walks_from_signed_deals_to_three_closed_months(settings: Any) -> None:
+def test_a_company_walks_from_signed_deals_to_three_closed_months(settings: Any, tmp_path: Path) -> None:
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
     assert not finished(SMALL)
 
@@ -63,6 +66,8 @@ def test_a_company_walks_from_signed_deals_to_three_closed_months(settings: Any)
     before = rows_by_table()
     walk(SMALL, PASSWORD, Silent())
     assert rows_by_table() == before
+
+    _a_trace_is_billed_once(tmp_path)
 
 
 def _contracts_are_active_and_amended() -> None:
@@ -122,6 +127,27 @@ def _books_are_closed_and_explained() -> None:
         assert {answer.code for answer in answers if answer.differing} <= {"usage.parked"}
     by_heading = {figure.heading: figure for figure in figures()}
     assert Decimal(by_heading["Journals"].amount) == 0
+
+
+def _a_trace_is_billed_once(folder: Path) -> None:
+    """4,000,000 tokens in at 2.50 and 1,000,000 out at 10.00 a million, in the month that is open."""
+    usage, prices = folder / "trace.csv", folder / "prices.json"
+    usage.write_text(
+        "TIMESTAMP,ContextTokens,GeneratedTokens\n"
+        "2023-11-16 18:17:03.9799600,3000000,400000\n2023-11-16 18:17:04.0319600,1000000,600000\n"
+    )
+    listed = {"input_mtok": 2.5, "cache_read_mtok": 1.25, "output_mtok": 10}
+    prices.write_text(json.dumps([{"id": "openai", "models": [{"id": "gpt-4o", "prices": listed}]}]))
+    trace = Trace.of(usage, prices)
+    assert trace is not None
+
+    bill_trace(SMALL, trace, Silent())
+
+    invoice = Invoice.objects.get(customer__name="Trace of requests")
+    assert (invoice.state, invoice.net, f"{invoice.issue_date}") == ("posted", 20, "2026-11-30")
+    before = rows_by_table()
+    bill_trace(SMALL, trace, Silent())
+    assert rows_by_table() == before
 
 
 def _nothing_is_broken() -> None:
