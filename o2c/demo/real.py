@@ -73,7 +73,7 @@ class Trace:
         )
         for sku in skus:
             catalogue.attribute_sku(
-                sku.code, revenue_treatment="usage", gl_segment="API", actor=cast.rosa, reason=REASON
+                sku.code, revenue_treatment="usage", gl_segment="API", actor=cast.mara, reason=REASON
             )
         customer = customers.upsert(
             CustomerInput(
@@ -93,10 +93,10 @@ class Trace:
                 customer.pk, starts_on, lines, term_months=12, terms=TermsInput(anchor="calendar"),
                 title=REASON, salesforce_opportunity_id=DEAL_ID,
             ),
-            actor=cast.omar,
+            actor=cast.olivia,
             reason=REASON,
         )  # fmt: skip
-        orders.sign(order.pk, signed_on=starts_on, actor=cast.omar, reason=REASON)
+        orders.sign(order.pk, signed_on=starts_on, actor=cast.olivia, reason=REASON)
         orders.activate(order.pk, as_of=starts_on, actor=cast.omar, reason=REASON)
         return customer.pk
 

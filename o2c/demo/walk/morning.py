@@ -75,7 +75,7 @@ def _new_sku(cast: Cast, buyers: list[Customer], today: dt.date) -> None:
 
 
 def _signed_orders(cast: Cast, buyers: list[Customer], today: dt.date) -> None:
-    """Two signed orders of Omar's: one may be activated, one not before Rosa attributes its SKU."""
+    """Two signed orders of Olivia's: Omar may activate one, the other not before Mara attributes its SKU."""
     starts_on = add_months(today, 1)
     wanted = (("SEAT-TEAM", 40, 99_002), (UNATTRIBUTED, 2, 99_003))
     for buyer, (sku, quantity, deal) in zip(buyers[2:], wanted, strict=False):
@@ -87,10 +87,10 @@ def _signed_orders(cast: Cast, buyers: list[Customer], today: dt.date) -> None:
                 terms=TermsInput(anchor="calendar", po_number=f"PO-{deal}"), title=f"{buyer.name} addition",
                 salesforce_opportunity_id=crm_id("006", deal),
             ),
-            actor=cast.omar,
+            actor=cast.olivia,
             reason="Order form received",
         )  # fmt: skip
-        orders.sign(order.pk, signed_on=today, actor=cast.omar, reason="Signed by both sides")
+        orders.sign(order.pk, signed_on=today, actor=cast.olivia, reason="Signed by both sides")
 
 
 def _deal(today: dt.date) -> dict[str, Any]:
