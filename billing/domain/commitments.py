@@ -131,6 +131,7 @@ def stubs(commitment: Commitment, carrier: Line, time_zone: str, through: dt.dat
             months=own_grid.months,
             first_day=commitment.starts_on,
             time_zone=time_zone if carrier.proration is Proration.SECONDS else "UTC",
+            counted=carrier.counted_day,
         )
         found.append(Stub(low, high, start, end, share))
     return found
