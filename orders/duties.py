@@ -17,6 +17,7 @@ DUTIES = {
     "orders.quote.draft": "Write quotes and revise them",
     "orders.quote.submit": "Submit a quote for approval, and recall it",
     "orders.quote.approve": "Approve or reject a quote of somebody else",
+    "orders.quote.approve_exception": "Approve a quote beyond the approver's limits",
     "orders.quote.accept": "Record that the customer accepted a quote",
     "orders.quote.expire": "Let a quote expire",
     "orders.order.draft": "Write draft orders",
@@ -67,6 +68,7 @@ ROLE_DUTIES = {
     "revenue_policy": ["orders.sku.attribute"],
     "approver": ["orders.quote.approve", "orders.amendment.apply"],
     "controller": [
+        "orders.quote.approve_exception",
         "orders.customer.deactivate",
         "orders.customer.reactivate",
         "orders.price.activate",

@@ -6,6 +6,8 @@ with one join, so that a run of thousands costs one check.
 """
 
 from o2c.audit.triggers import Trigger, always
+from o2c.controls.approvals.sql import act_triggers
+from orders.policies import ACTS
 
 OPENED_FUNCTION = """
 CREATE OR REPLACE FUNCTION o2c_segment_opened() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -112,6 +114,7 @@ CREATE OR REPLACE TRIGGER o2c_added AFTER INSERT ON orders_orderline
 """
 
 TRIGGERS = [
+    *(trigger for act in ACTS for trigger in act_triggers(act)),
     Trigger(
         "orders_segment", "o2c_opened", (OPENED_FUNCTION, OPENED, always("orders_segment", "o2c_opened"))
     ),

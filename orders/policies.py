@@ -1,26 +1,166 @@
-"""Approval rules of orders: what must be true, beside a second person's yes, before something goes ahead.
-
-Each rule is a function from the record to the reasons why it may not go ahead yet. None is in force: approval
-by a second person is enforced by the service and the database. Rules that depend on values (discount, term,
-amount) come with the approval engine, which reads this table.
-"""
+"""Acts of orders under approval, and the policies that ship for them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
-from o2c.controls.approvals.registry import Act
-from orders.models import Quote
+from o2c.controls.approvals.registry import Act, Lineage
 
-Rule = Callable[[Quote], Sequence[str]]
+QUOTE_FACTS = """
+SELECT jsonb_build_object(
+  'customer', c.number || ' ' || c.name, 'currency', q.currency, 'title', q.title,
+  'starts_on', q.starts_on::text, 'ends_on', coalesce(q.ends_on::text, 'open'),
+  'term_months', coalesce((extract(year FROM age(q.ends_on, q.starts_on)) * 12
+                           + extract(month FROM age(q.ends_on, q.starts_on)))::int, 0)::text,
+  'payment_terms_days', q.payment_terms_days::text, 'billing_frequency', q.billing_frequency,
+  'late_usage', q.late_usage_policy, 'valid_until', q.valid_until::text,
+  'max_discount', coalesce((SELECT max(l.discount_percent) FROM orders_quoteline l
+                            WHERE l.quote_id = q.id), 0)::text,
+  'free_lines', (SELECT count(*) FROM orders_quoteline l
+                 WHERE l.quote_id = q.id AND l.discount_percent >= 100)::text,
+  'overrides', (SELECT count(*) FROM orders_quoteline l
+                WHERE l.quote_id = q.id AND l.override_spec IS NOT NULL)::text,
+  'lines', coalesce((SELECT jsonb_object_agg(l.position::text, jsonb_build_object(
+      'sku', s.code, 'quantity', l.quantity::text, 'price', p.spec, 'override', l.override_spec,
+      'discount_percent', l.discount_percent::text, 'why', l.override_reason, 'timing', l.timing,
+      'frequency', l.frequency, 'starts_on', l.starts_on, 'ends_on', l.ends_on))
+    FROM orders_quoteline l JOIN orders_sku s ON s.id = l.sku_id JOIN orders_price p ON p.id = l.price_id
+    WHERE l.quote_id = q.id), '{}'))
+FROM orders_quote q JOIN orders_customer c ON c.id = q.customer_id WHERE q.id = $1
+"""
 
-ACTS: list[Act] = []
-POLICIES: dict[str, dict[str, Any]] = {}
+ACTS = [
+    Act(
+        code="orders.quote.approve",
+        label="Approve a quote",
+        model="orders.Quote",
+        service="orders.services.quotes.approve",
+        duty="orders.quote.submit",
+        does="orders.quote.approve",
+        facts=QUOTE_FACTS,
+        table="orders_quote",
+        reached="{row}.state = 'approved'",
+        lineage=(
+            Lineage(
+                "orders.Quote",
+                "h.id = $1",
+                ("starts_on", "ends_on", "payment_terms_days", "valid_until", "submitted_by_id"),
+            ),
+            Lineage(
+                "orders.QuoteLine",
+                "h.quote_id = $1",
+                (
+                    "sku_id",
+                    "quantity",
+                    "price_id",
+                    "override_spec",
+                    "discount_percent",
+                    "timing",
+                    "frequency",
+                ),
+            ),
+        ),
+        amount="",
+        labels={
+            "customer": "Customer",
+            "title": "Title",
+            "currency": "Currency",
+            "max_discount": "Highest discount, percent",
+            "free_lines": "Lines for free",
+            "overrides": "Lines with a price of their own",
+            "payment_terms_days": "Payment terms, days",
+            "term_months": "Term, months",
+            "starts_on": "Starts",
+            "ends_on": "Ends",
+            "billing_frequency": "Billed",
+            "late_usage": "Late usage",
+            "valid_until": "Valid until",
+            "lines": "Lines",
+        },
+    ),
+]
 
-QUOTE_RULES: dict[str, Rule] = {}
+
+def _watched(*directions: tuple[str, str]) -> list[dict[str, str]]:
+    return [{"path": path, "worse": worse} for path, worse in directions]
 
 
-def unmet(quote: Quote) -> list[str]:
-    """Why the quote may not be approved yet; an empty list when nothing stands in the way."""
-    return [reason for rule in QUOTE_RULES.values() for reason in rule(quote)]
+POLICIES: dict[str, dict[str, Any]] = {
+    "orders.quote.approve": {
+        "title": "Quotes by discount and terms",
+        "clause": (
+            "Every quote is approved by somebody who did not write it (S10). A discount above 20 percent, a"
+            " price of its own or payment terms beyond 60 days are decided by an approver with the terms in"
+            " front of them; a discount above 40 percent, lines for free, terms beyond 90 days or a term of"
+            " more than 36 months by the controller too."
+        ),
+        "bands": {
+            "path": "max_discount",
+            "levels": [
+                {"up_to": "20", "steps": []},
+                {"up_to": "40", "steps": ["approver"]},
+                {"up_to": None, "steps": ["approver", "controller"]},
+            ],
+        },
+        "rules": [
+            {
+                "code": "override",
+                "because": "A line has a price of its own",
+                "when": [{"path": "overrides", "op": ">", "value": "0"}],
+                "steps": ["approver"],
+            },
+            {
+                "code": "terms",
+                "because": "Payment terms beyond 60 days",
+                "when": [{"path": "payment_terms_days", "op": ">", "value": "60"}],
+                "steps": ["approver"],
+            },
+            {
+                "code": "long_terms",
+                "because": "Payment terms beyond 90 days",
+                "when": [{"path": "payment_terms_days", "op": ">", "value": "90"}],
+                "steps": ["approver", "controller"],
+            },
+            {
+                "code": "free",
+                "because": "A line is for free",
+                "when": [{"path": "free_lines", "op": ">", "value": "0"}],
+                "steps": ["approver", "controller"],
+            },
+            {
+                "code": "long",
+                "because": "A term of more than 36 months",
+                "when": [{"path": "term_months", "op": ">", "value": "36"}],
+                "steps": ["approver", "controller"],
+            },
+        ],
+        "steps": [
+            {
+                "code": "approver",
+                "title": "Approver",
+                "duty": "orders.quote.approve",
+                "approvers": 1,
+                "watches": _watched(
+                    ("max_discount", "up"),
+                    ("overrides", "up"),
+                    ("free_lines", "up"),
+                    ("payment_terms_days", "up"),
+                    ("term_months", "up"),
+                    ("lines", "change"),
+                ),
+            },
+            {
+                "code": "controller",
+                "title": "Controller",
+                "duty": "orders.quote.approve_exception",
+                "approvers": 1,
+                "watches": _watched(
+                    ("max_discount", "up"),
+                    ("free_lines", "up"),
+                    ("payment_terms_days", "up"),
+                    ("term_months", "up"),
+                ),
+            },
+        ],
+    }
+}

@@ -21,7 +21,12 @@ FUNCTIONS = {
         "orders.amendment.draft",
         "orders.intake.process",
     ],
-    "ORD.APPROVE": ["orders.quote.approve", "orders.order.activate", "orders.amendment.apply"],
+    "ORD.APPROVE": [
+        "orders.quote.approve",
+        "orders.quote.approve_exception",
+        "orders.order.activate",
+        "orders.amendment.apply",
+    ],
     "FUL.RECORD": [
         "orders.entitlement.provision",
         "orders.entitlement.retry",

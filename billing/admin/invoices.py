@@ -16,6 +16,7 @@ from o2c.console import Act, Column, Fact, ListAct, Panel, RecordAdmin
 from o2c.console import format as fmt
 from o2c.console.admin.documents import download_url
 from o2c.console.registry import Anchor, TimelineEntry
+from o2c.controls.approvals.admin.asking import ask_act, needs, propose_act
 from o2c.ledger.models import JournalLine
 
 
@@ -47,6 +48,18 @@ def _own_draft(invoice: Invoice, user: Any) -> list[str]:
 
 def _second_person(invoice: Invoice, user: Any) -> list[str]:
     return ["you drafted it: a second person posts it"] if invoice.drafted_by_id == user.pk else []
+
+
+def _draft_credit(invoice: Invoice, user: Any) -> list[str]:
+    is_draft = invoice.kind == Invoice.Kind.CREDIT_MEMO and invoice.state == Invoice.State.DRAFT
+    return [] if is_draft else ["Only a drafted credit memo is asked for."]
+
+
+_credit_needs = needs("billing.credit.post", _draft_credit)
+
+
+def _postable(invoice: Invoice, user: Any) -> list[str]:
+    return _second_person(invoice, user) + _credit_needs(invoice, user)
 
 
 def _direct(invoice: Invoice, user: Any) -> list[str]:
@@ -101,7 +114,7 @@ class InvoiceAdmin(RecordAdmin):
         ),
     ]
     transition_options = {
-        "post": {"unavailable": _second_person},
+        "post": {"unavailable": _postable},
         "void": {"reason": "required", "danger": True, "bulk": False},
     }
     acts = [
@@ -115,6 +128,7 @@ class InvoiceAdmin(RecordAdmin):
             unavailable=_posted_invoice,
             description="Drafts a credit memo, which a second person posts.",
         ),
+        ask_act("billing.credit.post", "billing.services.asking.credit", _draft_credit),
         Act(
             "dispute",
             "Open dispute…",
@@ -140,6 +154,22 @@ class InvoiceAdmin(RecordAdmin):
             reason="required",
             danger=True,
             unavailable=_owed,
+        ),
+        propose_act(
+            "billing.shortpay.accept",
+            "ask_short_pay",
+            "Ask to accept short payment…",
+            "billing.services.asking.short_payment",
+            _owed,
+            forms.ShortPayForm,
+        ),
+        propose_act(
+            "billing.writeoff.post",
+            "ask_write_off",
+            "Ask for write-off…",
+            "billing.services.asking.write_off",
+            _owed,
+            forms.WriteOffForm,
         ),
         Act(
             "use_credit",

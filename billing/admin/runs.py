@@ -15,6 +15,7 @@ from billing.services import run_jobs
 from billing.services.findings import CHECKS
 from o2c.console import Act, Column, Fact, ListAct, Panel, RecordAdmin
 from o2c.console import format as fmt
+from o2c.controls.approvals.admin.asking import ask_act, needs
 from o2c.runtime.models import Job
 
 FIGURES = ("expected", "recalculated", "drafted", "posted", "charged", "booked", "tax", "total")
@@ -24,6 +25,17 @@ def _same_person(run: BillRun, user: Any) -> list[str]:
     if user.pk in (run.calculated_by_id, run.planned_by_id):
         return ["you planned or calculated it: a second person releases it"]
     return []
+
+
+def _not_calculated(run: BillRun, user: Any) -> list[str]:
+    return [] if run.state == BillRun.State.CALCULATED else ["Only a calculated run is released."]
+
+
+_amount_needs = needs("billing.run.release", _not_calculated)
+
+
+def _releasable(run: BillRun, user: Any) -> list[str]:
+    return _same_person(run, user) + _amount_needs(run, user)
 
 
 def _jobs(run: BillRun) -> Any:
@@ -75,12 +87,13 @@ class BillRunAdmin(RecordAdmin):
     ]
     transition_options = {
         "calculate": {"reason": "none", "bulk": False},
-        "release": {"unavailable": _same_person, "bulk": False},
+        "release": {"unavailable": _releasable, "bulk": False},
         "start_posting": {"reason": "none", "bulk": False},
         "reopen": {"reason": "required", "bulk": False, "primary": False},
         "cancel": {"reason": "required", "danger": True},
     }
     acts = [
+        ask_act("billing.run.release", "billing.services.asking.release", _not_calculated),
         Act(
             "resume",
             "Resume posting",

@@ -19,7 +19,7 @@ class ShippedRole:
 
 
 SHIPPED: tuple[ShippedRole, ...] = (
-    ShippedRole("deal_desk", "Deal desk", "Prices and shapes deals.", ("orders",)),
+    ShippedRole("deal_desk", "Deal desk", "Prices and shapes deals.", ("orders", "approvals")),
     ShippedRole(
         "master_data",
         "Master data",
@@ -36,13 +36,13 @@ SHIPPED: tuple[ShippedRole, ...] = (
         "order_management",
         "Order management",
         "Checks and activates what others entered, applies amendments, provisions.",
-        ("orders", "billing", "documents"),
+        ("orders", "billing", "documents", "approvals"),
     ),
     ShippedRole(
         "billing_ops",
         "Billing operations",
         "Usage, bill runs, findings, credits, delivery.",
-        ("orders", "billing", "ledger", "documents"),
+        ("orders", "billing", "ledger", "documents", "approvals"),
     ),
     ShippedRole(
         "cash_receipts",
@@ -54,7 +54,7 @@ SHIPPED: tuple[ShippedRole, ...] = (
         "collections",
         "Collections and cash application",
         "Applies receipts, works overdue accounts and disputes.",
-        ("orders", "billing", "ledger", "documents"),
+        ("orders", "billing", "ledger", "documents", "approvals"),
     ),
     ShippedRole(
         "revenue_policy",
@@ -66,19 +66,19 @@ SHIPPED: tuple[ShippedRole, ...] = (
         "revenue_accounting",
         "Revenue accounting",
         "Contracts, allocation, schedules, close, export.",
-        ("orders", "billing", "revenue", "ledger", "documents"),
+        ("orders", "billing", "revenue", "ledger", "documents", "approvals"),
     ),
     ShippedRole(
         "partner_ops",
         "Partner operations",
         "Marketplace metering, feeds, reconciliation, onboarding.",
-        ("orders", "billing", "partners", "documents"),
+        ("orders", "billing", "partners", "documents", "approvals"),
     ),
     ShippedRole(
         "approver",
         "Approver",
         "Signs off with the effect in front of them.",
-        ("orders", "billing", "revenue", "partners", "ledger", "documents"),
+        ("orders", "billing", "revenue", "partners", "ledger", "documents", "approvals"),
     ),
     ShippedRole("auditor", "Auditor", "Sees everything, changes nothing.", (EVERYTHING,)),
     ShippedRole(
@@ -91,7 +91,7 @@ SHIPPED: tuple[ShippedRole, ...] = (
         "admin",
         "Administrator",
         "People, roles and tokens; the running of the system. No financial duty.",
-        ("access", "outbox", "invariants", "runtime", "console"),
+        ("access", "outbox", "invariants", "runtime", "console", "approvals"),
     ),
     # Machines. The accounts that hold them: o2c/access/services/accounts.py.
     ShippedRole("automation", "Automation", "The product's own tasks and event handlers.", (EVERYTHING,)),

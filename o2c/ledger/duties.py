@@ -1,5 +1,6 @@
 DUTIES = {
     "ledger.entity.maintain": "Maintain legal entities and their remittance details",
+    "ledger.entity.approve_bank": "Approve a change of the bank details that customers pay to",
     "ledger.period.open": "Open accounting periods",
     "ledger.period.close": "Start the close of an accounting period and lock it",
     "ledger.period.reopen": "Reopen a closed accounting period",
@@ -7,6 +8,7 @@ DUTIES = {
 }
 
 ROLE_DUTIES = {
+    "approver": ["ledger.entity.approve_bank"],
     "revenue_accounting": ["ledger.period.close"],
     "controller": [
         "ledger.entity.maintain",

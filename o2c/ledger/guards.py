@@ -6,6 +6,8 @@ set-based checks.
 """
 
 from o2c.audit.triggers import Trigger, always
+from o2c.controls.approvals.sql import act_triggers
+from o2c.ledger.policies import ACTS
 
 HAS_LINES_FUNCTION = """
 CREATE OR REPLACE FUNCTION o2c_journal_has_lines() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -76,6 +78,7 @@ CREATE OR REPLACE TRIGGER o2c_open_period AFTER INSERT ON ledger_journal
 """
 
 TRIGGERS = [
+    *(trigger for act in ACTS for trigger in act_triggers(act)),
     Trigger(
         "ledger_journal",
         "o2c_has_lines",

@@ -12,3 +12,8 @@ FUNCTIONS = {
 ACTS = {
     "MD.BANK_OURS": [Act("ledger.legalentity", "edit")],
 }
+
+NEUTRAL = [
+    # Decides requests only; whoever changes the details is kept apart by the request itself.
+    "ledger.entity.approve_bank",
+]

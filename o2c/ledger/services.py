@@ -10,10 +10,13 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
+from o2c import locks
 from o2c.access import require
 from o2c.actor import Actor, acting
+from o2c.controls import approvals
 from o2c.errors import InvalidInput
 from o2c.ledger.models import AccountingPeriod, ExchangeRate, LegalEntity
+from o2c.ledger.policies import BANK
 from o2c.money import minor_units
 from o2c.periods import Period, month_periods
 
@@ -32,7 +35,10 @@ def save_entity(code: str, *, actor: Actor, reason: str = "", **columns: Any) ->
         for name, value in columns.items():
             setattr(entity, name, value)
         minor_units(entity.currency)
+        known = LegalEntity.objects.filter(pk=entity.pk).values_list(*BANK).first()
         entity.save()
+        if known is not None and known != tuple(getattr(entity, name) for name in BANK):
+            approvals.gate("ledger.entity.change_bank", [entity.pk])
         return entity
 
 
@@ -72,3 +78,24 @@ def open_periods(
         )
     starts: list[dt.date] = [m.start for m in months]
     return list(entity.periods.filter(starts_on__in=starts).order_by("starts_on"))
+
+
+def change_bank(
+    pk: int,
+    *,
+    bank_name: str,
+    bank_account: str,
+    bank_routing: str = "",
+    swift: str = "",
+    actor: Actor,
+    reason: str = "",
+) -> LegalEntity:
+    """Change where customers are told to pay. Only as an approved request does it, after its cooling-off."""
+    with acting(actor, reason=reason):
+        entity: LegalEntity = locks.row(LegalEntity, pk)
+        require(actor, "ledger.entity.maintain", record=entity.code)
+        entity.bank_name, entity.bank_account = bank_name, bank_account
+        entity.bank_routing, entity.swift = bank_routing, swift
+        entity.save()
+        approvals.gate("ledger.entity.change_bank", [pk])
+        return entity

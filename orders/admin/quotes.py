@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 from o2c.console import Act, Column, Fact, ListAct, Panel, RecordAdmin
 from o2c.console import format as fmt
 from o2c.console.registry import Anchor
+from o2c.controls.approvals.admin.asking import ask_act, needs
 from orders.admin.forms import (
     AcceptForm,
     NewQuoteForm,
@@ -40,6 +41,17 @@ def _not_own(quote: Quote, user: Any) -> list[str]:
     return []
 
 
+def _not_submitted(quote: Quote, user: Any) -> list[str]:
+    return [] if quote.state == Quote.State.SUBMITTED else ["Submit it first."]
+
+
+_terms_need = needs("orders.quote.approve", _not_submitted)
+
+
+def _approvable(quote: Quote, user: Any) -> list[str]:
+    return _not_own(quote, user) + _terms_need(quote, user)
+
+
 @admin.register(Quote)
 class QuoteAdmin(RecordAdmin):
     area, icon, nav_position, wide = "Orders", "request_quote", 20, True
@@ -49,12 +61,13 @@ class QuoteAdmin(RecordAdmin):
     search_fields = ["number", "title", "customer__name", "customer__number"]
     find_fields = ["number", "*title"]
     transition_options = {
-        "approve": {"unavailable": _not_own},
+        "approve": {"unavailable": _approvable},
         "reject": {"unavailable": _not_own, "reason": "required", "danger": True},
         "accept": {"form": AcceptForm, "description": "Makes the draft order from it."},
         "expire": {"reason": "optional", "primary": False, "danger": True},
     }
     acts = [
+        ask_act("orders.quote.approve", "orders.services.quotes.ask", _not_submitted),
         Act(
             "add_line",
             "Add line…",

@@ -12,8 +12,9 @@ from django.db.models import Max
 from o2c import clock, locks
 from o2c.access import require
 from o2c.actor import Actor, acting
+from o2c.controls import approvals
+from o2c.controls.approvals.models import Request
 from o2c.errors import Conflict, InvalidInput, NotAuthorised, NotFound
-from orders import policies
 from orders.domain.schedules import CUSTOM
 from orders.models import BillingTerms, Customer, Order, Quote, QuoteLine
 from orders.services import orders as order_services
@@ -71,6 +72,11 @@ def submit(pk: int, *, actor: Actor, reason: str = "") -> Quote:
         return quote
 
 
+def ask(pk: int, *, actor: Actor, reason: str = "") -> Request:
+    """Ask those whom its terms need to approve a submitted quote."""
+    return approvals.submit("orders.quote.approve", pk, actor=actor, reason=reason)
+
+
 def recall(pk: int, *, actor: Actor, reason: str = "") -> Quote:
     """Take a submitted quote back to draft."""
     with acting(actor, reason=reason):
@@ -84,14 +90,14 @@ def approve(pk: int, *, actor: Actor, reason: str = "") -> Quote:
     """Allow the offer to go out.
 
     Raises NotAuthorised for whoever submitted or last edited it, also through an account that acts for them,
-    and Conflict when a policy wants something else first.
+    and Conflict when its terms need a request that others decide.
     """
     with acting(actor, reason=reason):
         quote = locks.row(Quote, pk)
         require(actor, "orders.quote.approve", record=str(quote))
         _not_the_maker(quote, actor)
-        if unmet := policies.unmet(quote):
-            raise Conflict("; ".join(unmet), record=str(quote), code="approval_required")
+        if quote.state == Quote.State.SUBMITTED:
+            approvals.gate("orders.quote.approve", [pk])
         move(
             [quote],
             "approve",

@@ -11,11 +11,14 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from o2c.actor import Actor
-from o2c.console import Column, Fact, ListAct, Panel, RecordAdmin
+from o2c.console import Act, Column, Fact, ListAct, Panel, RecordAdmin
 from o2c.console import format as fmt
 from o2c.console.keys import key_link
+from o2c.controls import approvals
+from o2c.controls.approvals.models import Request
 from o2c.ledger import services
 from o2c.ledger.models import Account, AccountingPeriod, ExchangeRate, Journal, JournalLine, LegalEntity
+from o2c.ledger.policies import BANK
 from o2c.periods import Period, add_months
 
 AREA = "Ledger"
@@ -66,6 +69,19 @@ def open_periods(*, entity: LegalEntity, first: Any, months: int, actor: Actor, 
     services.open_periods(entity, Period(start, add_months(start, months)), actor=actor, reason=reason)
 
 
+def bank_form(entity: LegalEntity) -> type[forms.Form]:
+    """The details as they are, to be changed."""
+    fields = {
+        name: forms.CharField(initial=getattr(entity, name), max_length=120, required=name != "bank_routing")
+        for name in BANK
+    }
+    return type("BankForm", (forms.Form,), fields)
+
+
+def ask_bank(pk: int, *, actor: Actor, reason: str = "", **details: str) -> Request:
+    return approvals.submit("ledger.entity.change_bank", pk, actor=actor, reason=reason, parameters=details)
+
+
 @admin.register(LegalEntity)
 class LegalEntityAdmin(RecordAdmin):
     """The companies that contract and keep books."""
@@ -80,6 +96,14 @@ class LegalEntityAdmin(RecordAdmin):
         ("Address", {"fields": ["line1", "line2", "city", "region", "postal_code"]}),
         ("Remittance", {"fields": ["bank_name", "bank_account", "bank_routing", "swift"]}),
     ]
+
+    acts = [
+        Act(
+            "ask_bank", "Ask to change bank details…", "o2c.console.admin.ledger.ask_bank",
+            duty="ledger.entity.maintain", form=bank_form, reason="required", primary=False,
+            description="Somebody else decides; it takes effect three days after they agreed.",
+        )
+    ]  # fmt: skip
 
     def facts(self, entity: LegalEntity) -> list[Fact]:
         return [Fact("Functional currency", entity.currency), Fact("Country", entity.country)]

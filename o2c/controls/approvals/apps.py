@@ -11,5 +11,5 @@ class ApprovalsConfig(AppConfig):
     def ready(self) -> None:
         from o2c.controls.approvals import registry, shipped
 
-        registry.autodiscover()
+        registry.autodiscover()  # what is declared twice is found at once
         post_migrate.connect(shipped.after_migrate, dispatch_uid="o2c.approvals.shipped")

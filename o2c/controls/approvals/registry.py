@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -50,7 +51,8 @@ class Act:
     facts       SQL that answers one jsonb for the controlled row with id $1: exact numbers and dates as text
     table       the table whose rows the trigger controls; `reached` or `changes` says when
     reached     SQL condition on {row}: the controlled state
-    changes     columns that never change without approval; then `reached` narrows which rows
+    changes     columns that never change without approval (a new row may say them); `reached` narrows
+                which rows
     proposes    the row, or its new values, exist only after the act: facts are taken in the rehearsal
     amount      path of the fact that says what is at stake, in functional currency; currency beside it
     labels      what a person reads for a path
@@ -114,8 +116,9 @@ def register(acts: list[Act], policies: Mapping[str, Mapping[str, Any]]) -> None
     _policies.update(policies)
 
 
+@cache
 def autodiscover() -> None:
-    """Read `policies.py` of every installed app of ours."""
+    """Read `policies.py` of every installed app of ours, once; whoever asks first is early enough."""
     from o2c.access.registry import is_ours
 
     for config in apps.get_app_configs():
@@ -127,14 +130,17 @@ def autodiscover() -> None:
 
 def act(code: str) -> Act:
     """The declared act. Raises InvalidInput for one that nobody declared."""
+    autodiscover()
     if code not in _acts:
         raise InvalidInput(f"'{code}' is no act under approval", remedy=f"One of {', '.join(sorted(_acts))}")
     return _acts[code]
 
 
 def acts() -> list[Act]:
+    autodiscover()
     return [_acts[code] for code in sorted(_acts)]
 
 
 def shipped_policies() -> Mapping[str, Mapping[str, Any]]:
+    autodiscover()
     return _policies

@@ -149,6 +149,13 @@ BEGIN
         USING ERRCODE = 'OC006', TABLE = TG_TABLE_NAME;
     END IF;
   END LOOP;
+  IF asked.id IS NOT NULL AND clock_timestamp() < (
+       SELECT max(d.recorded_at) FROM approvals_decision d
+       WHERE d.request_id = asked.id AND d.verdict IN ('approve', 'carried')
+     ) + make_interval(hours => coalesce((policy->>'cooling_hours')::int, 0)) THEN
+    RAISE EXCEPTION 'Row % of % was approved, and its cooling-off of % hours is not over',
+      NEW.id, TG_TABLE_NAME, policy->>'cooling_hours' USING ERRCODE = 'OC006', TABLE = TG_TABLE_NAME;
+  END IF;
   RETURN NULL;
 END $$
 """
@@ -236,7 +243,7 @@ def kernel_triggers() -> list[Trigger]:
         "CREATE OR REPLACE TRIGGER o2c_shipped BEFORE INSERT ON approvals_policy"
         " FOR EACH ROW WHEN (NEW.shipped OR NEW.state <> 'draft') EXECUTE FUNCTION o2c_policy_shipped()"
     )
-    functions = (HOLDS, STEPS, WORSENED, DIGEST, HOLDER, CONTROLLED, DECIDES)
+    functions = (WORSENED, HOLDER, DECIDES)
     return [
         Trigger(
             "approvals_decision",
@@ -259,10 +266,12 @@ def act_triggers(act: Act) -> list[Trigger]:
         moved = f"ROW({new}) IS DISTINCT FROM ROW({old}) AND ({reached})"
     else:
         moved = f"({reached}) AND NOT ({act.reached.replace('{row}', 'OLD')})"
-    return [
-        _constraint(act, f"o2c_new_{suffix}"[:63], "INSERT", reached, (facts_function(act), authors(act))),
-        _constraint(act, f"o2c_now_{suffix}"[:63], "UPDATE", moved, ()),
-    ]
+    # An app may be installed before this one: what its trigger calls must be there.
+    functions = (HOLDS, STEPS, DIGEST, CONTROLLED, facts_function(act), authors(act))
+    made = [_constraint(act, f"o2c_now_{suffix}"[:63], "UPDATE", moved, functions)]
+    if not act.changes:
+        made.append(_constraint(act, f"o2c_new_{suffix}"[:63], "INSERT", reached, ()))
+    return made
 
 
 def _constraint(act: Act, name: str, op: str, when: str, before: tuple[str, ...]) -> Trigger:

@@ -10,6 +10,8 @@ from billing.models import BillRun, Dispute, Invoice, InvoiceDelivery, Receipt
 from billing.services import applications, delivery, disputes, findings, posting, receipts, runs
 from o2c import outbox
 from o2c.access.system import system_actor
+from o2c.controls import approvals
+from o2c.controls.approvals.services.gate import needs_approval
 from o2c.demo.plan.payments import PaymentPlan, payment
 from o2c.demo.walk.cast import Cast
 from o2c.ledger.models import LegalEntity
@@ -36,7 +38,7 @@ def bill(cast: Cast, entity: LegalEntity, on: dt.date, customer: int | None = No
         run = runs.calculate(run.pk, actor=cast.bea, reason="Calendar")
     if run.state == BillRun.State.CALCULATED:
         findings.acknowledge_all(run.pk, actor=cast.bea, reason="Looked at; first bills of new contracts")
-        run = runs.release(run.pk, actor=cast.anton, reason="Totals agree with the plan of the month")
+        run = _release(cast, run)
     if run.state != BillRun.State.POSTED:
         run = posting.post(run.pk, actor=cast.bea, reason="Released")
     return run
@@ -47,6 +49,17 @@ def is_billed(customer: int, through: dt.date) -> bool:
     return BillRun.objects.filter(
         state=BillRun.State.POSTED, through=through, chunks__customer_ids=[customer]
     ).exists()
+
+
+def _release(cast: Cast, run: BillRun) -> BillRun:
+    """By Anton; a run beyond his limit by a request that Carla decides too."""
+    why = "Totals agree with the plan of the month"
+    if not needs_approval("billing.run.release", [run.pk]):
+        return runs.release(run.pk, actor=cast.anton, reason=why)
+    request = approvals.submit("billing.run.release", run.pk, actor=cast.bea, reason="Calendar")
+    approvals.approve(request.pk, actor=cast.anton, reason=why)
+    approvals.approve(request.pk, actor=cast.carla, reason="Beyond Anton's limit; agreed")
+    return BillRun.objects.get(pk=run.pk)
 
 
 def is_proposed(on: dt.date) -> bool:

@@ -50,7 +50,8 @@ def waiting(request: Request) -> Step | None:
     return steps.order_by("position").first()
 
 
-def _lines(values: Any) -> SafeString:
+def lines(values: Any) -> SafeString:
+    """Several texts under each other."""
     return format_html_join("", "<div>{}</div>", ((str(value),) for value in values))
 
 
@@ -59,7 +60,7 @@ def said(value: Any) -> SafeString | str:
     if isinstance(value, dict):
         return format_html_join("", "<div>{}. {}</div>", sorted((str(k), _text(v)) for k, v in value.items()))
     if isinstance(value, list):
-        return _lines(_text(part) for part in value)
+        return lines(_text(part) for part in value)
     return _text(value)
 
 
@@ -226,7 +227,7 @@ def _clauses(obj: Request) -> Panel:
         (
             step.title,
             step.duty,
-            _lines(step.because),
+            lines(step.because),
             "decided" if step.done_at else "waits" if step.opened_at else "",
         )
         for step in steps
@@ -239,7 +240,7 @@ def _people(obj: Request, rounds: list[Round]) -> Panel:
         return table("Who may decide", ["", ""], [])
     last = rounds[-1]
     rows: list[tuple[Any, ...]] = [
-        (code, _lines(people) if people else fmt.DASH) for code, people in last.eligible.items()
+        (code, lines(people) if people else fmt.DASH) for code, people in last.eligible.items()
     ]
     rows += [("May not", f"{one['name']}: {one['why']}") for one in last.exclusions]
     return table("Who may decide", ["", ""], rows)

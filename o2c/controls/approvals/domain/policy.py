@@ -9,6 +9,7 @@
                 "watches": [{"path": "amount", "worse": "up"}], "remind_hours": 8, "escalate_hours": 16,
                 "expire_hours": 80}]}
 
+`cooling_hours` (of any day) pass between the last approval and the act.
 A band reaches up to and including its limit; the last has none. All conditions of a rule hold, or it does not
 apply. The database evaluates the same data by itself (o2c/controls/approvals/sql.py).
 """
@@ -83,6 +84,7 @@ class Policy:
     levels: tuple[Level, ...]
     rules: tuple[Rule, ...]
     steps: tuple[Step, ...]
+    cooling_hours: int = 0
 
     def step(self, code: str) -> Step:
         return next(step for step in self.steps if step.code == code)
@@ -118,6 +120,7 @@ def parse(content: Mapping[str, Any]) -> Policy:
                 for rule in content.get("rules", ())
             ),
             steps=tuple(_step(step) for step in content["steps"]),
+            cooling_hours=int(content.get("cooling_hours", 0)),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InvalidInput(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 from django.db import connection
 
 from o2c import clock, locks
+from o2c.access import has_duty
 from o2c.actor import Actor, acting
 from o2c.controls.approvals import registry
+from o2c.controls.approvals.domain import policy as rules
 from o2c.controls.approvals.models import Decision, Request
 from o2c.controls.approvals.registry import Act
 from o2c.controls.approvals.selectors.eligibility import barred
@@ -58,10 +62,15 @@ def carry_out(pk: int, *, actor: Actor, reason: str = "") -> Request:
 def execute(request: Request, *, actor: Actor) -> Request:
     """Do the act and compare what it did with what was approved; any difference takes everything back."""
     act: Act = registry.act(request.act)
-    performer = Actor.of(request.requested_by) if act.runs_as == "maker" else actor
+    performer = _performer(request, act, actor)
     reason = f"{request.reason} ({request.number})"
     with acting(performer, reason=reason):
         locks.row(subject_model(act), request.subject_id)
+        if clock.now() < (cool := cooled_at(request)):
+            raise Conflict(
+                f"It cools off until {cool:%Y-%m-%d %H:%M} UTC; then it is done by itself",
+                record=str(request), remedy="Recall it if it is wrong", code="cooling_off",
+            )  # fmt: skip
         seen = perform(act, request.subject_id, request.parameters, performer=performer, reason=reason)
         found = binding(act, request.subject_id, request.parameters, request.policy, seen)
         if found != request.digest:
@@ -75,6 +84,24 @@ def execute(request: Request, *, actor: Actor) -> Request:
         request.problem = ""
         request.save()
     return request
+
+
+def _performer(request: Request, act: Act, actor: Actor) -> Actor:
+    """In whose name: whoever asked; or the last of those who approved that holds the duty of the act."""
+    if act.runs_as == "maker":
+        return Actor.of(request.requested_by)
+    decided = Decision.objects.filter(
+        request=request, round=request.round, verdict__in=["approve", "carried"]
+    ).select_related("decided_by")
+    people = [Actor.of(decision.decided_by) for decision in decided.order_by("-pk")]
+    return next((who for who in (actor, *people) if has_duty(who, act.does)), actor)
+
+
+def cooled_at(request: Request) -> dt.datetime:
+    """When the act may be done: the last approval and the hours that its policy lets pass."""
+    hours = rules.parse(request.policy.content).cooling_hours
+    last = Decision.objects.filter(request=request, verdict__in=["approve", "carried"]).latest("recorded_at")
+    return last.recorded_at + dt.timedelta(hours=hours)
 
 
 def _txid() -> int:

@@ -13,7 +13,7 @@ from o2c.actor import Actor, acting
 from o2c.controls.approvals import registry
 from o2c.controls.approvals.models import Request, Step
 from o2c.controls.approvals.selectors.facts import facts_of
-from o2c.controls.approvals.services import submitting
+from o2c.controls.approvals.services import carrying, submitting
 from o2c.errors import DomainError
 from o2c.runtime.signals_of_life import beat
 
@@ -29,6 +29,7 @@ class Ticked:
     escalated: int
     expired: int
     renewed: int
+    carried: int
 
 
 def tick(*, actor: Actor, now: dt.datetime, reason: str = "") -> Ticked:
@@ -40,10 +41,28 @@ def tick(*, actor: Actor, now: dt.datetime, reason: str = "") -> Ticked:
         escalated=_nudge("escalate_at", "escalated_at", ESCALATED, now, actor, reason),
         expired=_expire(now, actor, reason),
         renewed=_renew(actor, reason),
+        carried=_carry_cooled(actor, reason),
     )
     with acting(actor, reason=reason):
         beat(HEARTBEAT, at=now.isoformat(), expired=done.expired, renewed=done.renewed)
     return done
+
+
+def _carry_cooled(actor: Actor, reason: str) -> int:
+    """Do what was approved and has cooled off, in the name of whoever asked."""
+    count = 0
+    makers = [act.code for act in registry.acts() if act.runs_as == "maker"]
+    waiting = Request.objects.filter(state=Request.State.APPROVED, act__in=makers)
+    for pk in waiting.values_list("pk", flat=True):
+        try:
+            with acting(actor, reason=reason):
+                request: Request = locks.row(Request, pk)
+                if request.state == Request.State.APPROVED:
+                    carrying.execute(request, actor=actor)
+                    count += 1
+        except DomainError:
+            continue  # it still cools off, or cannot be done: the request says why
+    return count
 
 
 def _waiting() -> Q:

@@ -1,0 +1,36 @@
+"""Asking for approval of billing's acts: the doors of the dialogs."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+
+from o2c.actor import Actor
+from o2c.controls import approvals
+from o2c.controls.approvals.models import Request
+
+
+def credit(pk: int, *, actor: Actor, reason: str = "") -> Request:
+    """Ask for a drafted credit memo to be posted."""
+    return approvals.submit("billing.credit.post", pk, actor=actor, reason=reason)
+
+
+def release(pk: int, *, actor: Actor, reason: str = "") -> Request:
+    """Ask for a calculated bill run to be released."""
+    return approvals.submit("billing.run.release", pk, actor=actor, reason=reason)
+
+
+def write_off(
+    pk: int, *, amount: Decimal, applied_on: dt.date, reason_code: str, actor: Actor, reason: str = ""
+) -> Request:
+    """Ask for an amount of an invoice to be written off."""
+    values = {"amount": amount, "applied_on": applied_on, "reason_code": reason_code}
+    return approvals.submit("billing.writeoff.post", pk, actor=actor, reason=reason, parameters=values)
+
+
+def short_payment(
+    pk: int, *, amount: Decimal, applied_on: dt.date, reason_code: str, actor: Actor, reason: str = ""
+) -> Request:
+    """Ask for a short payment to be accepted."""
+    values = {"amount": amount, "applied_on": applied_on, "reason_code": reason_code}
+    return approvals.submit("billing.shortpay.accept", pk, actor=actor, reason=reason, parameters=values)

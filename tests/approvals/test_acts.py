@@ -1,0 +1,229 @@
+"""Acts under approval besides credit memos: quotes by terms, bank details, policies, short payments."""
+
+from __future__ import annotations
+
+import copy
+import datetime as dt
+from decimal import Decimal
+
+import pytest
+from django.core import mail
+from django.core.management import call_command
+from django.db import DatabaseError, connection
+
+from billing.services import applications
+from o2c import clock, outbox
+from o2c.access.models import User
+from o2c.access.system import system_actor
+from o2c.actor import Actor, acting
+from o2c.controls import approvals
+from o2c.controls.approvals.models import Policy, Request, Step
+from o2c.controls.approvals.services import carrying, policies, timers
+from o2c.errors import Conflict
+from o2c.ledger import services as books_services
+from o2c.ledger.models import LegalEntity
+from o2c.runtime.models import Heartbeat
+from orders.models import Quote
+from orders.services import quotes
+from orders.services.inputs import QuoteInput
+from tests.approvals.conftest import ACT, ON
+from tests.factories.billing import person
+from tests.factories.orders import line, make_catalogue, make_customer
+
+pytestmark = pytest.mark.django_db
+
+
+def immediately() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+
+
+def dana() -> Actor:
+    return person("dana", "deal_desk")
+
+
+def submitted(team, discount: str) -> Quote:
+    make_catalogue(team.orders)
+    customer = make_customer(team.orders)
+    data = QuoteInput(
+        customer=customer.pk,
+        valid_until=dt.date(2030, 1, 1),
+        starts_on=dt.date(2026, 9, 1),
+        term_months=12,
+        lines=(line("SEATS", 10, discount_percent=Decimal(discount), override_reason="strategic"),),
+    )
+    quote = quotes.create_draft(data, actor=dana())
+    return quotes.submit(quote.pk, actor=dana())
+
+
+def test_a_quote_with_a_high_discount_takes_a_request(team):
+    quote = submitted(team, "30")
+    with pytest.raises(Conflict, match=r"needs approval by Approver \(max_discount 30.0000 is above 20\)"):
+        quotes.approve(quote.pk, actor=team.approver)
+
+    request = approvals.submit("orders.quote.approve", quote.pk, actor=dana(), reason="A rival")
+    approvals.approve(request.pk, actor=team.approver, reason="Margin holds")
+    quote.refresh_from_db()
+    assert (quote.state, quote.approved_by_id) == ("approved", team.approver.user_id)
+    immediately()
+
+
+def test_above_forty_percent_two_people_and_the_approval_is_recorded_by_one_who_may(team):
+    """The controller, who decides last, does not hold the duty of the act: the approver's name stands."""
+    quote = submitted(team, "45")
+    request = approvals.submit("orders.quote.approve", quote.pk, actor=dana(), reason="Lighthouse")
+    approvals.approve(request.pk, actor=team.approver, reason="Fine with me")
+    done = approvals.approve(request.pk, actor=team.controller, reason="CFO agrees")
+
+    quote.refresh_from_db()
+    assert (done.state, quote.approved_by_id) == ("committed", team.approver.user_id)
+    immediately()
+
+
+def test_a_quote_does_not_become_approved_by_hand(team):
+    quote = submitted(team, "30")
+    with pytest.raises(DatabaseError, match="needs 1 approval"), acting(team.approver, reason="shortcut"):
+        Quote.objects.filter(pk=quote.pk).update(
+            state="approved", approved_by_id=team.approver.user_id, approved_at=clock.now()
+        )
+        immediately()
+
+
+BANK = {"bank_name": "Other Bank", "bank_account": "99887766", "bank_routing": "", "swift": "OTHRUS33"}
+
+
+def test_bank_details_change_three_days_after_somebody_else_agreed(team, as_owner):
+    us = LegalEntity.objects.get(code="US")
+    with pytest.raises(Conflict, match="needs approval"):
+        books_services.change_bank(us.pk, actor=team.controller, reason="New bank", **BANK)
+    with pytest.raises(Conflict, match="needs approval"):
+        books_services.save_entity("US", actor=team.controller, bank_account="99887766")
+    with pytest.raises(DatabaseError, match="needs 1 approval"), acting(team.controller, reason="cheat"):
+        LegalEntity.objects.filter(pk=us.pk).update(bank_account="99887766")
+        immediately()
+
+    request = approvals.submit(
+        "ledger.entity.change_bank", us.pk, actor=team.controller, reason="New bank", parameters=BANK
+    )
+    changed = {one["path"] for one in request.effects["changes"]}
+    assert "bank_account" in changed
+    done = approvals.approve(request.pk, actor=team.approver, reason="Called the bank back")
+    assert done.state == "approved"
+    assert "cools off until" in done.problem
+    with pytest.raises(Conflict, match="cools off"):
+        carrying.carry_out(request.pk, actor=team.controller)
+    assert LegalEntity.objects.get(code="US").bank_account != "99887766"
+
+    immediately()
+    with as_owner(), connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE approvals_decision DISABLE TRIGGER o2c_append_only")
+        cursor.execute("UPDATE approvals_decision SET recorded_at = recorded_at - interval '73 hours'")
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("ALTER TABLE approvals_decision ENABLE ALWAYS TRIGGER o2c_append_only")
+        cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+    assert timers.tick(actor=system_actor(), now=clock.now()).carried == 1
+    assert LegalEntity.objects.get(code="US").bank_account == "99887766"
+    immediately()
+
+
+def test_a_short_payment_above_the_limit_of_collections(team, invoice):
+    values = {"amount": Decimal("150.00"), "reason_code": "bank_charges", "applied_on": ON}
+    with pytest.raises(Conflict, match="needs approval by Approver"):
+        applications.accept_short_payment(invoice.pk, actor=team.cash, reason="Fee", **values)  # type: ignore[arg-type]
+    request = approvals.submit(
+        "billing.shortpay.accept", invoice.pk, actor=team.cash, reason="Fee", parameters=values
+    )
+    assert approvals.approve(request.pk, actor=team.approver, reason="Small").state == "committed"
+    immediately()
+
+
+def test_a_policy_is_linted_and_put_in_force_by_a_controller_who_did_not_write_it(team):
+    admin = person("ada", "admin")
+    person("olga", "controller")
+    content = copy.deepcopy(Policy.objects.get(act=ACT, state="active").content)
+    content["bands"]["levels"] = [{"up_to": "1000", "steps": []}]
+    broken = policies.draft(act=ACT, content=content, actor=admin, reason="Stricter")
+    assert any("gap" in problem.text for problem in policies.problems(broken))
+    person("amy", "approver")
+
+    content["bands"]["levels"] = [
+        {"up_to": "1000", "steps": []},
+        {"up_to": None, "steps": ["approver", "controller"]},
+    ]
+    policies.change(broken.pk, content=content, actor=admin, reason="Whole now")
+    request = approvals.submit("approvals.policy.activate", broken.pk, actor=admin, reason="Audit finding 7")
+    approvals.approve(request.pk, actor=team.controller, reason="As agreed")
+
+    assert list(Policy.objects.filter(act=ACT).order_by("version").values_list("state", flat=True)) == [
+        "retired",
+        "active",
+    ]
+    immediately()
+
+
+def test_a_broken_policy_is_not_even_asked_for(team):
+    admin = person("ada", "admin")
+    content = copy.deepcopy(Policy.objects.get(act=ACT, state="active").content)
+    content["bands"]["levels"] = [{"up_to": "1000", "steps": []}]
+    broken = policies.draft(act=ACT, content=content, actor=admin, reason="Stricter")
+    with pytest.raises(Conflict, match="gap"):
+        approvals.submit("approvals.policy.activate", broken.pk, actor=admin, reason="Try")
+
+
+def test_the_clock_reminds_once_escalates_expires_and_says_that_it_ran(team, memo):
+    request = approvals.submit(ACT, memo.pk, actor=team.ops, reason="Wrong price")
+    step = Step.objects.get(request=request)
+    system = system_actor()
+    assert step.remind_at
+    assert step.expire_at
+
+    first = timers.tick(actor=system, now=step.remind_at)
+    again = timers.tick(actor=system, now=step.remind_at)
+    assert (first.reminded, again.reminded, first.expired) == (1, 0, 0)
+    outbox.drain()
+    told = [message for message in mail.outbox if "still waits" in message.subject]
+    assert {address for message in told for address in message.to} == {
+        "abe@example.com",
+        "connie@example.com",
+    }
+    assert f"/admin/approvals/request/{request.pk}/change/" in told[0].body
+    assert "decides nothing" in told[0].body
+
+    last = timers.tick(actor=system, now=step.expire_at)
+    assert last.expired == 1
+    request.refresh_from_db()
+    assert (request.state, memo.state) == ("expired", "draft")
+    assert Heartbeat.objects.filter(component="approvals.timer").exists()
+
+
+def test_the_clock_asks_again_about_what_changed(team, memo):
+    request = approvals.submit(ACT, memo.pk, actor=team.ops, reason="Wrong price")
+    with acting(team.ops, reason="Wording"):
+        memo.lines.update(description="Credit: seats")
+    assert timers.tick(actor=system_actor(), now=clock.now()).renewed == 1
+    request.refresh_from_db()
+    assert (request.round, request.state) == (2, "open")
+    assert [c["path"] for c in request.rounds.get(number=2).changes] == ["lines.1"]
+
+
+def test_the_commands_say_who_would_decide_and_what_is_wrong(team, memo, capsys):
+    call_command("approvals", "simulate", ACT, str(memo.pk), "--as", "bea")
+    said = capsys.readouterr().out
+    assert "Approver (billing.credit.post): amount 21650.00 is above 5000" in said
+    assert "may decide: abe, connie" in said
+    with pytest.raises(SystemExit):
+        call_command("approvals", "lint")
+    assert "1 people hold billing.credit.approve_large" in capsys.readouterr().out
+
+
+def test_a_decision_is_asked_in_a_fixed_number_of_queries(team, memo, django_assert_max_num_queries):
+    from o2c.controls.approvals.services.submitting import preview
+
+    user = User.objects.get(username="bea")
+    for n in range(5):
+        person(f"approver-{n}", "approver")
+    with django_assert_max_num_queries(6):
+        asked, field = preview(ACT, memo.pk, requester=user)
+    assert len(field.steps["approver"].eligible) == 7
+    assert not Request.objects.exists()

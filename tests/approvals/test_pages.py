@@ -1,0 +1,80 @@
+"""The pages: asking on the record, deciding in the inbox, with what was looked at."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from billing.models import Invoice
+from o2c.access.models import User
+from o2c.controls.approvals.models import Policy, Request
+from tests.approvals.conftest import ACT
+
+pytestmark = pytest.mark.django_db
+
+
+def signed_in(username: str) -> Client:
+    client = Client()
+    client.force_login(User.objects.get(username=username), backend="o2c.access.backends.DutyBackend")
+    return client
+
+
+def name(record: Any, what: str) -> str:
+    return f"admin:{record._meta.app_label}_{record._meta.model_name}_{what}"
+
+
+def page(client: Client, record: Any) -> str:
+    answer = client.get(reverse(name(record, "change"), args=(record.pk,)))
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def dialog(client: Client, record: Any, act: str, **fields: Any) -> Any:
+    address = reverse(name(record, "act"), args=(record.pk, act))
+    return client.post(address, fields) if fields else client.get(address)
+
+
+def test_from_the_credit_memo_to_the_inbox_to_posted(team, memo):
+    maker, approver = signed_in("bea"), signed_in("abe")
+    assert "Needs approval by Approver" in page(approver, memo)
+    asked = dialog(maker, memo, "ask_approval").content.decode()
+    assert "Who would have to approve this" in asked
+    assert "amount 21650.00 is above 5000" in asked
+    assert "abe" in asked
+
+    dialog(maker, memo, "ask_approval", reason="Wrong price in August")
+    request = Request.objects.get(act=ACT, subject_id=memo.pk)
+
+    inbox = approver.get(reverse("admin:queue", args=("approvals.inbox",))).content.decode()
+    assert "Wrong price in August" in inbox
+    shown = page(approver, request)
+    for text in (
+        "What it would book",
+        "21,650",
+        "Accounts receivable",
+        "Credit memos by amount",
+        "Who may decide",
+    ):
+        assert text in shown, text
+
+    stale = dialog(approver, request, "approve", digest="0" * 64, reason="Seen").content.decode()
+    assert "looked at other values" in stale
+    dialog(approver, request, "approve", digest=request.digest, reason="Seen")
+    assert Invoice.objects.get(pk=memo.pk).state == "posted"
+    assert "Carried out" in page(approver, request)
+
+
+def test_a_maker_sees_why_they_cannot_decide(team, memo):
+    maker = signed_in("bea")
+    dialog(maker, memo, "ask_approval", reason="Wrong price in August")
+    assert "You asked for it, or wrote what is to be approved." in page(maker, Request.objects.get())
+
+
+def test_a_policy_says_whom_it_asks_and_what_the_lint_finds(team):
+    shown = page(signed_in("connie"), Policy.objects.get(act=ACT))
+    assert "Whom it asks" in shown
+    assert "people hold billing.credit.approve_large" in shown
+    assert "Back-test" in shown
