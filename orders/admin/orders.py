@@ -14,7 +14,6 @@ from o2c.console import format as fmt
 from o2c.console.registry import Anchor
 from orders.admin import forms
 from orders.admin.shown import segment_price, timeline
-from orders.domain import schedules
 from orders.models import Amendment, Entitlement, MilestoneRecord, Order, OrderLine, Segment
 from orders.selectors.activation import blockers_of
 from orders.selectors.value import line_values
@@ -34,16 +33,9 @@ def _active_only(order: Order, user: Any) -> list[str]:
 
 
 def _has_milestones(order: Order, user: Any) -> list[str]:
-    if order.state not in (Order.State.ACTIVE, Order.State.COMPLETED):
-        return ["Milestones are recorded on an order that was activated."]
-    schedules_of = order.lines.values_list("schedule", flat=True)
-    return [] if any(map(schedules.has_milestones, schedules_of)) else ["No line is billed by milestones."]
-
-
-def _was_amended(order: Order, user: Any) -> list[str]:
-    if found := _active_only(order, user):
-        return found
-    return [] if order.amendments.filter(state="applied").exists() else ["No amendment was applied yet."]
+    if order.state in (Order.State.ACTIVE, Order.State.COMPLETED):
+        return []
+    return ["Milestones are recorded on an order that was activated."]
 
 
 def _has_an_end(order: Order, user: Any) -> list[str]:
@@ -225,7 +217,7 @@ class OrderAdmin(RecordAdmin):
         _amend("pause", "Pause…", forms.pause_form, reason="required"),
         _amend("resume", "Resume…", forms.resume_form),
         _amend("transfer", "Transfer…", forms.TransferForm, reason="required", danger=True),
-        _amend("undo", "Undo amendment…", forms.undo_form, _was_amended, reason="required", danger=True),
+        _amend("undo", "Undo amendment…", forms.undo_form, reason="required", danger=True),
         _amend("renew", "Renew…", forms.RenewForm, _has_an_end),
     ]
     list_acts = [
@@ -309,6 +301,21 @@ class OrderAdmin(RecordAdmin):
         ]
 
 
+def _milestone_panel(line: OrderLine) -> list[Panel]:
+    """Only of a line that is billed by schedule."""
+    if not line.schedule:
+        return []
+    return [
+        Panel(
+            "Milestones recorded",
+            MilestoneRecord.objects.filter(line=line),
+            ["milestone", "sequence", "reached_on", "reason", "recorded_at"],
+            empty="None.",
+            link_rows=False,
+        )
+    ]
+
+
 @admin.register(OrderLine)
 class OrderLineAdmin(RecordAdmin):
     area, icon, in_sidebar = "Orders", "format_list_numbered", False
@@ -332,13 +339,7 @@ class OrderLineAdmin(RecordAdmin):
         columns = ["sequence", "starts_on", "ends_on", "quantity", Column(segment_price, "Price")]
         return [
             Panel("Segments", rows, [*columns, "opened_by", "closed_by"], link_rows=False),
-            Panel(
-                "Milestones recorded",
-                MilestoneRecord.objects.filter(line=obj),
-                ["milestone", "sequence", "reached_on", "reason", "recorded_at"],
-                empty="None.",
-                link_rows=False,
-            ),
+            *_milestone_panel(obj),
             Panel(
                 "Entitlements",
                 obj.entitlements.all(),
