@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from operator import itemgetter
 from typing import Any
 
@@ -209,8 +210,8 @@ def _effects(obj: Request) -> Panel:
         (
             f"{j['account']} {j['name']}",
             j["entity"],
-            fmt.number(j["debit"]),
-            fmt.number(j["credit"]),
+            fmt.number(Decimal(j["debit"])),
+            fmt.number(Decimal(j["credit"])),
             j["currency"],
         )
         for j in journals
