@@ -62,7 +62,7 @@ def recreate(owner: str) -> None:
 
 
 def drop(owner: str) -> None:
-    execute(owner, "DROP DATABASE IF EXISTS {} WITH (FORCE)")
+    execute(owner, "DROP DATABASE IF EXISTS {}")
 
 
 def execute(owner: str, statement: str) -> None:

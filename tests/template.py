@@ -91,7 +91,7 @@ def _existing() -> list[str]:
 
 def _build(wanted: str) -> None:
     unfinished = f"{PREFIX}unfinished"
-    _execute("DROP DATABASE IF EXISTS {} WITH (FORCE)", unfinished)  # of a run that was killed
+    _execute("DROP DATABASE IF EXISTS {}", unfinished)  # of a run that was killed
     _execute("CREATE DATABASE {}", unfinished)
     environment = {**os.environ, "O2C_DATABASE": unfinished, "O2C_DB_ROLE": "owner"}
     environment["DJANGO_SETTINGS_MODULE"] = "o2c.settings"
