@@ -97,7 +97,7 @@ BEGIN
   FROM new_rows l JOIN orders_order o ON o.id = l.order_id
   LEFT JOIN orders_amendment a ON a.id = l.added_by_id
   WHERE NOT (
-    (o.state = 'draft' AND l.added_by_id IS NULL)
+    (o.state = 'draft' AND l.added_by_id IS NOT DISTINCT FROM o.opened_by_id)
     OR (o.state = 'active' AND coalesce(a.order_id = o.id AND a.state = 'draft', false))
   ) LIMIT 1;
   IF FOUND THEN

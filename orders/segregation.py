@@ -65,6 +65,8 @@ LINEAGE = {
 }
 
 _DRAFT = {"state": ("draft",)}
+# What an amendment writes on being applied was entered by who drafted the amendment.
+_BY_HAND = {"opened_by_id": (None,)}
 
 ACTS = {
     "MD.CUSTOMER": [
@@ -77,9 +79,9 @@ ACTS = {
     "ORD.ENTER": [
         Act("orders.quote", "edit", _DRAFT),
         Act("orders.quote", "move", to=("submitted",)),
-        Act("orders.order", "edit", _DRAFT),
-        Act("orders.order", "move", to=("signed",)),
-        Act("orders.orderline", "insert"),
+        Act("orders.order", "edit", _DRAFT | _BY_HAND),
+        Act("orders.order", "move", _BY_HAND, to=("signed",)),
+        Act("orders.orderline", "insert", {"added_by_id": (None,)}),
         Act("orders.amendment", "edit", _DRAFT),
     ],
     "ORD.APPROVE": [

@@ -79,6 +79,7 @@ def _copy_lines(new: Order, facts: OrderFacts, at: dt.date) -> None:
         OrderLine(
             order=new,
             position=position,
+            added_by=new.opened_by,
             **{name: getattr(old[line.key or 0], name) for name in LINE},
         )
         for position, (line, _) in enumerate(taken, start=1)

@@ -10,6 +10,7 @@ import pytest
 
 from o2c.scenarios import runner
 from o2c.scenarios.cast import Cast
+from orders.models import Customer
 
 HERE = Path(__file__).parent
 FILES = sorted(HERE.rglob("*.yaml"))
@@ -25,3 +26,8 @@ def cast(django_db_setup: None, django_db_blocker: Any) -> Iterator[Cast]:
 def test_scenario(cast: Cast, path: Path) -> None:
     result = runner.run_file(path, cast)
     assert not result.problems, "\n".join(result.problems)
+
+
+@pytest.mark.django_db
+def test_nothing_remains_of_them() -> None:
+    assert not Customer.objects.exists()
