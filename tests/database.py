@@ -33,7 +33,7 @@ def step_up() -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            " WHERE datname = current_database() AND usename = session_user AND pid <> pg_backend_pid()"
         )
 
 

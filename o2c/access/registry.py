@@ -30,6 +30,12 @@ def is_ours(config: AppConfig) -> bool:
     return config.name.startswith("o2c.") or config.label in {"orders", "billing", "revenue", "partners"}
 
 
+def is_last(config: AppConfig) -> bool:
+    """Whether it is the last of our apps that post_migrate announces: those that have models."""
+    ours = [other for other in apps.get_app_configs() if is_ours(other) and other.models_module]
+    return config.label == ours[-1].label
+
+
 def autodiscover() -> None:
     """Read `duties.py` of every installed app of ours. Called once, when Django is ready."""
     for config in apps.get_app_configs():

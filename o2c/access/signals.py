@@ -21,14 +21,10 @@ def connect() -> None:
 
 def after_migrate(sender: AppConfig, **kwargs: Any) -> None:
     """Roles and system accounts, once the last of our apps has its tables."""
-    from django.apps import apps
-
-    from o2c.access.registry import is_ours
+    from o2c.access.registry import is_last
     from o2c.access.services import ensure_system_accounts, sync_roles
 
-    # Django announces only apps that have models.
-    last = [config for config in apps.get_app_configs() if is_ours(config) and config.models_module][-1]
-    if sender.label != last.label or "access_role" not in connection.introspection.table_names():
+    if not is_last(sender) or "access_role" not in connection.introspection.table_names():
         return
     installer = Actor.installer()
     sync_roles(actor=installer)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from o2c.api import fields
@@ -74,6 +75,15 @@ class PriceSpec(fields.Document):
         return data
 
 
+class Instalment(serializers.Serializer[Any]):
+    """One instalment: on a date, or when a milestone is reached."""
+
+    on = serializers.DateField(required=False)
+    milestone = serializers.CharField(required=False)
+    amount = fields.Amount()
+
+
+@extend_schema_field(Instalment(many=True))
 class Schedule(serializers.ListField):
     """Instalments by date or milestone (orders/domain/schedules.py); the service checks them."""
 

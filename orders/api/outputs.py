@@ -7,6 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from o2c.api import fields
+from orders.api.inputs import Schedule
 from orders.models import (
     Amendment,
     Contact,
@@ -81,7 +82,7 @@ class EntitlementOut(serializers.ModelSerializer[Entitlement]):
 
 class LineOut(serializers.ModelSerializer[OrderLine]):
     sku = serializers.CharField(source="sku.code")
-    schedule = serializers.ListField(child=fields.Document(), help_text="Instalments, if billed by them.")
+    schedule = Schedule(help_text="Instalments, if billed by them.")
     segments = SegmentOut(many=True, source="in_force")
     entitlements = EntitlementOut(many=True)
 

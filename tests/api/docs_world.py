@@ -37,7 +37,7 @@ def sign_activate_and_bill(values: dict[str, str]) -> None:
     """What order management and billing do in the console, and the month's bill run."""
     cast = Cast.load()
     order = Order.objects.get(number=values["ORDER"])
-    orders.sign(order.pk, actor=cast.omar, signed_on=dt.date(2026, 7, 28))
+    orders.sign(order.pk, actor=cast.olivia, signed_on=dt.date(2026, 7, 28))
     orders.activate(order.pk, actor=cast.omar, as_of=dt.date(2026, 7, 28))
     us = LegalEntity.objects.get(code="US")
     run = runs.plan(entity_id=us.pk, through=dt.date(2026, 8, 31), actor=cast.bea)

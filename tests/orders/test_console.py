@@ -240,7 +240,15 @@ def test_a_quote_goes_from_draft_to_order_by_buttons(customer: Customer) -> None
     quote = Quote.objects.get()
     missing = do(deal_desk, quote, "add_line", sku="SEATS", quantity="5", unit_amount="35")
     assert "why is this not the list price?" in missing.content.decode()
-    do(deal_desk, quote, "add_line", sku="SEATS", quantity="5", unit_amount="35", override_reason="pilot")
+    do(
+        deal_desk,
+        quote,
+        "add_line",
+        sku="SEATS",
+        quantity="5",
+        discount_percent="10",
+        override_reason="pilot",
+    )
     do(deal_desk, quote, "submit")
     queue = approver.get(reverse("admin:queue", args=("orders.quotes_to_approve",))).content.decode()
     assert str(quote.number) in queue

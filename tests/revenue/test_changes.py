@@ -8,6 +8,7 @@ from django.db.models import Sum
 
 from billing.models import Invoice
 from billing.services import credit_memos
+from o2c.controls import approvals
 from o2c.ledger.models import JournalLine
 from orders.services import amendments, catalogue
 from revenue.models import ContractVersion, Recognition, RevenueContract, ScheduleSlice
@@ -160,7 +161,11 @@ def credit(books, invoice_row, amount, on, reason_code="price_correction"):
         invoice_row.pk, reason_code=reason_code, issue_date=date.fromisoformat(on),
         lines={invoice_row.lines.get().pk: D(amount)}, actor=team.ops, reason="Agreed",
     )  # fmt: skip
-    credit_memos.post(memo.pk, actor=team.approver)
+    if -memo.total > 5000:  # the policy that ships: above it a request decides, and posts
+        request = approvals.submit("billing.credit.post", memo.pk, actor=team.ops, reason="Agreed")
+        approvals.approve(request.pk, actor=team.approver, reason="Agreed")
+    else:
+        credit_memos.post(memo.pk, actor=team.approver)
     deliver()
     return memo
 

@@ -78,7 +78,8 @@ def _contracts_are_active_and_amended() -> None:
 
 
 def _everybody_finds_work_in_the_morning() -> None:
-    assert list(Quote.objects.order_by("pk").values_list("state", flat=True)) == ["submitted", "draft"]
+    quotes = Quote.objects.order_by("pk").values_list("state", flat=True)
+    assert list(quotes) == ["submitted", "draft", "submitted"]
     ready, blocked = Order.objects.filter(state="signed").order_by("pk")
     missing = activation.blockers_of([ready.pk, blocked.pk])
     assert missing[ready.pk] == []

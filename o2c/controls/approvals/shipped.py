@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.apps import AppConfig, apps
+from django.apps import AppConfig
 from django.db import connection
 
 from o2c import clock
@@ -13,11 +13,9 @@ from o2c.actor import Actor, acting
 
 def after_migrate(sender: AppConfig, **kwargs: Any) -> None:
     """post_migrate of the last app: every act has a first version of its policy in force."""
-    from o2c.access.registry import is_ours
+    from o2c.access.registry import is_last
 
-    last = [config for config in apps.get_app_configs() if is_ours(config) and config.models_module][-1]
-    tables = connection.introspection.table_names()
-    if sender.label == last.label and "approvals_policy" in tables:
+    if is_last(sender) and "approvals_policy" in connection.introspection.table_names():
         sync()
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from django.apps import AppConfig
 from django.db import connection, models
 
+from o2c.access.registry import is_last
 from o2c.actor import Actor, acting
 from o2c.controls.sod.declare import declared
 from o2c.controls.sod.functions import FUNCTIONS
@@ -14,8 +16,9 @@ from o2c.controls.sod.models import FunctionDuty, MachineMitigation, SodRule, So
 from o2c.controls.sod.rules import MACHINES, RULES, VERSION, Rule
 
 
-def after_migrate(sender: Any, **kwargs: Any) -> None:
-    if "sod_sodrule" in connection.introspection.table_names():
+def after_migrate(sender: AppConfig, **kwargs: Any) -> None:
+    """Once the last of our apps has its tables and triggers, so that the rules have their history."""
+    if is_last(sender) and "sod_sodrule" in connection.introspection.table_names():
         sync(actor=Actor.installer())
 
 
