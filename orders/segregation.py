@@ -1,6 +1,6 @@
 """Which function of the segregation matrix each duty of orders belongs to; what records are made of."""
 
-from o2c.controls.sod.declare import Act
+from o2c.controls.sod.declare import Act, Values
 
 FUNCTIONS = {
     "MD.CUSTOMER": [
@@ -64,9 +64,9 @@ LINEAGE = {
     "orders.entitlement": ["line__order", "line"],
 }
 
-_DRAFT = {"state": ("draft",)}
+_DRAFT: dict[str, Values] = {"state": ("draft",)}
 # What an amendment writes on being applied was entered by who drafted the amendment.
-_BY_HAND = {"opened_by_id": (None,)}
+_BY_HAND: dict[str, Values] = {"opened_by_id": (None,)}
 
 ACTS = {
     "MD.CUSTOMER": [
