@@ -16,7 +16,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from bench.database import scratch
+from bench.database import fill_defaults, scratch
 
 DAY = dt.date(2026, 8, 31)
 
@@ -44,7 +44,7 @@ FROM orders_order o, generate_series(1, %(lines)s) p WHERE o.number LIKE 'BO-%%'
 """
 SEGMENTS = """
 INSERT INTO orders_segment (line_id, sequence, starts_on, quantity, price_id, discount_percent)
-SELECT l.id, 1, '2026-08-01', 10, %(price)s, 0
+SELECT l.id, 1, '2026-08-01', 1, %(price)s, 0
 FROM orders_orderline l JOIN orders_order o ON o.id = l.order_id WHERE o.number LIKE 'BO-%%'
 """
 INVOICES = """
@@ -61,20 +61,20 @@ SELECT 'invoice', o.entity_id, o.customer_id, o.id, 'USD', 'draft', %(day)s, %(d
     'city', 'Austin', 'region', 'TX', 'postal_code', '78701', 'country', 'US', 'tax_id', '12-3456789',
     'registration', '', 'email', 'ar@acme.example', 'bank_name', 'First Bank', 'bank_account', '000123',
     'bank_routing', '', 'swift', ''),
-  'standard', '', 400 * %(lines)s, round(400 * %(lines)s * 0.08875, 2),
-  400 * %(lines)s + round(400 * %(lines)s * 0.08875, 2), 0, 'direct', '', ''
+  'standard', '', 40 * %(lines)s, round(40 * %(lines)s * 0.08875, 2),
+  40 * %(lines)s + round(40 * %(lines)s * 0.08875, 2), 0, 'direct', '', ''
 FROM orders_order o JOIN orders_customer c ON c.id = o.customer_id WHERE o.number LIKE 'BO-%%'
 """
 INVOICE_LINES = """
 INSERT INTO billing_invoiceline (invoice_id, position, kind, order_line_id, segment_id, service_from,
   service_to, sku_code, description, quantity, unit, net, tax_category, tax_name, tax_rate, tax, treatment,
   deferred, trace, proposal)
-SELECT i.id, l.position, 'recurring', l.id, s.id, '2026-08-01', '2026-09-01', 'SEATS', 'Seats', 10, 'seat',
-  400, 'saas', 'Sales tax', 0.08875, CASE l.position WHEN 1 THEN i.tax ELSE 0 END, 'ratable_daily', true,
-  '{"formula": "10 * 40 = 400, rounded 400.00", "exact": "400/1", "price": "SEATS USD v1",
+SELECT i.id, l.position, 'recurring', l.id, s.id, '2026-08-01', '2026-09-01', 'SEATS', 'Seats', 1, 'seat',
+  40, 'saas', 'Sales tax', 0.08875, CASE l.position WHEN 1 THEN i.tax ELSE 0 END, 'ratable_daily', true,
+  '{"formula": "1 * 40 = 40, rounded 40.00", "exact": "40/1", "price": "SEATS USD v1",
     "period": ["2026-08-01", "2026-09-01"], "pieces": [{"from": "2026-08-01", "to": "2026-09-01",
-    "model": "per_unit", "share": "1/1", "steps": [{"label": "per unit", "units": "10",
-    "unit_amount": "40", "amount": "400"}]}]}',
+    "model": "per_unit", "share": "1/1", "steps": [{"label": "per unit", "units": "1",
+    "unit_amount": "40", "amount": "40"}]}]}',
   jsonb_build_object('period_from', '2026-08-01', 'period_to', '2026-09-01', 'service_from', '2026-08-01',
     'service_to', '2026-09-01', 'covers_from', '2026-08-01', 'covers_to', '2026-09-01', 'due_on',
     '2026-08-01', 'revision', 0, 'corrects', NULL)
@@ -114,12 +114,12 @@ def lay_out(count: int, lines: int) -> Any:
     """A released run of `count` drafts with `lines` lines each, and the people who made it."""
     from django.db import connection
 
-    from billing.models import BillRun, BillRunChunk
+    from billing.models import BillRun, BillRunChunk, Invoice, InvoiceLine
     from billing.selectors import runs as run_selectors
     from billing.services.runs import plan
     from o2c import clock
     from o2c.actor import acting
-    from orders.models import Price
+    from orders.models import Customer, Order, OrderLine, Price, Segment
     from tests.factories.billing import billing_team, books
     from tests.factories.orders import make_catalogue
 
@@ -138,11 +138,12 @@ def lay_out(count: int, lines: int) -> Any:
         "day": DAY,
     }
     with acting(team.orders, reason="bench"), connection.cursor() as cursor:
+        fill_defaults(cursor, Customer, Order, OrderLine, Segment, Invoice, InvoiceLine)
         for statement in (CUSTOMERS, ORDERS, LINES, SEGMENTS, INVOICES, INVOICE_LINES):
             cursor.execute(statement, values)
     with acting(team.ops, reason="bench"):
         run = BillRun.objects.get(pk=run.pk)
-        net = {"USD": str(400 * lines * count)}
+        net = {"USD": str(40 * lines * count)}
         BillRunChunk.objects.create(run=run, sequence=1, expected=net, recalculated=net, differences=0)
         run.calculated_by_id, run.calculated_at = team.ops.user_id, clock.now()
         run.digest = run_selectors.digest(run)

@@ -5,6 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from django.db.models import Model
 
 
 @contextmanager
@@ -37,3 +41,26 @@ def scratch(name: str) -> Iterator[None]:
     finally:
         database.step_up()
         connection.creation.destroy_test_db(before, verbosity=0)
+
+
+def fill_defaults(cursor: Any, *models: type[Model]) -> None:
+    """Let raw SQL leave out what the models have a default for, as `Model()` may.
+
+    Alters the tables as their owner: for scratch databases, and transactions that are rolled back.
+    """
+    from django.db import connection
+    from psycopg import sql
+
+    cursor.execute("SET ROLE NONE")
+    for model in models:
+        for field in model._meta.concrete_fields:
+            if not (field.has_default() or field.empty_strings_allowed) or field.null or field.primary_key:
+                continue
+            cursor.execute(
+                sql.SQL("ALTER TABLE {} ALTER COLUMN {} SET DEFAULT {}").format(
+                    sql.Identifier(model._meta.db_table),
+                    sql.Identifier(str(field.column)),
+                    sql.Literal(field.get_db_prep_save(field.get_default(), connection)),
+                )
+            )
+    cursor.execute("SET ROLE o2c_app")

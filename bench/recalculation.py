@@ -14,7 +14,7 @@ import time
 from typing import Any
 
 from bench.bill_run import CUSTOMERS, LINES, ORDERS, SEGMENTS, Figure
-from bench.database import scratch
+from bench.database import fill_defaults, scratch
 
 
 def lay_out(count: int, lines: int) -> tuple[Any, Any]:
@@ -22,7 +22,7 @@ def lay_out(count: int, lines: int) -> tuple[Any, Any]:
     from django.db import connection
 
     from o2c.actor import acting
-    from orders.models import Price
+    from orders.models import Customer, Order, OrderLine, Price, Segment
     from tests.factories.billing import billing_team, books
     from tests.factories.orders import make_catalogue
 
@@ -38,6 +38,7 @@ def lay_out(count: int, lines: int) -> tuple[Any, Any]:
         "price": price.pk,
     }
     with acting(team.orders, reason="bench"), connection.cursor() as cursor:
+        fill_defaults(cursor, Customer, Order, OrderLine, Segment)
         for statement in (CUSTOMERS, ORDERS, LINES, SEGMENTS):
             cursor.execute(statement, values)
         cursor.execute("UPDATE orders_order SET activated_on = starts_on WHERE number LIKE 'BO-%%'")

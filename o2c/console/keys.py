@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from django.apps import apps
+from django.db.models import Model
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 
 from o2c.console import format as fmt
 
@@ -19,15 +21,19 @@ def key_link(key: str) -> SafeString:
     if not key:
         return fmt.DASH
     label, _, rest = key.partition(":")
-    ident = rest.partition(":")[0]
-    href = _href(label, ident) if ident.isdigit() else ""
-    return format_html('<a href="{}">{}</a>', href, key) if href else format_html("{}", key)
+    ident, _, more = rest.partition(":")
+    model = _model(label) if ident.isdigit() else None
+    href = fmt.model_url(model, ident) if model else ""
+    if not model or not href:
+        return format_html("{}", key)
+    text = " ".join(filter(None, (capfirst(str(model._meta.verbose_name)), ident, more.replace(":", " "))))
+    return format_html('<a href="{}">{}</a>', href, text)
 
 
-def _href(label: str, ident: str) -> str:
+def _model(label: str) -> type[Model] | None:
     app_label, _, name = label.rpartition(".")
     wanted = name.replace("_", "").lower()
     for model in apps.get_models():
         if model._meta.model_name == wanted and app_label in ("", model._meta.app_label):
-            return fmt.model_url(model, ident)
-    return ""
+            return model
+    return None

@@ -81,11 +81,15 @@ class RevenueContractAdmin(RecordAdmin):
                 Column("ssp", "Stand-alone price", money=money, total=True),
                 Column("stated", money=money, total=True), Column("allocated", money=money, total=True),
                 Column("recognised", money=money, total=True),
+            ], link_rows=False, empty="The order has no lines."),
+            Panel("Balances", obligations, [
+                Column("obligation", "Promise", link=False),
                 Column("liability", "Deferred (2100)", money=money, total=True),
                 Column("asset", "Contract asset (1120)", money=money, total=True),
                 Column("unbilled", "Unbilled (1110)", money=money, total=True),
                 Column("prepaid", "Prepaid (2110)", money=money, total=True),
-            ], link_rows=False, empty="The order has no lines."),
+            ], link_rows=False, empty="The order has no lines.",
+                note="What the ledger carries of each promise today."),
             Panel("Revenue by month", months, [
                 Column("month"), Column("planned", money=money, total=True),
                 Column("by_plan", "Posted of it", money=money, total=True),

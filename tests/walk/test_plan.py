@@ -41,9 +41,11 @@ def test_three_hundred_customers_cover_the_entities_currencies_and_changes() -> 
         "quantity", "price", "cancel", "renew"
     }  # fmt: skip
     assert {line.sku for plan in plans for line in plan.lines} >= {
-        "API-IN", "API-ROUTED", "API-REQ", "EMB", "IMG", "SEAT-ENT", "PLATFORM", "ONBOARD"
+        "API-IN", "API-ROUTED", "API-REQ", "EMB", "IMG", "SEAT-ENT", "PLATFORM", "ONBOARD", "COMMIT-S",
+        "COMMIT-L",
     }  # fmt: skip
     assert [plan.channel for plan in plans].count("aws") == 1
+    assert any(plan.commitments for plan in plans)
 
 
 def test_vat_numbers_have_right_check_digits() -> None:

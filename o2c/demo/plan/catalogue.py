@@ -60,6 +60,11 @@ def tiers(model: str, *rows: tuple[str | None, str, str]) -> dict[str, Any]:
     }
 
 
+def prepaid(amount: str, credit: str, **grant: str) -> dict[str, Any]:
+    """`amount` is paid for `credit` of usage."""
+    return {"model": "prepaid", "amount": amount, "credit": credit, "grant": grant}
+
+
 def _cell(model: str, kind: str, amount: str) -> dict[str, Any]:
     return {"match": {"model": model, "token_kind": kind}, "price": per_unit(amount)}
 
@@ -104,13 +109,18 @@ SKUS = (
             "ratable_daily", "PLATFORM"),
     SkuPlan("SUPPORT", "Premium support", "PLATFORM", "recurring", "subscription", flat("900.00"),
             "ratable_daily", "PLATFORM"),
+    SkuPlan("COMMIT-S", "Prepaid API credit 10,000", "API", "prepaid", "commitment",
+            prepaid("9500.00", "10000.00", expires_after_months="12"), "prepaid_drawdown", "API"),
+    SkuPlan("COMMIT-L", "Prepaid API credit 120,000", "API", "prepaid", "commitment",
+            prepaid("108000.00", "120000.00", expires_after_months="12", rollover_percent="20",
+                    rollover_months="3"), "prepaid_drawdown", "API"),
     SkuPlan("ONBOARD", "Onboarding package", "SERVICES", "one_time", "package", flat("15000.00"),
             "point_in_time", "SERVICES"),
     SkuPlan("WORKSHOP", "Engineering workshop", "SERVICES", "one_time", "day", per_unit("1800.00"),
             "point_in_time", "SERVICES"),
 )  # fmt: skip
 
-MONETARY = {"amount", "unit_amount", "flat_amount"}
+MONETARY = {"amount", "unit_amount", "flat_amount", "credit"}
 
 
 def scaled(spec: Any, factor: Decimal) -> Any:

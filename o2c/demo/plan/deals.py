@@ -21,9 +21,11 @@ MARKETS = (
     (4, "IE", "IE", "EUR"),
     (14, "IE", "GB", "GBP"),
 )
-SHAPES = ("api", "seats", "enterprise", "routed", "platform", "growth", "services", "annual")
+SHAPES = ("api", "seats", "enterprise", "routed", "platform", "growth", "services", "annual", "prepaid")
+MINIMUM = "2500.00"
+"""What half of the contracts by routed model commit to a month, in their currency."""
 ONE_TIME = {"ONBOARD", "WORKSHOP"}
-SHAPE_WEIGHTS = (26, 22, 12, 10, 10, 10, 5, 5)
+SHAPE_WEIGHTS = (24, 20, 12, 10, 10, 9, 5, 5, 5)
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ class DealPlan:
     po_number: str
     channel: str
     lines: tuple[LinePlan, ...]
+    commitments: tuple[dict[str, str], ...]
     amendments: tuple[AmendmentPlan, ...]
 
 
@@ -120,6 +123,13 @@ def _lines(random: Random, shape: str) -> list[LinePlan]:
             _seats(random, "SEAT-TEAM", 20, 90),
             usage_line(random, "API-REQ", "4000"),
             LinePlan("SUPPORT"),
+        ]
+    if shape == "prepaid":
+        # A small one is used up within the walk now and then; what is beyond it is billed as used.
+        small = random.random() < 0.6
+        return [
+            LinePlan("COMMIT-S" if small else "COMMIT-L"),
+            *_tokens(random, 30_000_000 if small else 150_000_000),
         ]
     if shape == "services":
         return [LinePlan("ONBOARD"), LinePlan("WORKSHOP", Decimal(random.randint(2, 9)))]
@@ -190,6 +200,7 @@ def deals(seed: int, customers: int) -> Iterator[DealPlan]:
             "po_number": f"PO-{random.randint(10000, 99999)}" if random.random() < 0.55 else "",
             "channel": "aws" if aws else "direct",
             "lines": tuple(_lines(random, shape)),
+            "commitments": ({"amount": MINIMUM, "per": "month"},) if shape == "routed" and number % 2 else (),
         }
         amendments = () if aws else tuple(_amendments(random, values))
         yield DealPlan(**values, amendments=amendments)

@@ -121,6 +121,7 @@ def _order(deal: DealPlan, customer: int) -> OrderInput:
             po_number=deal.po_number,
             payment_terms_days=deal.terms_days,
             channel=deal.channel,
+            commitments=deal.commitments,
         ),
         title=f"{deal.company.name} {deal.starts_on:%Y}",
         salesforce_opportunity_id=crm_id("006", deal.number),
