@@ -48,6 +48,7 @@ COLUMNS = [
     _figure("pending", "Not billed yet"),
     _figure("parked", "Parked"),
     _figure("outside", "Outside of segments"),
+    _figure("filtered", "Not counted by the meter"),
     _figure("missing", "Missing"),
 ]
 

@@ -14,7 +14,21 @@ from fractions import Fraction
 
 from billing.domain.measures import ZERO, Measure
 from billing.domain.proration import midnight
-from billing.domain.types import Aggregation, Dimensions, UsagePoint
+from billing.domain.types import Aggregation, Dimensions, Filters, UsagePoint
+
+
+def counted(points: Iterable[UsagePoint], filters: Filters) -> list[UsagePoint]:
+    """The points that the filters let through; one without the property has none of its values.
+
+    With `token_kind` in {output}, 700 input and 300 output tokens are 300.
+    """
+    return [point for point in points if is_counted(point.dimensions, filters)]
+
+
+def is_counted(dimensions: Dimensions, filters: Filters) -> bool:
+    """Whether usage with these values is what the meter counts."""
+    values = dict(dimensions) if filters else {}
+    return all(values.get(name) in wanted for name, wanted in filters)
 
 
 def measure(

@@ -92,7 +92,7 @@ def uncovered(timeline: Timeline, usage: Usage) -> list[tuple[int, UsagePoint]]:
     found: list[tuple[int, UsagePoint]] = []
     for line in timeline.lines:
         spans = [(run.starts_on, run.ends_on or dt.date.max) for run in timelines.runs(line)]
-        for point in usage.get(line.id, ()):
+        for point in aggregation.counted(usage.get(line.id, ()), line.filters):
             if not any(start <= point.on < end for start, end in spans):
                 found.append((line.id, point))
     return found
@@ -133,7 +133,7 @@ class _Rater:
         self.origin = origin
         self.currency = timeline.currency
         self.time_zone = timeline.time_zone if line.proration is Proration.SECONDS else "UTC"
-        self.points = sorted(points, key=attrgetter("on"))
+        self.points = sorted(aggregation.counted(points, line.filters), key=attrgetter("on"))
         self.days = [point.on for point in self.points]
         self.rated: dict[tuple[int, int], Rated] = {}
         self.term: dict[int, Measures] = {}

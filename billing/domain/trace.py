@@ -168,8 +168,12 @@ def explain(charge: Charge) -> dict[str, Any]:
         trace["discount_percent"] = str(segment.discount_percent)
     if charge.exact != working.discounted:
         trace["bounded_from"] = plain(working.discounted)
+    if charge.remainder:
+        trace["remainder"] = str(charge.remainder)
     if working.events:
         trace["events"] = working.events
+    if line.filters:
+        trace["counted"] = {name: sorted(values) for name, values in line.filters}
     return trace
 
 

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 Dimensions = tuple[tuple[str, str], ...]
 """Event properties that are kept apart, sorted by name: (("model", "gpt-4o"), ("region", "eu"))."""
 
+Filters = tuple[tuple[str, frozenset[str]], ...]
+"""What a meter counts, by property: (("token_kind", {"output"}),). Empty: every event."""
+
 
 class Kind(StrEnum):
     """What a line is; also the kind of its charges."""
@@ -126,7 +129,7 @@ class Line:
     `anchor_on` is where an anniversary grid is counted from; of a calendar grid only its day of the month
     matters (1 unless the contract names another billing day). `boundaries` are the period limits of a
     custom frequency; a custom line without them is billed by its `instalments` alone, of which those on one
-    day are one charge.
+    day are one charge. `filters` are the meter's: usage with other values is in no charge.
     """
 
     id: int
@@ -138,6 +141,7 @@ class Line:
     anchor_on: dt.date | None = None
     proration: Proration = Proration.ACTUAL_DAYS
     aggregation: Aggregation = Aggregation.SUM
+    filters: Filters = ()
     boundaries: tuple[dt.date, ...] = ()
     label: str = ""
     counted_day: CountedDay = CountedDay.FIRST

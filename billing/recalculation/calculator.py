@@ -23,7 +23,7 @@ TABLES = (
     "asked", "order", "digits", "line", "length", "stretch", "leaf", "tier", "billed", "drafted", "slot",
     "piece", "span", "share", "event", "measure", "level", "counted", "rated", "dimensions", "charged",
     "input", "step", "amount", "odd", "due", "beside", "horizon", "commitment", "counts", "promise",
-    "true_up",
+    "true_up", "instalment", "grant", "used", "part", "held", "matching", "offer", "drawn", "entry",
 )  # fmt: skip
 OPEN = f"""
 DROP TABLE IF EXISTS {", ".join(f"pg_temp.recalc_{name}" for name in TABLES)};

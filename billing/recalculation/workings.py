@@ -39,8 +39,14 @@ SELECT s.slot_id, jsonb_build_object(
       ORDER BY p.starts_on)
     FROM recalc_piece p WHERE p.slot_id = s.slot_id),
   'discounted', round(m.discounted, 90)::text, 'bounded', round(m.bounded, 90)::text,
-  'exact', m.exact::text, 'amount', m.amount::text)
-FROM recalc_slot s JOIN recalc_amount m USING (slot_id) WHERE s.slot_id = ANY(%s)
+  'exact', m.exact::text, 'remainder', m.remainder::text, 'amount', m.amount::text)
+FROM recalc_slot s JOIN recalc_amount m USING (slot_id) WHERE s.slot_id = ANY(%(slots)s)
+UNION ALL
+SELECT i.slot_id, jsonb_build_object(
+  'period', jsonb_build_array(i.period_from, i.service_to),
+  'service', jsonb_build_array(i.service_from, i.service_to),
+  'instalments', i.parts, 'exact', i.exact::text, 'amount', i.amount::text)
+FROM recalc_instalment i WHERE i.slot_id = ANY(%(slots)s)
 """
 DRAFTED = """
 SELECT id, trace FROM billing_invoiceline WHERE id = ANY(%s)
@@ -77,7 +83,7 @@ def compare(different: Iterable[Different]) -> list[Comparison]:
     """The workings of these keys beside each other. Two statements."""
     rows = list(different)
     with connection.cursor() as cursor:
-        cursor.execute(WORKING, [[row.slot_id for row in rows if row.slot_id is not None]])
+        cursor.execute(WORKING, {"slots": [row.slot_id for row in rows if row.slot_id is not None]})
         own = {pk: _json(value) for pk, value in cursor.fetchall()}
         cursor.execute(DRAFTED, [[row.invoice_line_id for row in rows if row.invoice_line_id is not None]])
         drafted = {pk: _json(trace) for pk, trace in cursor.fetchall()}
@@ -115,22 +121,39 @@ def _compared(trace: Mapping[str, Any], own: Mapping[str, Any]) -> list[Step]:
     steps = [
         _text("Period", " to ".join(trace["period"]), " to ".join(own["period"])),
         _text("Days of service", " to ".join(trace["service"]), " to ".join(own["service"])),
+    ]
+    if "instalments" in own:
+        theirs = [(s["label"], s["amount"]) for piece in trace["pieces"] for s in piece["steps"]]
+        steps.append(_text("Instalments", _named(theirs), _named(own["instalments"])))
+        return [*steps, *_result(trace, own)]
+    steps += [
         _number("Quantity", trace["quantity"], own["quantity"]),
         _text("Price version", str(trace["price_id"]), str(own["price_id"])),
     ]
-    theirs, ours = trace["pieces"], own["pieces"] or []
-    if len(theirs) != len(ours):
-        steps.append(_text("Price steps of the ramp", str(len(theirs)), str(len(ours))))
-    for piece, mine in zip(theirs, ours, strict=False):
-        label = f" {piece['from']} to {piece['to']}" if len(theirs) > 1 else ""
+    pieces, ours = trace["pieces"], own["pieces"] or []
+    if len(pieces) != len(ours):
+        steps.append(_text("Price steps of the ramp", str(len(pieces)), str(len(ours))))
+    for piece, mine in zip(pieces, ours, strict=False):
+        label = f" {piece['from']} to {piece['to']}" if len(pieces) > 1 else ""
         steps.append(
             _text(f"Days at the price{label}", *(f"{p['from']} to {p['to']}" for p in (piece, mine)))
         )
         steps += _rated(piece, mine, label)
     steps.append(_number("Discount percent", trace.get("discount_percent", "0"), own["discount_percent"]))
-    steps.append(_number("Exact amount", trace["exact"], own["exact"]))
-    steps.append(_number("Rounded", trace["amount"], own["amount"]))
-    return steps
+    return [*steps, *_result(trace, own)]
+
+
+def _result(trace: Mapping[str, Any], own: Mapping[str, Any]) -> list[Step]:
+    return [
+        _number("Exact amount", trace["exact"], own["exact"]),
+        _number("Remainder of the price period", trace.get("remainder", "0"), own.get("remainder", "0")),
+        _number("Rounded", trace["amount"], own["amount"]),
+    ]
+
+
+def _named(parts: Iterable[Sequence[str]]) -> str:
+    """Instalments by name: "On signature 40000"."""
+    return "; ".join(f"{name} {_plain(_fraction(amount))}" for name, amount in parts)
 
 
 def _rated(piece: Mapping[str, Any], mine: Mapping[str, Any], label: str) -> list[Step]:

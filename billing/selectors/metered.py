@@ -15,6 +15,12 @@ from billing.domain.prices import Percentage
 from billing.domain.proration import local_date
 from billing.domain.types import Aggregation, Dimensions, Kind, Line, Timeline, UsagePoint
 
+# Of an hourly total `h`: whether the meter's filters count it.
+COUNTED = """NOT EXISTS (
+  SELECT 1 FROM orders_meter fm CROSS JOIN jsonb_each(fm.filters) AS f(name, asked)
+  JOIN billing_usagedimensions fd ON NOT f.asked @> coalesce(fd.values->f.name, 'null')
+  WHERE fm.id = h.meter_id AND fd.id = h.dimensions_id)"""
+
 # Aggregations that hourly totals can answer.
 BY_HOURS = frozenset({Aggregation.SUM, Aggregation.COUNT})
 

@@ -8,8 +8,10 @@ from decimal import Decimal
 
 from django.db import connection
 
+from billing.selectors.metered import COUNTED
+
 # Usage hours of lines whose day (in the contract's time zone) no segment covers.
-UNCOVERED = """
+UNCOVERED = f"""
 SELECT o.number, l.position, k.unit, o.customer_id, l.id, sum(h.quantity), min(h.hour), max(h.hour)
 FROM billing_usagehour h
 JOIN orders_orderline l ON l.id = h.line_id
@@ -17,13 +19,14 @@ JOIN orders_order o ON o.id = l.order_id
 JOIN orders_sku k ON k.id = l.sku_id
 WHERE (%(entity)s::bigint IS NULL OR o.entity_id = %(entity)s)
   AND h.hour < %(through)s::date::timestamp AT TIME ZONE o.time_zone
+  AND {COUNTED}
   AND NOT EXISTS (
     SELECT 1 FROM orders_segment s
     WHERE s.line_id = l.id AND s.starts_on <= (h.hour AT TIME ZONE o.time_zone)::date
       AND (s.ends_on IS NULL OR s.ends_on > (h.hour AT TIME ZONE o.time_zone)::date))
 GROUP BY o.number, l.position, k.unit, o.customer_id, l.id
 ORDER BY o.number, l.position
-"""
+"""  # noqa: S608  # a constant
 
 PARKED = """
 SELECT customer_number, kind, count(*)

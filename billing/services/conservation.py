@@ -27,9 +27,13 @@ ZERO = Fraction(0)
 BY_UNIT = frozenset({"per_unit", "graduated", "volume", "matrix"})
 ADDED_UP = frozenset({Aggregation.SUM, Aggregation.COUNT})
 
-# Events that count, per line. A count takes each as one.
+# Events that were not taken back, per line, and of them what the meter's filters leave out. A count takes each
+# as one.
 RECEIVED = """
-SELECT l.id, sum(CASE m.aggregation WHEN 'count' THEN 1 ELSE e.quantity END)
+SELECT l.id, sum(CASE m.aggregation WHEN 'count' THEN 1 ELSE e.quantity END),
+       coalesce(sum(CASE m.aggregation WHEN 'count' THEN 1 ELSE e.quantity END) FILTER (WHERE EXISTS (
+         SELECT 1 FROM billing_usagedimensions d, jsonb_each(m.filters) AS f(name, asked)
+         WHERE d.id = e.dimensions_id AND NOT f.asked @> coalesce(d.values->f.name, 'null'))), 0)
 FROM orders_orderline l JOIN orders_order o ON o.id = l.order_id
 JOIN orders_sku k ON k.id = l.sku_id JOIN orders_meter m ON m.id = k.meter_id
 JOIN billing_usageevent e ON e.line_id = l.id
@@ -39,7 +43,7 @@ GROUP BY l.id
 """
 # Events that wait for a decision, by what they say of themselves.
 PARKED = """
-SELECT l.id, sum(CASE m.aggregation WHEN 'count' THEN 1 ELSE coalesce(x.quantity, 0) END)
+SELECT l.id, sum(CASE m.aggregation WHEN 'count' THEN 1 ELSE coalesce(x.quantity, 0) END), 0
 FROM orders_orderline l JOIN orders_order o ON o.id = l.order_id
 JOIN orders_customer c ON c.id = o.customer_id JOIN orders_sku k ON k.id = l.sku_id
 JOIN orders_meter m ON m.id = k.meter_id
@@ -51,7 +55,10 @@ WHERE l.order_id = ANY(%(orders)s) GROUP BY l.id
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """One usage line, in its meter's unit, exact. `outside` is usage on days that no segment covers."""
+    """One usage line, in its meter's unit, exact.
+
+    `outside` is usage on days that no segment covers, `filtered` what the meter's filters do not count.
+    """
 
     line: OrderLine
     received: Fraction
@@ -62,12 +69,13 @@ class Balance:
     pending: Fraction
     outside: Fraction
     parked: Fraction
+    filtered: Fraction
 
     @property
     def missing(self) -> Fraction:
         """What was received and is nowhere: 0, or something is wrong."""
         went = self.billed + self.included + self.drawn + self.waived + self.pending + self.outside
-        return self.received - went - self.parked
+        return self.received - went - self.parked - self.filtered
 
 
 def of_orders(order_ids: Collection[int], as_of: dt.date) -> list[Balance]:
@@ -90,16 +98,18 @@ def of_orders(order_ids: Collection[int], as_of: dt.date) -> list[Balance]:
         own = {key: charge for key, charge in billed.items() if key[0] == pk}
         split = _add([charge.split() for charge in own.values()])
         pending = rated.get(pk, ZERO) - sum((charge.quantity for charge in own.values()), ZERO)
-        held = parked.get(pk, ZERO)
+        held, _ = parked.get(pk, (ZERO, ZERO))
+        came, left_out = received.get(pk, (ZERO, ZERO))
         gone = outside.get(pk, ZERO)
-        found.append(Balance(line, received.get(pk, ZERO) + held, *split, pending, gone, held))
+        found.append(Balance(line, came + held, *split, pending, gone, held, left_out))
     return found
 
 
-def _sums(statement: str, ids: list[int], as_of: dt.date) -> dict[int, Fraction]:
+def _sums(statement: str, ids: list[int], as_of: dt.date) -> dict[int, tuple[Fraction, Fraction]]:
+    """By line: the quantity, and what of it is not counted."""
     with connection.cursor() as cursor:
         cursor.execute(statement, {"orders": ids, "as_of": as_of})
-        return {line: Fraction(quantity) for line, quantity in cursor.fetchall()}
+        return {line: (Fraction(quantity), Fraction(out)) for line, quantity, out in cursor.fetchall()}
 
 
 @dataclass(slots=True)

@@ -92,6 +92,7 @@ LINE_COLUMNS = (
     "sku__code",
     "sku__kind",
     "sku__meter__aggregation",
+    "sku__meter__filters",
 )
 SEGMENT_COLUMNS = (
     "id",
@@ -168,6 +169,9 @@ def _line(
         remainder=Remainder(order["remainder"]),
         instalments=instalments,
         aggregation=Aggregation(row["sku__meter__aggregation"] or Aggregation.SUM),
+        filters=tuple(
+            (name, frozenset(values)) for name, values in sorted((row["sku__meter__filters"] or {}).items())
+        ),
         label=row["sku__code"],
     )
 

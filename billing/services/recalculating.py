@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from decimal import Decimal
 
 from billing.models import BillRun, BillRunFinding
-from billing.recalculation import calculator, workings
+from billing.recalculation import calculator, credit, workings
 from billing.services.findings import finding
 from orders.models import Order
 
@@ -35,9 +35,11 @@ def check(run: BillRun, orders: Mapping[int, Order], refused: Collection[int]) -
         run_id=run.pk,
         early=run.kind == BillRun.Kind.THRESHOLD,
     )
-    found = [_disagreement(run, orders, one) for one in workings.compare(outcome.different[:SHOWN])]
-    if len(outcome.different) > SHOWN:
-        rest = len(outcome.different) - SHOWN
+    paid = credit.differences()
+    compared = [*workings.compare(outcome.different[:SHOWN]), *paid[:SHOWN]]
+    found = [_disagreement(run, orders, one) for one in compared]
+    if len(outcome.different) + len(paid) > len(compared):
+        rest = len(outcome.different) + len(paid) - len(compared)
         found.append(finding(run, "recalculation", f"{rest} more charges differ", working={}))
     for odd in outcome.covers:
         order, message = orders[odd.order_id], f"{odd.order_number} line {odd.position}: {odd.what}"

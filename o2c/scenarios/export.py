@@ -144,6 +144,8 @@ def _sku(contract: Contract, line: OrderLine) -> Row:
     row: Row = {"sku": sku.code, "kind": sku.kind, "name": sku.name, "unit": sku.unit}
     if sku.meter is not None:
         row["meter"] = {"aggregation": sku.meter.aggregation, "dimensions": list(sku.meter.dimensions)}
+        if sku.meter.filters:
+            row["meter"]["filters"] = sku.meter.filters
     if sku.revenue_treatment:
         row["revenue"] = sku.revenue_treatment
     return {**row, "price": _price(price.spec), "per": price.period}

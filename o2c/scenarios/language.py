@@ -76,6 +76,7 @@ class MeterBlock(Block):
 
     aggregation: str = key(choice(*Meter.Aggregation.values), default="sum")
     dimensions: tuple[str, ...] = key(listing(text), default=())
+    filters: Mapping[str, tuple[str, ...]] | None = key(mapping(text, listing(text)), default=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -217,6 +217,7 @@ def _sku(stage: Stage, block: SkuBlock) -> None:
             event_type=code,
             value_property="quantity",
             dimensions=list(block.meter.dimensions),
+            filters={name: list(values) for name, values in (block.meter.filters or {}).items()},
             actor=cast.catalogue,
             reason=REASON,
         )

@@ -29,7 +29,7 @@ class ProductAdmin(RecordAdmin):
 @admin.register(Meter)
 class MeterAdmin(RecordAdmin):
     area, icon, nav_position = "Orders", "speed", 63
-    list_display = ["code", "name", "unit", "aggregation", "event_type", "value_property"]
+    list_display = ["code", "name", "unit", "aggregation", "filters", "event_type", "value_property"]
     search_fields = ["code", "name", "event_type"]
     find_fields = ["code"]
 

@@ -34,12 +34,17 @@ class Meter(Record):
     dimensions = models.JSONField(
         default=list, blank=True, help_text='event properties kept apart, ["model"]'
     )
+    filters = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text='only events with these values count, {"token_kind": ["output"]}; empty: all',
+    )
 
     class Meta:
         ordering = ["code"]
 
     class Guards:
-        immutable = ["code", "aggregation", "event_type", "value_property"]
+        immutable = ["code", "aggregation", "event_type", "value_property", "filters"]
 
     def __str__(self) -> str:
         return self.code

@@ -19,7 +19,9 @@ from orders.models import Meter, Price, Product, Sku
 from orders.services.common import BATCH, Problems, changed, move
 from orders.services.inputs import PriceInput
 
-METER_COLUMNS = frozenset({"name", "unit", "aggregation", "event_type", "value_property", "dimensions"})
+METER_COLUMNS = frozenset(
+    {"name", "unit", "aggregation", "event_type", "value_property", "dimensions", "filters"}
+)
 SKU_COLUMNS = frozenset({"name", "kind", "unit", "tax_category", "provisioned", "active"})
 ATTRIBUTION = frozenset({"revenue_treatment", "gl_segment"})
 
@@ -27,7 +29,8 @@ ATTRIBUTION = frozenset({"revenue_treatment", "gl_segment"})
 def save_meter(code: str, *, actor: Actor, reason: str = "", **columns: Any) -> Meter:
     """Make the meter, or bring the one with this code up to date.
 
-    Raises InvalidInput when a meter that needs a value does not say which property it is in.
+    Raises InvalidInput when a meter that needs a value does not say which property it is in, or when it
+    filters by a property that it does not keep apart.
     """
     with acting(actor, reason=reason):
         require(actor, "orders.catalogue.maintain", record=code)
@@ -42,8 +45,25 @@ def save_meter(code: str, *, actor: Actor, reason: str = "", **columns: Any) -> 
                 record=code,
                 fields={"value_property": ["is missing"]},
             )
+        if wrong := _filter_problems(meter.filters, meter.dimensions):
+            raise InvalidInput("The filters of the meter can't be read", record=code, fields=wrong)
         meter.save()
         return meter
+
+
+def _filter_problems(filters: object, dimensions: Sequence[str]) -> dict[str, list[str]]:
+    """What is wrong with `{property: [values]}`, by place; every property is one of the dimensions."""
+    if not isinstance(filters, Mapping):
+        return {"filters": ['must name values per property, {"token_kind": ["output"]}']}
+    found: dict[str, list[str]] = {}
+    for name, values in filters.items():
+        if name not in dimensions:
+            found[f"filters.{name}"] = ["is no dimension of the meter: add it to the dimensions"]
+        elif not isinstance(values, list | tuple) or not values:
+            found[f"filters.{name}"] = ["must list at least one value"]
+        elif not all(isinstance(value, str) and value for value in values):
+            found[f"filters.{name}"] = ["must list texts"]
+    return found
 
 
 def save_product(code: str, *, name: str, family: str = "", actor: Actor, reason: str = "") -> Product:

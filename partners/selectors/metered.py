@@ -6,6 +6,8 @@ from decimal import Decimal
 
 from django.db import connection
 
+from billing.selectors.metered import COUNTED
+
 # What AWS has for an hour: what it accepted, or, after DuplicateRecord, a quantity near ours that it keeps.
 AT_AWS = """EXISTS (SELECT 1 FROM partners_meteringresult x
   WHERE x.record_id = r.id AND (x.disposition = 'accepted' OR x.status = 'DuplicateRecord'))"""
@@ -52,7 +54,7 @@ def months(channel_id: int, before: datetime) -> list[MonthTotal]:
         return [MonthTotal(*row) for row in cursor.fetchall()]
 
 
-SHIFTED = """
+SHIFTED = f"""
 WITH metered AS (
   SELECT d.id, d.agreement_id, d.line_id, d.per_unit, d.rate,
          date_trunc('month', r.hour AT TIME ZONE 'UTC') AS month, sum(r.used + r.late) AS accounted,
@@ -67,12 +69,12 @@ SELECT m.agreement_id, to_char(m.month, 'YYYY-MM'),
 FROM metered m
 LEFT JOIN LATERAL (
   SELECT sum(h.quantity) AS used FROM billing_usagehour h
-  WHERE h.line_id = m.line_id
+  WHERE h.line_id = m.line_id AND {COUNTED}
     AND h.hour >= greatest(m.month AT TIME ZONE 'UTC', date_trunc('hour', m.started))
     AND h.hour < least((m.month + interval '1 month') AT TIME ZONE 'UTC', coalesce(m.ended, 'infinity'))
 ) u ON true
 GROUP BY 1, 2
-"""
+"""  # noqa: S608 of parts written here
 
 
 def shifted_value(channel_id: int) -> dict[tuple[int, str], Decimal]:

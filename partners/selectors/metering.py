@@ -8,6 +8,7 @@ from decimal import Decimal
 from django.db import connection
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
+from billing.selectors.metered import COUNTED
 from partners.domain.outcomes import Disposition
 from partners.models import AgreementDimension, AwsAgreement, MeteringRecord, MeteringResult
 
@@ -44,13 +45,14 @@ def positions(dimension_ids: Iterable[int]) -> dict[int, Position]:
     return {row[0]: Position(*row) for row in newest}
 
 
-USED = """
-SELECT d.dimension_id, CASE WHEN u.hour >= d.first_new THEN u.hour END AS bucket, sum(u.quantity)
+USED = f"""
+SELECT d.dimension_id, CASE WHEN h.hour >= d.first_new THEN h.hour END AS bucket, sum(h.quantity)
 FROM unnest(%s::bigint[], %s::bigint[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[])
      AS d(dimension_id, line_id, started, first_new, through)
-JOIN billing_usagehour u ON u.line_id = d.line_id AND u.hour >= d.started AND u.hour < d.through
+JOIN billing_usagehour h ON h.line_id = d.line_id AND h.hour >= d.started AND h.hour < d.through
+WHERE {COUNTED}
 GROUP BY 1, 2
-"""
+"""  # noqa: S608 of parts written here
 
 
 @dataclass(frozen=True, slots=True)

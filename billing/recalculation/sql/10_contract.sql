@@ -12,6 +12,7 @@ SELECT l.id AS line_id, o.id AS order_id, o.number AS order_number, l.position, 
             ELSE DATE '2001-01-01' END AS days_from,
        o.counted_day, o.remainder,
        o.proration AS convention, o.time_zone AS zone, coalesce(m.aggregation, 'sum') AS aggregation,
+       coalesce(m.filters, '{}') AS filters,
        s.begins, s.ends, o.commitments <> '[]' AS committed
 FROM recalc_order a
 JOIN orders_order o ON o.id = a.order_id

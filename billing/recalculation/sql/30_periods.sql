@@ -29,8 +29,11 @@ CREATE TEMPORARY TABLE recalc_slot ON COMMIT DROP AS
 WITH asked AS (
   SELECT s.*, l.kind, l.once, l.in_advance, l.every, l.ends AS line_ends, n.months, n.days,
          CASE WHEN n.months > 0 THEN l.months_from ELSE l.days_from END AS grid_from,
-         least(s.ends_on, h.ends_on) AS until
-  FROM recalc_stretch s JOIN recalc_line l USING (line_id) LEFT JOIN recalc_length n USING (every), recalc_horizon h
+         -- Where one charge takes the remainder of its price's period, the whole of that period is looked at.
+         least(s.ends_on, h.ends_on + CASE WHEN l.kind = 'recurring' AND l.remainder <> 'each'
+           THEN 31 * coalesce(t.months, 0) + coalesce(t.days, 0) ELSE 0 END) AS until
+  FROM recalc_stretch s JOIN recalc_line l USING (line_id) LEFT JOIN recalc_length n USING (every)
+  LEFT JOIN recalc_length t ON t.every = coalesce(s.paid_every, l.every), recalc_horizon h
 ), grid AS (
   SELECT a.*, k, CASE WHEN months > 0 THEN (grid_from + make_interval(months => k * months))::date
                       ELSE grid_from + k * days END AS period_from,
@@ -55,7 +58,7 @@ WITH asked AS (
   FROM grid WHERE period_to > starts_on AND period_from < until
   UNION ALL
   SELECT line_id, segment_id, kind, starts_on, starts_on + 1, starts_on, starts_on + 1, starts_on
-  FROM asked WHERE once AND starts_on < until
+  FROM asked WHERE once AND every <> 'custom' AND starts_on < until
 ), told AS (
   -- An early invoice is for the usage of an open period up to its date.
   SELECT c.line_id, c.segment_id, c.kind, c.period_from, c.period_to, c.service_from,

@@ -11,13 +11,17 @@ WITH metered AS (
          max(ends_on)::timestamptz + interval '2 days' AS until
   FROM metered
 ), lines AS (
-  SELECT DISTINCT line_id, zone FROM metered
+  SELECT DISTINCT m.line_id, m.zone, n.filters FROM metered m JOIN recalc_line n USING (line_id)
 )
 SELECT e.line_id, (e.occurred_at AT TIME ZONE l.zone)::date AS day, e.occurred_at, e.dimensions_id, e.quantity,
        e.subject
 FROM around a CROSS JOIN lines l
 JOIN billing_usageevent e ON e.line_id = l.line_id AND e.occurred_at >= a.since AND e.occurred_at < a.until
-WHERE NOT EXISTS (SELECT 1 FROM billing_usageretraction r WHERE r.event_id = e.id);
+WHERE NOT EXISTS (SELECT 1 FROM billing_usageretraction r WHERE r.event_id = e.id)
+  -- What the meter's filters leave out: a property with none of the values asked for, or without the property.
+  AND (l.filters = '{}' OR NOT EXISTS (
+    SELECT 1 FROM billing_usagedimensions d CROSS JOIN jsonb_each(l.filters) AS f(name, asked)
+    WHERE d.id = e.dimensions_id AND NOT f.asked @> coalesce(d.values->f.name, 'null')));
 
 ANALYZE recalc_event;
 

@@ -32,17 +32,51 @@ WITH rated AS (
   FROM recalc_slot s JOIN summed m USING (slot_id)
 )
 SELECT t.slot_id, t.rated, t.discounted, t.bounded, round(t.exact, 90) AS exact,
-       round(round(t.exact, 90), s.digits) AS amount
+       round(round(t.exact, 90), s.digits) AS amount, 0::numeric AS remainder
 FROM told t JOIN recalc_slot s USING (slot_id);
+
+-- What rounding leaves of a price that is billed in parts, by the first or the last part that is not zero: all
+-- parts of a price's period sum to its total, rounded once. No part goes below zero; the next takes the rest.
+WITH parts AS (
+  SELECT s.slot_id, s.line_id, s.digits, m.exact, m.amount, g.low, g.high,
+         CASE l.remainder WHEN 'first' THEN s.service_from - DATE '2000-01-01'
+                          ELSE DATE '2000-01-01' - s.service_from END AS place
+  FROM recalc_slot s JOIN recalc_amount m USING (slot_id) JOIN recalc_line l USING (line_id)
+  JOIN recalc_length n ON n.every = coalesce(s.paid_every, s.every)
+  CROSS JOIN LATERAL (
+    SELECT p.low, p.high FROM (
+      SELECT (s.months_from + make_interval(months => k * n.months))::date AS low,
+             (s.months_from + make_interval(months => (k + 1) * n.months))::date AS high
+      FROM (SELECT floor((12 * (extract(year FROM s.service_from) - extract(year FROM s.months_from))
+                   + extract(month FROM s.service_from) - extract(month FROM s.months_from)) / n.months)::int AS at
+            WHERE n.months > 0) z, generate_series(z.at - 1, z.at) AS k
+      UNION ALL
+      SELECT s.days_from + k * n.days, s.days_from + (k + 1) * n.days
+      FROM (SELECT floor((s.service_from - s.days_from)::numeric / n.days)::int AS k WHERE n.days > 0) z
+    ) p WHERE p.low <= s.service_from AND p.high > s.service_from
+  ) g
+  WHERE l.kind = 'recurring' AND l.remainder <> 'each' AND s.service_to <= g.high AND m.exact <> 0
+), shared AS (
+  SELECT *, round(round(sum(exact) OVER period, 80), digits) - sum(amount) OVER period AS rest,
+         row_number() OVER (period ORDER BY place) AS n,
+         sum(amount) OVER (period ORDER BY place) - amount AS before
+  FROM parts WINDOW period AS (PARTITION BY line_id, low, high)
+), taken AS (
+  SELECT slot_id, CASE WHEN rest < 0 THEN -least(amount, greatest(-rest - before, 0))
+                       WHEN n = 1 THEN rest ELSE 0 END AS rest
+  FROM shared
+)
+UPDATE recalc_amount m SET amount = m.amount + t.rest, remainder = t.rest
+FROM taken t WHERE t.slot_id = m.slot_id AND t.rest <> 0;
 
 -- What cannot be recomputed here is said, never passed over.
 CREATE TEMPORARY TABLE recalc_odd ON COMMIT DROP AS
 WITH odd AS (
 SELECT l.line_id, 'the billing frequency ' || l.every AS what
-FROM recalc_line l LEFT JOIN recalc_length n USING (every) WHERE n.every IS NULL
+FROM recalc_line l LEFT JOIN recalc_length n USING (every) WHERE n.every IS NULL AND l.every <> 'custom'
 UNION
 SELECT line_id, 'a remainder for the ' || remainder || ' charge' FROM recalc_line
-WHERE remainder <> 'each' AND kind = 'recurring'
+WHERE remainder NOT IN ('each', 'first', 'last')
 UNION
 SELECT s.line_id, f.odd FROM recalc_stretch s JOIN recalc_leaf f USING (clause) WHERE f.odd <> ''
 UNION
@@ -67,11 +101,14 @@ WHERE l.committed AND EXISTS (
 -- What a commitment falls short of, or its overage.
 CREATE TEMPORARY TABLE recalc_true_up ON COMMIT DROP AS
 WITH counted AS (
-  SELECT p.slot_id, coalesce(sum(m.exact), 0) AS charged
+  SELECT p.slot_id, coalesce(sum(m.exact), 0) + coalesce((
+           SELECT sum(i.exact) FROM recalc_instalment i JOIN recalc_counts d ON d.line_id = i.line_id
+           WHERE (d.order_id, d.n) = (p.order_id, p.n) AND i.service_from >= p.service_from
+             AND i.service_from < p.high), 0) AS charged
   FROM recalc_promise p JOIN recalc_counts c ON (c.order_id, c.n) = (p.order_id, p.n)
   LEFT JOIN recalc_slot s ON s.line_id = c.line_id AND s.service_from >= p.service_from AND s.service_from < p.high
   LEFT JOIN recalc_amount m ON m.slot_id = s.slot_id
-  GROUP BY p.slot_id
+  GROUP BY p.slot_id, p.order_id, p.n, p.service_from, p.high
 ), told AS (
   SELECT p.*, t.charged, p.amount * CASE WHEN n.num = n.den THEN 1 ELSE round(n.num, 200) / n.den END AS promised
   FROM recalc_promise p JOIN counted t USING (slot_id) JOIN recalc_span n ON n.slot_id = p.slot_id
@@ -113,6 +150,12 @@ FROM (
   UNION ALL
   SELECT slot_id, line_id, segment_id, kind, period_from, service_from, service_to, amount, service_to - 1
   FROM recalc_true_up
+  UNION ALL
+  SELECT i.slot_id, i.line_id, i.segment_id, i.kind, i.period_from, i.service_from, i.service_to, i.amount, i.due_on
+  FROM recalc_instalment i CROSS JOIN recalc_asked a
+  LEFT JOIN recalc_billed b ON (b.line_id, b.segment_id, b.kind, b.period_from)
+                             = (i.line_id, i.segment_id, i.kind, i.period_from)
+  WHERE NOT a.early AND (i.due_on < a.through OR b.line_id IS NOT NULL)
 ) e
 FULL JOIN (
   SELECT b.* FROM recalc_billed b, recalc_asked a

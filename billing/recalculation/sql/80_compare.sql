@@ -7,7 +7,9 @@ SELECT coalesce(d.line_id, n.line_id) AS line_id, coalesce(d.segment_id, n.segme
        coalesce(n.net, 0) AS drafted, n.invoice_line_id
 FROM (
   SELECT u.* FROM recalc_due u, recalc_asked a
-  WHERE u.due <> 0 AND (NOT u.corrects OR u.changes_on < a.through)
+  WHERE (u.due <> 0 OR EXISTS (SELECT 1 FROM recalc_drafted n WHERE (n.line_id, n.segment_id, n.kind, n.period_from)
+                                 = (u.line_id, u.segment_id, u.kind, u.period_from)))
+    AND (NOT u.corrects OR u.changes_on < a.through)
     -- More usage of a period that was billed early waits for the period's end.
     AND (a.early OR u.kind <> 'usage' OR NOT u.corrects OR u.slot_id IS NULL OR u.due <= 0
          OR u.due_on < a.through)

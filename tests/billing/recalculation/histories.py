@@ -19,7 +19,7 @@ from billing.models import Charge, UsageBatch, UsageDimensions, UsageEvent, Usag
 from billing.recalculation import calculator
 from billing.services import rating, rollups
 from o2c.errors import DomainError
-from orders.models import Customer, Meter, Order, OrderLine, Price, Product, Segment, Sku
+from orders.models import Customer, Meter, MilestoneRecord, Order, OrderLine, Price, Product, Segment, Sku
 
 EPOCH = dt.date(2023, 1, 1)
 DAYS = 800
@@ -28,6 +28,7 @@ ZONES = (
 )  # fmt: skip
 PERIODS = ("week", "month", "quarter", "half_year", "year")
 AGGREGATIONS = ("sum", "count", "unique", "max", "latest", "weighted")
+FILTERED = tuple(f"{aggregation} of a and b" for aggregation in AGGREGATIONS)
 CONVENTIONS = ("actual_days", "fixed_30", "thirty_360", "seconds", "whole_months", "none")
 MODELS, REGIONS = ("a", "b", "c"), ("eu", "us")
 
@@ -144,6 +145,18 @@ def segments(draw: st.DrawFn, kind: str) -> list[dict[str, Any]]:
 
 
 @st.composite
+def schedules(draw: st.DrawFn) -> list[dict[str, Any]]:
+    """Instalments by date, two of them on one day now and then, and a milestone that was reached or was not."""
+    found: list[dict[str, Any]] = [
+        {"on": str(draw(dates)), "amount": str(draw(st.integers(1, 90)))}
+        for _ in range(draw(st.integers(1, 4)))
+    ]
+    if draw(st.booleans()):
+        found.append({"on": found[0]["on"], "amount": "7", "name": "Again"})
+    return [*found, {"milestone": "Accepted", "amount": str(draw(st.integers(1, 90)))}]
+
+
+@st.composite
 def lines(draw: st.DrawFn) -> dict[str, Any]:
     kind = draw(st.sampled_from(["recurring", "recurring", "usage", "usage", "usage", "one_time", "prepaid"]))
     events = []
@@ -162,11 +175,15 @@ def lines(draw: st.DrawFn) -> dict[str, Any]:
                     "subject": draw(st.sampled_from("xyz")),
                 }
             )
+    schedule = draw(schedules()) if kind != "usage" and draw(st.integers(0, 3)) == 0 else []
     return {
         "kind": kind,
         "timing": "arrears" if kind == "usage" else draw(st.sampled_from(["advance", "arrears"])),
-        "frequency": draw(st.sampled_from(["", *PERIODS])),
+        "frequency": "custom" if schedule else draw(st.sampled_from(["", *PERIODS])),
+        "schedule": schedule,
+        "reached_on": draw(st.lists(st.one_of(st.none(), dates), max_size=2)) if schedule else [],
         "aggregation": draw(st.sampled_from(("sum", "sum", *AGGREGATIONS))),
+        "filtered": draw(st.booleans()),
         "segments": draw(segments(kind)),
         "events": events,
     }
@@ -183,6 +200,7 @@ def contracts(draw: st.DrawFn) -> dict[str, Any]:
         "starts_on": draw(dates),
         "anchor_on": draw(st.one_of(st.none(), dates)),
         "counted_day": draw(st.sampled_from(["first", "first", "last"])),
+        "remainder": draw(st.sampled_from(["each", "each", "first", "last"])),
         "lines": draw(st.lists(lines(), min_size=1, max_size=3)),
     }
 
@@ -201,13 +219,16 @@ class World:
 def make_world(customer: Customer) -> World:
     product = Product.objects.create(code="RANDOM", name="Random")
     skus, prices = {}, {}
-    for kind in ("recurring", "one_time", "prepaid", *AGGREGATIONS):
-        metered = kind in AGGREGATIONS
+    for kind in ("recurring", "one_time", "prepaid", *AGGREGATIONS, *FILTERED):
+        metered = kind in AGGREGATIONS or kind in FILTERED
         meter = (
-            Meter.objects.create(code=kind, name=kind, unit="x", aggregation=kind, event_type=kind)
+            Meter.objects.create(
+                code=kind, name=kind, unit="x", aggregation=kind.split()[0], event_type=kind,
+                filters={"model": ["a", "b"]} if kind in FILTERED else {},
+            )
             if metered
             else None
-        )
+        )  # fmt: skip
         skus[kind] = Sku.objects.create(
             code=f"R-{kind}", name=kind, product=product, kind="usage" if metered else kind, meter=meter
         )
@@ -247,14 +268,21 @@ def refresh() -> None:
 
 
 def _store_line(world: World, order: Order, position: int, drawn: dict[str, Any]) -> None:
-    sku = drawn["aggregation"] if drawn["kind"] == "usage" else drawn["kind"]
+    sku = drawn["kind"]
+    if sku == "usage":
+        sku = drawn["aggregation"] + (" of a and b" if drawn["filtered"] else "")
     line = OrderLine.objects.create(
         order=order,
         position=position,
         sku=world.skus[sku],
         timing=drawn["timing"],
         frequency=drawn["frequency"],
+        schedule=drawn["schedule"],
     )
+    for n, day in enumerate(drawn["reached_on"], 1):
+        MilestoneRecord.objects.create(
+            line=line, milestone="Accepted", sequence=n, reached_on=day, reason="test"
+        )
     Segment.objects.bulk_create(
         Segment(
             line=line, sequence=n, starts_on=s["starts_on"], ends_on=s["ends_on"], quantity=s["quantity"],

@@ -43,13 +43,13 @@ def metered(team: Team, customer: Customer) -> Order:
     return order
 
 
-def send(team: Team, customer: Customer, *events: tuple[str, str]) -> None:
+def send(team: Team, customer: Customer, *events: tuple[str, str], meter: str = "tokens") -> None:
     sender = person("meter", "metering")
     rows: list[dict[str, object]] = [
         {
             "id": id,
             "customer": customer.number,
-            "meter": "tokens",
+            "meter": meter,
             "time": "2026-08-10T10:00:00Z",
             "quantity": q,
         }
