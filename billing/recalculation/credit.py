@@ -17,7 +17,7 @@ from django.db import connection
 from billing.recalculation.calculator import Different
 from billing.recalculation.workings import Comparison, Step
 
-# Keys with their entries as [drafted, part, reverses, grant, amount], the parts of the drafts and what is due.
+# Keys with their entries as [drafted, part, reverses, grant, amount], parts of the drafts and what is due.
 KEYS = """
 WITH said AS (
   SELECT line_id, segment_id, period_from,
@@ -64,7 +64,7 @@ Entry = tuple[str, int | None, int, str]
 
 
 def differences() -> list[Comparison]:
-    """What credit pays otherwise than recalculated, in the transaction of the recalculation. One statement."""
+    """What credit pays otherwise than recalculated, in its transaction. One statement."""
     with connection.cursor() as cursor:
         cursor.execute(KEYS)
         found = [_compared(row) for row in cursor.fetchall()]
@@ -117,7 +117,10 @@ def _exact(entry: Entry) -> tuple[str, int | None, int, Decimal]:
 
 def _text(entries: Sequence[Entry]) -> str:
     """ "grant 3: 600.00 from 2026-08-01; grant 5: 400.00 from 2026-08-01", amounts as a person says them."""
-    return "; ".join(f"grant {grant}: {abs(Decimal(amount)):f} from {day}" for day, _, grant, amount in entries) or "-"
+    return (
+        "; ".join(f"grant {grant}: {abs(Decimal(amount)):f} from {day}" for day, _, grant, amount in entries)
+        or "-"
+    )
 
 
 def _amounts(name: str, drafted: Decimal, own: Decimal) -> Step:

@@ -27,8 +27,8 @@ ZERO = Fraction(0)
 BY_UNIT = frozenset({"per_unit", "graduated", "volume", "matrix"})
 ADDED_UP = frozenset({Aggregation.SUM, Aggregation.COUNT})
 
-# Events that were not taken back, per line, and of them what the meter's filters leave out. A count takes each
-# as one.
+# Events that were not taken back, per line, and of them what the meter's filters leave out. A count takes
+# each as one.
 RECEIVED = """
 SELECT l.id, sum(CASE m.aggregation WHEN 'count' THEN 1 ELSE e.quantity END),
        coalesce(sum(CASE m.aggregation WHEN 'count' THEN 1 ELSE e.quantity END) FILTER (WHERE EXISTS (

@@ -146,7 +146,7 @@ def segments(draw: st.DrawFn, kind: str) -> list[dict[str, Any]]:
 
 @st.composite
 def schedules(draw: st.DrawFn) -> list[dict[str, Any]]:
-    """Instalments by date, two of them on one day now and then, and a milestone that was reached or was not."""
+    """Instalments by date, two on one day now and then, and a milestone that was reached or was not."""
     found: list[dict[str, Any]] = [
         {"on": str(draw(dates)), "amount": str(draw(st.integers(1, 90)))}
         for _ in range(draw(st.integers(1, 4)))

@@ -114,7 +114,8 @@ def test_a_remainder_that_nobody_takes(
     run = bill(team, whole, upto="calculated", issue_on=dt.date(2026, 12, 31))
     assert run.totals["USD"]["expected"] == run.totals["USD"]["recalculated"] == "100.00"
     last = InvoiceLine.objects.filter(invoice__run=run).order_by("service_from").last()
-    assert last is not None and str(last.net) == "8.370"
+    assert last is not None
+    assert str(last.net) == "8.370"
 
     runs.reopen(run.pk, actor=team.ops, reason="Once more")
     monkeypatch.setattr(remainders, "spread", lambda line, charges: list(charges))
