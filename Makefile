@@ -17,7 +17,7 @@ PRICES ?=
 # Arguments of a pytest run: make pytest ARGS="tests/billing -k rating"
 ARGS ?=
 
-.PHONY: help demo test lint bench status stop clean environment environment-dev browser pytest \
+.PHONY: help demo test lint bench mutation status stop clean environment environment-dev browser pytest \
 	check-lint check-types check-imports check-migrations check-walk lock start
 
 help: ## Show this list
@@ -59,6 +59,9 @@ bench: environment-dev ## Measure, and print every figure as a ratio (docs/perfo
 
 pytest: environment-dev ## The tests alone: make pytest ARGS="tests/billing -x"
 	$(BIN)/python -m pytest $(ARGS)
+
+mutation: environment-dev ## Take every guard away in turn and see that the self-test notices (some minutes)
+	O2C_MUTANTS=all $(BIN)/python -m pytest -q -p no:logging tests/controls/selftest -k guard_is_noticed
 
 lock: environment-dev ## Resolve the lock files anew after a change of pyproject.toml
 	$(BIN)/python .ci/lock.py

@@ -74,6 +74,7 @@ INSTALLED_APPS = [
     "o2c.console",
     "o2c.controls.sod",
     "o2c.controls.approvals",
+    "o2c.controls.selftest",
     "orders",
     "billing",
     "revenue",

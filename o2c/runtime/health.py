@@ -23,6 +23,7 @@ OUTBOX_SECONDS = 300
 BEAT_SECONDS = 60
 WORKER_SECONDS = 60
 JOB_SECONDS = 180
+SELFTEST_SECONDS = 36 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +101,29 @@ def jobs() -> Finding:
     return finding
 
 
+def controls() -> Finding:
+    """What the last self-test of the controls found, and how long ago."""
+    last = apps.get_model("selftest", "SelftestRun").objects.filter(only="").first()
+    finding = _age(
+        "controls",
+        last.started_at if last else None,
+        SELFTEST_SECONDS,
+        what="tried",
+        none="not tried yet",
+        none_is_well=True,
+    )
+    if last is not None and not last.holds:
+        return Finding(
+            "controls",
+            False,
+            f"{last.through} forbidden acts got through; {finding.detail}",
+            finding.seconds,
+        )
+    return finding
+
+
 READY: tuple[Callable[[], Finding], ...] = (database, migrations)
-ALL: tuple[Callable[[], Finding], ...] = (*READY, outbox, scheduler, workers, jobs)
+ALL: tuple[Callable[[], Finding], ...] = (*READY, outbox, scheduler, workers, jobs, controls)
 
 
 def findings(checks: tuple[Callable[[], Finding], ...] = ALL) -> list[Finding]:

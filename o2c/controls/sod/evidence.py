@@ -73,7 +73,8 @@ def _connected(rule: Rule, now_function: str, now: Act, before_function: str, be
             yield made(before.model, path, backwards=True)
 
 
-def _where(act: Act, alias: str) -> list[str]:
+def narrowing(act: Act, alias: str) -> list[str]:
+    """SQL conditions on the row `alias` that narrow an act by columns."""
     found = []
     for column, values in act.where.items():
         named = [lit(value) for value in values if value is not None]
@@ -90,7 +91,7 @@ def _state(act: Act) -> str:
 
 def happening(act: Act, operation: str) -> str | None:
     """SQL condition on `n` (and `o`) that a statement does this act; None where the operation never does."""
-    conditions = _where(act, "n")
+    conditions = narrowing(act, "n")
     state = _state(act)
     if operation == "INSERT":
         if act.how == "move":
@@ -108,7 +109,7 @@ def happening(act: Act, operation: str) -> str | None:
 def happened(act: Act, alias: str = "h") -> str:
     """SQL condition on a row of history (or a fact) that it is such an act."""
     written = paths.written(paths.model_of(act.model))
-    conditions = _where(act, alias)
+    conditions = narrowing(act, alias)
     if not written.is_history:
         return " AND ".join(conditions) or "true"
     state = _state(act)

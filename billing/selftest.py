@@ -1,0 +1,133 @@
+"""Specimens of billing for the self-test: documents, cash and bill runs, each waiting and through."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+
+from billing.models import Invoice, InvoiceDelivery
+from billing.services import (
+    applications,
+    credit_memos,
+    delivery,
+    disputes,
+    findings,
+    invoices,
+    posting,
+    receipts,
+    runs,
+)
+from o2c.access.system import system_actor
+from o2c.actor import acting
+from o2c.controls.selftest.world import REASON, Subject, World
+from o2c.periods import add_months
+
+
+def build(world: World) -> None:
+    invoice = _invoice(world, "100000.00")
+    world.records["invoice"] = invoice
+    _credits(world, invoice)
+    _cash(world, invoice)
+    _runs(world)
+    _delivery(world, invoice)
+
+
+def _invoice(world: World, net: str, *, posted: bool = True) -> Invoice:
+    draft = invoices.draft(
+        customer_id=world.records["customer"].pk,
+        lines=[invoices.ManualLine("Self-test", Decimal(net))],
+        issue_date=world.month,
+        terms_days=30,
+        actor=world.person("billing_ops"),
+        reason=REASON,
+    )
+    return invoices.post(draft.pk, actor=world.person("approver"), reason=REASON) if posted else draft
+
+
+def _credit(world: World, invoice: Invoice, net: str, *, months: int = 0) -> Invoice:
+    return credit_memos.draft(
+        invoice.pk,
+        reason_code="billing_error",
+        issue_date=add_months(world.month, months),
+        lines={invoice.lines.get().pk: Decimal(net)},
+        actor=world.person("billing_ops"),
+        reason=REASON,
+    )
+
+
+def _credits(world: World, invoice: Invoice) -> None:
+    _invoice(world, "10.00", posted=False)
+    invoices.post(_credit(world, invoice, "100.00").pk, actor=world.person("approver"), reason=REASON)
+    _credit(world, invoice, "200.00")
+    wanting = _credit(world, invoice, "20000.00", months=2)
+    world.subjects["billing.credit.post"] = Subject(
+        wanting.pk,
+        world.person("billing_ops"),
+        world.person("approver"),
+        by_hand="UPDATE billing_invoice SET state = 'posted', number = 'ZT-' || id, posted_at = now(),"
+        " posted_by_id = o2c_actor() WHERE id = %s",
+        edit="UPDATE billing_invoiceline SET description = description || '.' WHERE invoice_id = %s",
+    )
+
+
+def _cash(world: World, invoice: Invoice) -> None:
+    day = world.month + dt.timedelta(days=9)
+    clerk, collector = world.person("cash_receipts"), world.person("collections")
+    received = [
+        receipts.record(
+            entity_id=invoice.entity_id, customer_id=invoice.customer_id, currency="USD",
+            amount=Decimal("60.00"), received_on=day, reference=REASON, actor=clerk, reason=REASON,
+        )
+        for _ in range(2)
+    ]  # fmt: skip
+    applications.apply(
+        received[0].pk, [(invoice.pk, Decimal("20.00"))], applied_on=day, actor=collector, reason=REASON
+    )
+    applications.accept_short_payment(
+        invoice.pk,
+        Decimal("5.00"),
+        reason_code="bank_charges",
+        applied_on=day,
+        actor=collector,
+        reason=REASON,
+    )
+    disputes.open_dispute(
+        invoice.pk, reason_code="quantity", opened_on=day, line_id=invoice.lines.get().pk, actor=collector,
+        description=REASON, reason=REASON,
+    )  # fmt: skip
+    later = add_months(world.month, 2)  # a month that stays open
+    world.subjects["billing.writeoff.post"] = Subject(
+        invoice.pk,
+        collector,
+        world.person("approver"),
+        by_hand="INSERT INTO billing_application (kind, invoice_id, amount, applied_on, reason_code, note,"
+        " matched_by, functional_difference) SELECT 'write_off', id, 900, issue_date, 'insolvency', '',"
+        " 'person', 0"
+        " FROM billing_invoice WHERE id = %s",
+        edit="",
+        parameters={"amount": Decimal("900.00"), "reason_code": "insolvency", "applied_on": later},
+    )
+
+
+def _runs(world: World) -> None:
+    world.signed["billing.billrun", "released"] = {"released_by_id": "o2c_actor()", "released_at": "now()"}
+    maker = world.person("billing_ops")
+    for months, posted in ((1, True), (2, False)):
+        through = add_months(world.month, months)
+        run = runs.plan(
+            entity_id=world.records["entity"].pk, through=through, issue_on=through - dt.timedelta(days=1),
+            actor=maker, reason=REASON,
+        )  # fmt: skip
+        run = runs.calculate(run.pk, actor=maker, reason=REASON)
+        findings.acknowledge_all(run.pk, actor=maker, reason=REASON)
+        if posted:
+            run = runs.release(run.pk, actor=world.person("approver"), reason=REASON)
+            posting.post(run.pk, actor=maker, reason=REASON)
+
+
+def _delivery(world: World, invoice: Invoice) -> None:
+    """Claimed, and never sent: the mail server is not asked."""
+    world.signed["billing.invoicedelivery", "sent"] = {"sent_at": "now()"}
+    delivery.queue([invoice.pk], actor=world.person("billing_ops"), reason=REASON)
+    with acting(system_actor(), reason=REASON):
+        InvoiceDelivery.objects.filter(invoice=invoice).update(state=InvoiceDelivery.State.SENDING)

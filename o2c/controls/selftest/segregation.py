@@ -1,0 +1,3 @@
+"""A self-test leaves nothing behind but its result."""
+
+NEUTRAL = ["selftest.run.start"]

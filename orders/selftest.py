@@ -1,0 +1,124 @@
+"""Specimens of orders for the self-test: each kind of record waiting, and one that is through."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+
+from o2c import clock
+from o2c.controls.selftest.world import REASON, Subject, World
+from o2c.periods import add_months
+from orders.models import Customer, Order, Quote
+from orders.services import amendments, catalogue, customers, orders, quotes
+from orders.services.inputs import CustomerInput, LineInput, OrderInput, PriceInput, QuoteInput, TermsInput
+
+SKU = "ZT-SEATS"
+
+
+def build(world: World) -> None:
+    _catalogue(world)
+    customer = _customer(world, "Self-test customer")
+    world.records["customer"] = customer
+    _quotes(world, customer)
+    _orders(world, customer)
+
+
+def _catalogue(world: World) -> None:
+    maker, checker = world.person("billing_ops"), world.person("controller")
+    catalogue.save_product("ZT", name="Self-test", actor=maker, reason=REASON)
+    catalogue.save_sku(
+        SKU, product="ZT", name="Self-test seats", kind="recurring", unit="seat", provisioned=False,
+        actor=maker, reason=REASON,
+    )  # fmt: skip
+    catalogue.attribute_sku(
+        SKU, revenue_treatment="ratable_daily", gl_segment="100", actor=world.person("revenue_policy"),
+        reason=REASON,
+    )  # fmt: skip
+    spec = {"model": "per_unit", "unit_amount": "40.00"}
+    drafts = [
+        catalogue.draft_price(PriceInput(SKU, currency, spec, world.month), actor=maker, reason=REASON)
+        for currency in ("USD", "EUR")
+    ]
+    catalogue.activate_price(drafts[0].pk, actor=checker, reason=REASON)
+
+
+def _customer(world: World, name: str) -> Customer:
+    return customers.upsert(
+        CustomerInput(
+            name=name, legal_name=name, entity="ZT", currency="USD", country="US", region="TX",
+            tax_exempt=True, bill_to_line1="-", bill_to_city="-", bill_to_postal_code="78701",
+            billing_email="selftest@example.invalid", time_zone="UTC",
+        ),
+        actor=world.person("master_data"),
+        reason=REASON,
+    )  # fmt: skip
+
+
+def _quote(world: World, customer: Customer, discount: int) -> Quote:
+    seller = world.person("deal_desk")
+    line = LineInput(SKU, Decimal(10), discount_percent=Decimal(discount), override_reason=REASON)
+    quote = quotes.create_draft(
+        QuoteInput(
+            customer=customer.pk,
+            starts_on=add_months(world.month, 3),
+            term_months=12,
+            valid_until=clock.today() + dt.timedelta(days=30),
+            lines=(line,),
+        ),
+        actor=seller,
+        reason=REASON,
+    )
+    return quotes.submit(quote.pk, actor=seller, reason=REASON)
+
+
+def _quotes(world: World, customer: Customer) -> None:
+    approver = world.person("approver")
+    quotes.approve(_quote(world, customer, 10).pk, actor=approver, reason=REASON)
+    _quote(world, customer, 10)  # waits; within what a second person may approve
+    wanting = _quote(world, customer, 30)
+    world.subjects["orders.quote.approve"] = Subject(
+        wanting.pk,
+        world.person("deal_desk"),
+        approver,
+        by_hand="UPDATE orders_quote SET state = 'approved', approved_by_id = o2c_actor(),"
+        " approved_at = now() WHERE id = %s",
+        edit="",  # what was submitted is frozen
+    )
+
+
+def _order(world: World, customer: Customer, lines: int = 1) -> Order:
+    return orders.create_draft(
+        OrderInput(
+            customer=customer.pk,
+            starts_on=world.month,
+            ends_on=add_months(world.month, 12),
+            lines=tuple(LineInput(SKU, Decimal(10)) for _ in range(lines)),
+            terms=TermsInput(time_zone="UTC"),
+        ),
+        actor=world.person("order_entry"),
+        reason=REASON,
+    )
+
+
+def _orders(world: World, customer: Customer) -> None:
+    clerk, manager = world.person("order_entry"), world.person("order_management")
+    active = _order(world, customer)
+    orders.sign(active.pk, signed_on=world.month, actor=clerk, reason=REASON)
+    active = orders.activate(active.pk, as_of=world.month, actor=manager, reason=REASON)
+    signed = _order(world, customer)
+    orders.sign(signed.pk, signed_on=world.month, actor=clerk, reason=REASON)
+    _order(world, customer)
+    world.records |= {"order": active, "signed": signed}
+    for months, applied in ((1, True), (4, False)):
+        day = add_months(world.month, months)
+        drafted = amendments.draft(
+            active.pk,
+            kind="quantity",
+            effective_on=day,
+            changes={"lines": [{"line": active.lines.get().pk, "quantity": str(11 + months)}]},
+            as_of=day,
+            actor=clerk,
+            reason=REASON,
+        )
+        if applied:
+            amendments.apply(drafted.pk, as_of=day, actor=manager, reason=REASON)

@@ -1,0 +1,100 @@
+"""Guards taken away one at a time, to see that the self-test notices.
+
+A mutant is a guard of the database (a trigger that the product declares, a rule of segregation) or of a
+service (the question after a duty), removed inside a savepoint of the test's transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+
+import pytest
+from django.db import connection
+
+from o2c.access import authorise
+from o2c.actor import Actor, acting
+from o2c.audit.install import existing_triggers
+from o2c.audit.triggers import q
+from o2c.controls.selftest.attempts import Attempt, judge, settle, undone
+from o2c.controls.sod.models import SodRule
+from tests import database
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """`without` takes the guard away while it is open; `about` picks the attempts that should notice."""
+
+    name: str
+    without: Callable[[], AbstractContextManager[None]]
+    about: Callable[[Attempt], bool]
+
+
+def triggers() -> Iterator[Mutant]:
+    """Each installed guard; emptying a table is left out, because the tests themselves empty tables."""
+    for table, name in sorted(existing_triggers()):
+        if not name.endswith("_no_truncate"):
+            yield Mutant(f"{table}.{name}", _disabled(table, name), lambda a, table=table: a.table == table)  # type: ignore[misc]
+
+
+def rules(attempts: Sequence[Attempt]) -> Iterator[Mutant]:
+    """Each rule of segregation that something is tried for."""
+    codes = {attempt.rule for attempt in attempts}
+    for rule in SodRule.objects.filter(code__in=codes).order_by("code"):
+        yield Mutant(f"rule {rule.code}", _off(rule.code), lambda a, code=rule.code: a.rule == code)  # type: ignore[misc]
+
+
+def duties(attempts: Sequence[Attempt]) -> Iterator[Mutant]:
+    """Each duty that some service is tried without."""
+    for duty in sorted({a.duty for a in attempts if a.duty and a.door == "service"}):
+        yield Mutant(
+            f"duty {duty}",
+            _unasked(duty),
+            lambda a, duty=duty: a.duty == duty and a.door == "service",  # type: ignore[misc]
+        )
+
+
+def _disabled(table: str, name: str) -> Callable[[], AbstractContextManager[None]]:
+    @contextmanager
+    def without() -> Iterator[None]:
+        settle()
+        with database.owner(), connection.cursor() as cursor:
+            cursor.execute(f"ALTER TABLE {q(table)} DISABLE TRIGGER {q(name)}")
+        yield
+
+    return without
+
+
+def _off(code: str) -> Callable[[], AbstractContextManager[None]]:
+    @contextmanager
+    def without() -> Iterator[None]:
+        with acting(Actor.installer(), reason="mutant"):
+            SodRule.objects.filter(code=code).update(at_grant=False, at_transaction=False, window_days=0)
+        yield
+
+    return without
+
+
+def _unasked(duty: str) -> Callable[[], AbstractContextManager[None]]:
+    @contextmanager
+    def without() -> Iterator[None]:
+        asked = authorise.why_not
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(authorise, "why_not", lambda who, code: "" if code == duty else asked(who, code))
+            yield
+
+    return without
+
+
+def survives(mutant: Mutant, attempts: Sequence[Attempt], refused: set[int]) -> bool:
+    """Whether no attempt fared differently without the guard. `refused`: the ids of those that it refuses."""
+    chosen = [a for a in attempts if mutant.about(a) and (a.permitted or id(a) in refused)]
+    alive = True
+    with undone(), mutant.without():
+        for attempt in chosen:
+            outcome = judge(attempt).outcome
+            if outcome not in ("refused", "allowed"):
+                alive = False
+                break
+    return alive

@@ -1,0 +1,89 @@
+"""The self-test holds, says so truthfully, and goes red when a guard is gone.
+
+`O2C_MUTANTS=all` takes every guard away, one at a time (some minutes); by default a sample of each kind.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator
+from io import StringIO
+from itertools import islice
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.core.management import CommandError, call_command
+from django.db import connection
+
+from o2c.actor import Actor, acting
+from o2c.controls.selftest import services
+from o2c.controls.selftest.attempts import judge
+from o2c.controls.selftest.models import SelftestRun
+from o2c.runtime import health
+from tests import database
+from tests.controls.selftest import mutants
+
+pytestmark = pytest.mark.django_db
+SAMPLE = 12
+
+# Guards that another one stands before, so that nothing can be tried that only they refuse.
+BEHIND_ANOTHER: dict[str, str] = {}
+
+
+def test_every_forbidden_act_is_refused_and_every_guard_is_noticed() -> None:
+    """One world for all of it: making it takes seconds."""
+    with acting(Actor.installer(), reason="test"):
+        plan = services.plan()
+        cells = [judge(attempt) for attempt in plan.attempts]
+        assert [cell.sentence() for cell in cells if cell.wrong] == []
+        doors = {cell.attempt.door for cell in cells}
+        assert doors >= {"service", "shell", "SQL", "SQL as owner", "API", "console act", "console form"}
+        principals = {cell.attempt.principal for cell in cells}
+        assert principals >= {"maker", "last editor", "role holder", "staff superuser", "service account"}
+        count = Counter(cell.outcome for cell in cells)
+        assert count["refused"] > 20 * count["unproven"], count
+        refused = {id(cell.attempt) for cell in cells if cell.outcome == "refused"}
+        alive = [m.name for m in _mutants(plan.attempts) if mutants.survives(m, plan.attempts, refused)]
+        assert set(alive) <= set(BEHIND_ANOTHER), sorted(set(alive) - set(BEHIND_ANOTHER))
+
+
+def _mutants(attempts: Any) -> Iterator[mutants.Mutant]:
+    for kind in (list(mutants.triggers()), list(mutants.rules(attempts)), list(mutants.duties(attempts))):
+        step = 1 if os.environ.get("O2C_MUTANTS") == "all" else max(1, len(kind) // SAMPLE)
+        yield from islice(kind, None, None, step)
+
+
+def test_without_a_guard_the_command_fails_and_the_health_page_says_so() -> None:
+    call_command("controls", "selftest", "--rule", "S52", stdout=StringIO())
+    assert SelftestRun.objects.get().holds
+    with database.owner(), connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE sod_sodexception DISABLE TRIGGER o2c_sod_update")
+    out = StringIO()
+    with pytest.raises(CommandError, match="got through"):
+        call_command("controls", "selftest", "--rule", "S52", "--json", stdout=out)
+    kept = SelftestRun.objects.latest()
+    assert not kept.holds
+    assert kept.through == json.loads(out.getvalue())["through"] > 0
+    assert any("their service account" in finding for finding in kept.findings)
+    assert health.controls().well  # only a whole run speaks for the product
+    with acting(Actor.installer(), reason="test"):
+        SelftestRun.objects.create(
+            started_at=kept.started_at, trigger="nightly", tried=1, through=1, blocked=0, unproven=0,
+            seconds=1, matrix=[], findings=[], untried=[],
+        )  # fmt: skip
+    assert not health.controls().well
+
+
+def test_nothing_of_it_stays() -> None:
+    before = _rows()
+    services.attempt_all(["S52"])
+    assert _rows() == before
+
+
+def _rows() -> dict[str, int]:
+    return {
+        model._meta.label: model._base_manager.count() for model in apps.get_models() if model._meta.managed
+    }
