@@ -61,7 +61,7 @@ pytest: environment-dev ## The tests alone: make pytest ARGS="tests/billing -x"
 	$(BIN)/python -m pytest $(ARGS)
 
 mutation: environment-dev ## Take every guard away in turn and see that the self-test notices (some minutes)
-	O2C_MUTANTS=all $(BIN)/python -m pytest -q -p no:logging tests/controls/selftest -k guard_is_noticed
+	O2C_MUTANTS=all $(BIN)/python -m pytest -q -s -p no:logging tests/controls/selftest -k guard_is_noticed
 
 lock: environment-dev ## Resolve the lock files anew after a change of pyproject.toml
 	$(BIN)/python .ci/lock.py

@@ -64,7 +64,7 @@ def _credits(world: World, invoice: Invoice) -> None:
         wanting.pk,
         world.person("billing_ops"),
         world.person("approver"),
-        by_hand="UPDATE billing_invoice SET state = 'posted', number = 'ZT-' || id, posted_at = now(),"
+        by_hand="UPDATE billing_invoice SET state = 'posted', number = 'ZT-' || id, posted_at = statement_timestamp(),"
         " posted_by_id = o2c_actor() WHERE id = %s",
         edit="UPDATE billing_invoiceline SET description = description || '.' WHERE invoice_id = %s",
     )
@@ -110,7 +110,10 @@ def _cash(world: World, invoice: Invoice) -> None:
 
 
 def _runs(world: World) -> None:
-    world.signed["billing.billrun", "released"] = {"released_by_id": "o2c_actor()", "released_at": "now()"}
+    world.signed["billing.billrun", "released"] = {
+        "released_by_id": "o2c_actor()",
+        "released_at": "statement_timestamp()",
+    }
     maker = world.person("billing_ops")
     for months, posted in ((1, True), (2, False)):
         through = add_months(world.month, months)
@@ -127,7 +130,7 @@ def _runs(world: World) -> None:
 
 def _delivery(world: World, invoice: Invoice) -> None:
     """Claimed, and never sent: the mail server is not asked."""
-    world.signed["billing.invoicedelivery", "sent"] = {"sent_at": "now()"}
+    world.signed["billing.invoicedelivery", "sent"] = {"sent_at": "statement_timestamp()"}
     delivery.queue([invoice.pk], actor=world.person("billing_ops"), reason=REASON)
     with acting(system_actor(), reason=REASON):
         InvoiceDelivery.objects.filter(invoice=invoice).update(state=InvoiceDelivery.State.SENDING)

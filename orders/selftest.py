@@ -81,7 +81,7 @@ def _quotes(world: World, customer: Customer) -> None:
         world.person("deal_desk"),
         approver,
         by_hand="UPDATE orders_quote SET state = 'approved', approved_by_id = o2c_actor(),"
-        " approved_at = now() WHERE id = %s",
+        " approved_at = statement_timestamp() WHERE id = %s",
         edit="",  # what was submitted is frozen
     )
 

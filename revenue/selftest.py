@@ -12,8 +12,14 @@ from revenue.services import close, contracts, exports, recognition, ssp
 
 
 def build(world: World) -> None:
-    world.signed["revenue.closerun", "locked"] = {"reviewed_by_id": "o2c_actor()", "reviewed_at": "now()"}
-    world.signed["revenue.closerun", "reopened"] = {"reopened_by_id": "o2c_actor()", "reopened_at": "now()"}
+    world.signed["revenue.closerun", "locked"] = {
+        "reviewed_by_id": "o2c_actor()",
+        "reviewed_at": "statement_timestamp()",
+    }
+    world.signed["revenue.closerun", "reopened"] = {
+        "reopened_by_id": "o2c_actor()",
+        "reopened_at": "statement_timestamp()",
+    }
     contracts.build([world.records["order"].pk], actor=world.person("revenue_accounting"), reason=REASON)
     _prices(world)
     first, second = world.records["entity"].periods.order_by("starts_on")[:2]

@@ -45,9 +45,9 @@ def rules(attempts: Sequence[Attempt]) -> Iterator[Mutant]:
         yield Mutant(f"rule {rule.code}", _off(rule.code), lambda a, code=rule.code: a.rule == code)  # type: ignore[misc]
 
 
-def duties(attempts: Sequence[Attempt]) -> Iterator[Mutant]:
-    """Each duty that some service is tried without."""
-    for duty in sorted({a.duty for a in attempts if a.duty and a.door == "service"}):
+def duties(attempts: Sequence[Attempt], refused: set[int]) -> Iterator[Mutant]:
+    """Each duty for whose lack some service refuses."""
+    for duty in sorted({a.duty for a in attempts if a.duty and a.door == "service" and id(a) in refused}):
         yield Mutant(
             f"duty {duty}",
             _unasked(duty),
@@ -87,9 +87,15 @@ def _unasked(duty: str) -> Callable[[], AbstractContextManager[None]]:
     return without
 
 
-def survives(mutant: Mutant, attempts: Sequence[Attempt], refused: set[int]) -> bool:
-    """Whether no attempt fared differently without the guard. `refused`: the ids of those that it refuses."""
+def survives(
+    mutant: Mutant, attempts: Sequence[Attempt], refused: set[int], *, unlisted: bool = False
+) -> bool:
+    """Whether no attempt fared differently without the guard. `refused`: the ids of those that it refuses.
+
+    `unlisted`: without the list of what is installed.
+    """
     chosen = [a for a in attempts if mutant.about(a) and (a.permitted or id(a) in refused)]
+    chosen = [a for a in chosen if not unlisted or a.door != "inventory"]
     alive = True
     with undone(), mutant.without():
         for attempt in chosen:

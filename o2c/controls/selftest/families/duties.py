@@ -16,6 +16,7 @@ from typing import Any
 from django.apps import apps
 from django.conf import settings
 from django.contrib import admin as django_admin
+from django.http import HttpRequest
 from django.test import Client
 from django.urls import NoReverseMatch, reverse
 
@@ -26,7 +27,7 @@ from o2c.access.services import tokens
 from o2c.actor import Actor, acting
 from o2c.api.checks import is_call, routes
 from o2c.console.acts import resolve
-from o2c.controls.selftest.attempts import Attempt, Plan, by_code
+from o2c.controls.selftest.attempts import Attempt, Plan, Refusal, by_code
 from o2c.controls.selftest.families.rows import pick
 from o2c.controls.selftest.world import REASON, World, give
 from o2c.errors import Conflict, NotAuthorised
@@ -60,6 +61,11 @@ def filled(service: Callable[..., Any]) -> dict[str, Any]:
     return values
 
 
+def _lacking(duty: str) -> Refusal:
+    """Refused because of this duty and no other."""
+    return lambda error: isinstance(error, NotAuthorised) and error.code == MISSING and duty in str(error)
+
+
 def subject(service: Callable[..., Any], pk: Any) -> list[Any]:
     """What the service takes before its keywords: the record, or a list of records."""
     given: list[Any] = []
@@ -89,12 +95,19 @@ class Doors:
         self.browsers = {who: _browser(self.principals[who]) for who in ("staff superuser", "auditor")}
         self.bearer = _bearer(world)
 
+    def shown(self, page: Any) -> Any:
+        """The newest record that has this page; None without one."""
+        request = HttpRequest()
+        request.user = self.principals["auditor"]
+        newest = page.get_queryset(request).order_by("-pk").first()
+        return newest.pk if newest is not None else None
+
     def services(self, title: str, duty: str, path: str, pk: Any, table: str = "") -> Iterator[Attempt]:
         service = resolve(path)
         for who, user in self.principals.items():
             yield Attempt(
                 f"duty {duty}", title, "service", who, _calling(service, pk, Actor.of(user)),
-                by_code(MISSING), table=table, duty=duty,
+                _lacking(duty), table=table, duty=duty,
             )  # fmt: skip
 
     def pages(self, title: str, duty: str, address: str, *, acts: bool = True) -> Iterator[Attempt]:
@@ -206,7 +219,7 @@ def _console(doors: Doors, made: Plan) -> None:
         if not is_ours(config):
             continue
         name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
-        pk = pick(model)
+        pk = doors.shown(page)
         for act in getattr(page, "all_acts", ()):
             if not act.duty:
                 continue

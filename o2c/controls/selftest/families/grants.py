@@ -11,6 +11,7 @@ from o2c.access.services.accounts import PLACEHOLDER_OWNER
 from o2c.actor import Actor, acting
 from o2c.controls.selftest.attempts import Attempt, Plan, as_actor, run_sql, sqlstate
 from o2c.controls.selftest.world import REASON, World, give
+from o2c.controls.sod.checks import conflicts_within
 from o2c.controls.sod.declare import declared
 from o2c.controls.sod.rules import RULES, Rule
 from o2c.errors import NotAuthorised
@@ -100,7 +101,10 @@ def plan(world: World) -> Plan:
             for side in (rule.a, rule.b)
         )
         if a and b:
-            made.attempts += Pair(world, rule, a[0], b[0]).attempts()
+            pairs = [(one, two) for one in a for two in b]
+            # Two duties that this rule alone keeps apart, where there are any: then it is it that refuses.
+            alone = (pair for pair in pairs if len(conflicts_within(set(pair))) == 1)
+            made.attempts += Pair(world, rule, *next(alone, pairs[0])).attempts()
         else:
             made.untried.append(f"{rule.code} at the grant: waits for work that the product does not do yet")
     return made
