@@ -64,7 +64,8 @@ def _credits(world: World, invoice: Invoice) -> None:
         wanting.pk,
         world.person("billing_ops"),
         world.person("approver"),
-        by_hand="UPDATE billing_invoice SET state = 'posted', number = 'ZT-' || id, posted_at = statement_timestamp(),"
+        by_hand="UPDATE billing_invoice SET state = 'posted', number = 'ZT-' || id,"
+        " posted_at = statement_timestamp(),"
         " posted_by_id = o2c_actor() WHERE id = %s",
         edit="UPDATE billing_invoiceline SET description = description || '.' WHERE invoice_id = %s",
     )
