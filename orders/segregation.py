@@ -8,7 +8,12 @@ FUNCTIONS = {
         "orders.customer.deactivate",
         "orders.customer.reactivate",
     ],
-    "MD.PRICE": ["orders.price.draft", "orders.price.activate", "orders.price.retire"],
+    "MD.PRICE": [
+        "orders.price.draft",
+        "orders.price.activate",
+        "orders.price.retire",
+        "orders.coupon.maintain",
+    ],
     "MD.PRODUCT": ["orders.catalogue.maintain"],
     "REV.RULE": ["orders.sku.attribute"],
     "ORD.ENTER": [
@@ -19,6 +24,8 @@ FUNCTIONS = {
         "orders.order.sign",
         "orders.order.maintain",
         "orders.amendment.draft",
+        "orders.adjustment.draft",
+        "orders.coupon.redeem",
         "orders.intake.process",
     ],
     "ORD.APPROVE": [
@@ -26,6 +33,7 @@ FUNCTIONS = {
         "orders.quote.approve_exception",
         "orders.order.activate",
         "orders.amendment.apply",
+        "orders.adjustment.activate",
     ],
     "FUL.RECORD": [
         "orders.entitlement.provision",

@@ -33,6 +33,7 @@ from billing.domain.types import (
 )
 from billing.models import Charge
 from billing.selectors import commitments, metered, unbilled
+from billing.selectors.adjustments import with_adjustments
 from o2c.errors import DomainError, InvalidInput
 from orders.domain import schedules
 from orders.models import Order, OrderLine
@@ -41,7 +42,7 @@ from orders.selectors.milestones import reached_on
 
 
 def load_timelines(order_ids: Iterable[int], through: dt.date) -> dict[int, Timeline]:
-    """The timelines of these orders, by order id. Three statements, one more where milestones are sold.
+    """The timelines of these orders, by order id. Five statements, one more where milestones are sold.
 
     Lines whose first segment begins on or after `through` are left out; `date.max` loads everything.
     A price that cannot be read fails when it is applied, so that only its own order fails.
@@ -50,19 +51,22 @@ def load_timelines(order_ids: Iterable[int], through: dt.date) -> dict[int, Time
     orders = {row["id"]: row for row in Order.objects.filter(pk__in=ids).values(*ORDER_COLUMNS)}
     segments = _segments(ids, through)
     lines: dict[int, list[Line]] = defaultdict(list)
+    skus: dict[int, tuple[int, int]] = {}
     rows = OrderLine.objects.filter(order_id__in=ids).order_by("order_id", "position").values(*LINE_COLUMNS)
     reached = reached_on([row["id"] for row in rows if schedules.has_milestones(row["schedule"])])
     for row in rows:
         if own := segments.get(row["id"]):
             instalments = _instalments(row, reached.get(row["id"], {}))
             lines[row["order_id"]].append(_line(row, orders[row["order_id"]], own, instalments))
+            skus[row["id"]] = (row["sku_id"], row["sku__product_id"])
+    adjusted = with_adjustments(lines, orders, skus)
     return {
         pk: Timeline(
             pk,
             order["currency"],
-            tuple(lines.get(pk, ())),
+            adjusted.get(pk, ()),
             order["time_zone"],
-            commitments.of_order(order, lines.get(pk, ())),
+            commitments.of_order(order, adjusted.get(pk, ())),
         )
         for pk, order in orders.items()
     }
@@ -71,6 +75,7 @@ def load_timelines(order_ids: Iterable[int], through: dt.date) -> dict[int, Time
 ORDER_COLUMNS = (
     "id",
     "currency",
+    "customer_id",
     "time_zone",
     "starts_on",
     "ends_on",
@@ -89,6 +94,8 @@ LINE_COLUMNS = (
     "frequency",
     "schedule",
     "position",
+    "sku_id",
+    "sku__product_id",
     "sku__code",
     "sku__kind",
     "sku__meter__aggregation",

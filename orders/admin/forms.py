@@ -344,6 +344,15 @@ def undo_form(order: Order) -> type[forms.Form]:
     return type("UndoForm", (UndoForm,), {"amendment": field})
 
 
+class CouponCodeForm(forms.Form):
+    code = forms.CharField(max_length=40)
+    redeemed_on = Day(label="Redeemed on")
+
+
+def coupon_form(order: Order) -> type[forms.Form]:
+    return _with_lines(CouponCodeForm, order)
+
+
 def plan_form(order: Order) -> type[forms.Form]:
     return _with_lines(PlanForm, order)
 

@@ -1,5 +1,6 @@
 """Columns, constraints and declared transitions of the orders app; one file per noun."""
 
+from orders.models.adjustments import Coupon, PriceAdjustment, Redemption
 from orders.models.amendments import Amendment
 from orders.models.catalogue import Meter, Price, Product, Sku
 from orders.models.customers import Contact, Customer, TaxRegistration
@@ -14,6 +15,7 @@ __all__ = [
     "Amendment",
     "BillingTerms",
     "Contact",
+    "Coupon",
     "Customer",
     "DealIntake",
     "Entitlement",
@@ -22,10 +24,12 @@ __all__ = [
     "Order",
     "OrderLine",
     "Price",
+    "PriceAdjustment",
     "Product",
     "ProvisioningAttempt",
     "Quote",
     "QuoteLine",
+    "Redemption",
     "Segment",
     "Sku",
     "TaxRegistration",

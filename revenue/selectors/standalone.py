@@ -43,7 +43,9 @@ class Prices:
     currencies: Mapping[int, str]
 
     def differ(self, timeline: Timeline) -> bool:
-        """Whether any segment of the timeline has another price than the list."""
+        """Whether any line of the timeline has another price than the list."""
+        if any(line.adjustments for line in timeline.lines):
+            return True
         return any(s.id in self.negotiated for line in timeline.lines for s in line.segments)
 
     def at_list(self, timeline: Timeline) -> Timeline:
@@ -56,7 +58,7 @@ class Prices:
                 else s
                 for s in line.segments
             ]
-            lines.append(replace(line, segments=tuple(segments)))
+            lines.append(replace(line, segments=tuple(segments), adjustments=()))
         return replace(timeline, lines=tuple(lines))
 
     def entry(self, line: Line, service: Sequence[Band], on: dt.date) -> Found | None:
