@@ -138,7 +138,7 @@ class PriceAdjustment(StateMachine, Record):
 
 
 class Coupon(Record):
-    """A code that takes a percentage or an amount off a line, for one billing period, several, or for ever."""
+    """A code that takes a percentage or an amount off a line, for some billing periods or for ever."""
 
     class Method(models.TextChoices):
         PERCENT_OFF = "percent_off", "Percent off"

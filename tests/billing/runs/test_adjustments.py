@@ -11,7 +11,7 @@ from django.db import DatabaseError, transaction
 
 from billing.models import InvoiceLine
 from billing.services import rating
-from o2c.actor import Actor
+from o2c.actor import Actor, acting
 from o2c.errors import Conflict, InvalidInput, NotAuthorised
 from orders.models import Coupon, Customer, Order, OrderLine, PriceAdjustment
 from orders.services import adjustments, coupons
@@ -127,8 +127,6 @@ def test_the_database_holds_what_the_service_says(
     team: Team, other: Actor, customer: Customer, order: Order
 ) -> None:
     row = agree(team, other, customer, method="percent_off", value=Decimal(10))
-    from o2c.actor import acting
-
     for change in ({"value": Decimal(20)}, {"state": "draft"}, {"starts_on": day(2)}):
         with pytest.raises(DatabaseError), transaction.atomic(), acting(team.orders, reason="attack"):
             PriceAdjustment.objects.filter(pk=row.pk).update(**change)
