@@ -10,7 +10,8 @@ The order of application is one, whatever the order in which they were agreed:
 6. ceiling and floor of the price, and the one rounding.
 
 An adjustment that begins or ends inside of a billing period cuts the period there; tiers of usage begin anew
-at the cut, as they do where a ramp changes the price.
+at the cut, as they do where a ramp changes the price. Tiers over the term go on, and count the usage that
+they price. What is charged once follows what held on the first day of its line.
 """
 
 from __future__ import annotations
@@ -18,12 +19,13 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 from itertools import pairwise
 
-from billing.domain.measures import ONE, ZERO, Measures
-from billing.domain.prices import Price, Rated, Step
+from billing.domain.measures import ONE, ZERO, Measure, Measures
+from billing.domain.prices import Flat, Price, Rated, Step
 from billing.domain.types import Dimensions
 from o2c.errors import InvalidInput
 
@@ -65,7 +67,8 @@ def limits(adjustments: Iterable[Adjustment], start: dt.date, end: dt.date) -> l
     """`start`, every day inside of `[start, end)` on which an adjustment begins or ends, and `end`."""
     days = {start, end}
     for one in adjustments:
-        days |= {day for day in (one.starts_on, one.ends_on) if day is not None and start < day < end}
+        if one.ends_on is None or one.starts_on < one.ends_on:
+            days |= {day for day in (one.starts_on, one.ends_on) if day is not None and start < day < end}
     return sorted(days)
 
 
@@ -83,7 +86,7 @@ def cut(
 
 
 def replacement(adjustments: Iterable[Adjustment], record: str) -> Adjustment | None:
-    """The replacement that holds. Raises InvalidInput when two of the same scope do."""
+    """The replacement that holds: the one of the narrowest scope. Raises InvalidInput when two are."""
     found = sorted((a for a in adjustments if a.method is Method.REPLACE), key=lambda a: a.rank)
     if len(found) > 1 and found[-1].rank == found[-2].rank:
         raise InvalidInput(
@@ -95,42 +98,64 @@ def replacement(adjustments: Iterable[Adjustment], record: str) -> Adjustment | 
     return found[-1] if found else None
 
 
-def replaced(
-    active: Sequence[Adjustment], price: Price, rated: Rated, measures: Measures, record: str
-) -> tuple[Price, Rated]:
-    """The price that holds and its rating: replaced as a whole, and then for single dimension values."""
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What was consumed at one price. Without `match` it is all of it, or what the other parts leave."""
+
+    price: Price
+    measures: Measures
+    match: Dimensions = ()
+    by: Adjustment | None = None
+
+    def named(self, rated: Rated) -> Rated:
+        """The rating of the part, with the override and the dimension values that it is for in its steps."""
+        if self.by is None:
+            return rated
+        own = dict(self.match)
+        return Rated(
+            rated.amount,
+            tuple(
+                replace(
+                    step,
+                    label=f"{step.label}, {self.by.name}",
+                    dimensions=tuple(sorted((own | dict(step.dimensions)).items())),
+                )
+                for step in rated.steps
+            ),
+        )
+
+
+def parts(active: Sequence[Adjustment], price: Price, measures: Measures, record: str) -> list[Part]:
+    """What is priced by which price: first the whole or the rest, then single dimension values.
+
+    Of several replacements that fit, the one with most dimensions counts, then the narrowest scope. Raises
+    InvalidInput where that does not decide, or where the price of the rest is one amount for everything.
+    """
     whole = replacement([one for one in active if not one.dimensions], record)
+    rest = Part(whole.price, measures, by=whole) if whole and whole.price else Part(price, measures)
     scoped = [one for one in active if one.method is Method.REPLACE and one.dimensions]
-    if whole is not None and whole.price is not None:
-        price = whole.price
-        rated = _named(price.rate(measures), whole)
-    if not scoped:
-        return price, rated
-    steps: list[Step] = []
-    for match in sorted({one.dimensions for one in scoped}, key=len, reverse=True):
-        one = replacement([a for a in scoped if a.dimensions == match], record)
-        inside, measures = split(measures, match)
-        if one is not None and one.price is not None and inside:
-            steps += [
-                replace(step, dimensions=step.dimensions or match)
-                for step in _named(one.price.rate(inside), one).steps
-            ]
-    rest = price.rate(measures) if measures else Rated(ZERO, ())
-    return price, Rated.of([*rest.steps, *steps])
-
-
-def _named(rated: Rated, one: Adjustment) -> Rated:
-    return Rated.of([replace(step, label=f"{step.label}, {one.name}") for step in rated.steps])
-
-
-def matches(match: Dimensions, values: Dimensions) -> bool:
-    return set(match) <= set(values)
-
-
-def split(measures: Measures, match: Dimensions) -> tuple[Measures, Measures]:
-    """What has these dimension values, and the rest."""
-    inside = {key: measure for key, measure in measures.items() if matches(match, key)}
-    return inside, {key: measure for key, measure in measures.items() if key not in inside}
+    chosen: dict[Dimensions, Adjustment] = {}
+    inside: dict[Dimensions, dict[Dimensions, Measure]] = {}
+    for values, measure in measures.items():
+        fitting = [one for one in scoped if set(one.dimensions) <= set(values)]
+        if not fitting:
+            continue
+        most = max(len(one.dimensions) for one in fitting)
+        one = replacement([a for a in fitting if len(a.dimensions) == most], record)
+        assert one is not None
+        chosen[one.dimensions] = one
+        inside.setdefault(one.dimensions, {})[values] = measure
+    if not inside:
+        return [rest]
+    if isinstance(rest.price.model, Flat):
+        raise _not_told_apart(next(iter(chosen.values())), record)
+    taken = {values for own in inside.values() for values in own}
+    left = {values: measure for values, measure in measures.items() if values not in taken}
+    found = [replace(rest, measures=left)]
+    for match, one in sorted(chosen.items()):
+        assert one.price is not None, "a replacement has a price"
+        found.append(Part(one.price, inside[match], match, one))
+    return found
 
 
 def scaled(rated: Rated, one: Adjustment, record: str) -> Rated:
@@ -142,15 +167,19 @@ def scaled(rated: Rated, one: Adjustment, record: str) -> Rated:
     steps: list[Step] = []
     for step in rated.steps:
         if names and step.amount and not names <= {name for name, _ in step.dimensions}:
-            raise InvalidInput(
-                f"{one.name} holds for {', '.join(f'{n}={v}' for n, v in one.dimensions)}, "
-                "and the price does not tell that apart",
-                record=record,
-                remedy="Price the line by a matrix of these dimensions, or drop them from the override",
-                code="dimension_not_priced",
-            )
-        steps.append(_times(step, one) if matches(one.dimensions, step.dimensions) else step)
+            raise _not_told_apart(one, record)
+        steps.append(_times(step, one) if set(one.dimensions) <= set(step.dimensions) else step)
     return Rated.of(steps)
+
+
+def _not_told_apart(one: Adjustment, record: str) -> InvalidInput:
+    return InvalidInput(
+        f"{one.name} holds for {', '.join(f'{name}={value}' for name, value in one.dimensions)}, "
+        "and the price does not tell that apart",
+        record=record,
+        remedy="Price the line by a matrix of these dimensions, or drop them from the override",
+        code="dimension_not_priced",
+    )
 
 
 def _times(step: Step, one: Adjustment) -> Step:
@@ -172,4 +201,4 @@ def text(one: Adjustment) -> str:
 
 
 def _plain(value: Fraction) -> str:
-    return str(value.numerator) if value.denominator == 1 else f"{value.numerator}/{value.denominator}"
+    return f"{Decimal(value.numerator) / value.denominator:f}"  # a label: what is agreed is a decimal

@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import bisect
 import datetime as dt
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
-from itertools import groupby
 from operator import attrgetter
 
 from billing.domain import (
@@ -30,9 +30,9 @@ from billing.domain import (
     timelines,
     trace,
 )
-from billing.domain.adjustments import Method
+from billing.domain.adjustments import Adjustment, Method
 from billing.domain.measures import ONE, ZERO, Measures, combined, merged, of_quantity
-from billing.domain.prices import Flat, Percentage, Price, Rated, Step
+from billing.domain.prices import Flat, Price, Rated, Step
 from billing.domain.timelines import ONCE, Run
 from billing.domain.types import (
     Aggregation,
@@ -125,6 +125,24 @@ def _line(
                 yield rater.recurring_charge(slot, run)
 
 
+@dataclass(frozen=True, slots=True)
+class _Agreed:
+    """What holds on some days: the price of the whole or the rest, and those of single dimension values."""
+
+    starts: dt.date
+    ends: dt.date
+    active: tuple[Adjustment, ...]
+    main: adjustments.Part
+    single: tuple[adjustments.Part, ...]
+
+
+def needs_transactions(line: Line) -> bool:
+    """Whether rating the line takes its single transactions: a floor or ceiling on each, however deep."""
+    agreed = [one.price for one in line.adjustments if one.price is not None]
+    distinct = {id(price): price for price in [*(s.price for s in line.segments), *agreed]}
+    return any(price.needs_transactions for price in distinct.values())
+
+
 class _Rater:
     """Rates the slots of one line. Holds what its slots share: points in order, ratings already made."""
 
@@ -138,48 +156,54 @@ class _Rater:
         self.rated: dict[tuple[int, int], Rated] = {}
         self.term: dict[int, Measures] = {}
         self.clock_zone = timeline.time_zone
+        self.transactions = needs_transactions(line)
 
     def recurring_charge(self, slot: Slot, run: Run) -> Charge:
         """Quantity at the price, by the share of the price's periods that the slot covers."""
         quantity = Fraction(run.first.quantity)
         pieces = []
         for start, end, price in self._pieces(slot, run):
+            agreed = self._agreed(start, end, price, of_quantity(quantity))
+            price = agreed.main.price
             key = (run.first.id, id(price))
             if key not in self.rated:
                 self.rated[key] = price.rate(of_quantity(quantity))
-            share = self._price_periods(slot, start, end)
-            piece = trace.Piece(start, end, price, self.rated[key], share)
-            pieces.append(self._adjusted(piece, slot, of_quantity(quantity)))
+            share, off_share = self._price_periods(slot, start, end), self._share(slot, start, end)
+            pieces.append(self._piece(agreed, self.rated[key], share, off_share))
         return self._charge(slot, run, quantity, pieces)
 
     def single_charge(self, slot: Slot, run: Run, before: Fraction) -> Charge:
         """Once, when the run begins; a later run of the same line pays only what it adds."""
         quantity = Fraction(run.first.quantity)
-        price = run.first.price
-        rated = price.rate(of_quantity(quantity))
-        piece = trace.Piece(slot.service_from, slot.service_to, price, rated, ONE)
-        return self._charge(
-            slot, run, quantity, [self._adjusted(piece, slot, of_quantity(quantity))], already=before
-        )
+        agreed = self._agreed(slot.service_from, slot.service_to, run.first.price, of_quantity(quantity))
+        rated = agreed.main.price.rate(of_quantity(quantity))
+        return self._charge(slot, run, quantity, [self._piece(agreed, rated, ONE, ONE)], already=before)
 
     def _pieces(self, slot: Slot, run: Run) -> list[tuple[dt.date, dt.date, Price]]:
         return timelines.pieces(self.line, run, slot.service_from, slot.service_to, self.origin)
 
-    def _adjusted(self, piece: trace.Piece, slot: Slot, measures: Measures) -> trace.Piece:
-        """The piece with the overrides and coupons that hold for it, in their order (`adjustments`)."""
-        active = tuple(a for a in self.line.adjustments if a.covers(piece.starts, piece.ends))
+    def _agreed(self, start: dt.date, end: dt.date, price: Price, measures: Measures) -> _Agreed:
+        """The overrides and coupons that hold, and which price they leave for what."""
+        first = (self.origin, self.origin + timelines.ONE_DAY)
+        days = first if self.line.kind in ONCE else (start, end)
+        active = tuple(a for a in self.line.adjustments if a.covers(*days))
         if not active:
-            return piece
-        record = self.line.record
-        price, rated = adjustments.replaced(active, piece.price, piece.rated, measures, record)
+            return _Agreed(start, end, (), adjustments.Part(price, measures), ())
+        main, *single = adjustments.parts(active, price, measures, self.line.record)
+        return _Agreed(start, end, active, main, tuple(single))
+
+    def _piece(self, agreed: _Agreed, rated: Rated, share: Fraction, off_share: Fraction) -> trace.Piece:
+        """The rating of the main part with everything else that holds for these days, in its order."""
+        rated = agreed.main.named(rated)
+        if agreed.single:
+            others = [part.named(part.price.rate(part.measures)) for part in agreed.single]
+            rated = Rated.of([step for one in (rated, *others) for step in one.steps])
         for method in (Method.MULTIPLY, Method.PERCENT_OFF):
-            for one in active:
+            for one in agreed.active:
                 if one.method is method:
-                    rated = adjustments.scaled(rated, one, record)
-        once = self.line.kind in ONCE
-        share = ONE if once else self._share(slot, piece.starts, piece.ends)
-        off = sum((a.value * share for a in active if a.method is Method.AMOUNT_OFF), ZERO)
-        return replace(piece, price=price, rated=rated, adjusted=active, off=off)
+                    rated = adjustments.scaled(rated, one, self.line.record)
+        off = sum((a.value * off_share for a in agreed.active if a.method is Method.AMOUNT_OFF), ZERO)
+        return trace.Piece(agreed.starts, agreed.ends, agreed.main.price, rated, share, agreed.active, off)
 
     def scheduled_charge(self, slot: Slot, instalments: Sequence[Instalment]) -> Charge:
         """What the schedule says for a day; discounts are in its amounts already."""
@@ -199,14 +223,15 @@ class _Rater:
         """The usage of the slot at the price; tiers count from the start of the slot, or of the term."""
         pieces, quantity, events = [], ZERO, 0
         for start, end, price in self._pieces(slot, run):
-            measures = self._measures(price, start, end)
+            measures = self._measures(start, end)
             total = combined(measures)
             self._refuse_negative(total.quantity, slot)
             quantity, events = quantity + total.quantity, events + total.count
-            rated = self._rate_usage(price, measures, run)
-            share = self._share(slot, start, end) if isinstance(price.model, Flat) else ONE
-            piece = trace.Piece(start, end, price, rated, share)
-            pieces.append(self._adjusted(piece, slot, measures))
+            agreed = self._agreed(start, end, price, measures)
+            price = agreed.main.price
+            rated = self._rate_usage(price, agreed.main.measures, run)
+            share = self._share(slot, start, end)
+            pieces.append(self._piece(agreed, rated, share if isinstance(price.model, Flat) else ONE, share))
         return self._charge(slot, run, quantity, pieces, events=events)
 
     def _rate_usage(self, price: Price, measures: Measures, run: Run) -> Rated:
@@ -219,19 +244,18 @@ class _Rater:
         already = Rated(ZERO, ()) if before is None else price.rate(before)
         return Rated(whole.amount - already.amount, _later_steps(whole, already))
 
-    def _measures(self, price: Price, start: dt.date, end: dt.date) -> Measures:
+    def _measures(self, start: dt.date, end: dt.date) -> Measures:
         low = bisect.bisect_left(self.days, start)
         high = bisect.bisect_left(self.days, end)
         if self.line.aggregation is Aggregation.WEIGHTED:
             low = 0
-        model = price.model
         return aggregation.measure(
             self.line.aggregation,
             self.points[low:high],
             start,
             end,
             time_zone=self.clock_zone,
-            with_transactions=isinstance(model, Percentage) and model.needs_transactions,
+            with_transactions=self.transactions,
         )
 
     def _price_periods(self, slot: Slot, start: dt.date, end: dt.date) -> Fraction:
@@ -285,8 +309,10 @@ class _Rater:
         rated = sum((piece.rated.amount * piece.share for piece in pieces), ZERO)
         discounted = sum((piece.after_discounts(keep) for piece in pieces), ZERO)
         exact, share = ZERO, ONE
-        for _, group in groupby(pieces, key=lambda piece: (piece.price.minimum, piece.price.maximum)):
-            bounded = list(group)
+        bounds: dict[tuple[Fraction | None, Fraction | None], list[trace.Piece]] = defaultdict(list)
+        for piece in pieces:
+            bounds[piece.price.minimum, piece.price.maximum].append(piece)
+        for bounded in bounds.values():
             price, amount = bounded[0].price, sum((p.after_discounts(keep) for p in bounded), ZERO)
             if price.minimum is not None or price.maximum is not None:
                 share = sum((self._bound_share(slot, piece) for piece in bounded), ZERO)

@@ -9,7 +9,7 @@ of the segment comes before ceiling and floor, which are what the customer pays 
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 from math import ceil
@@ -331,6 +331,19 @@ class Price:
     maximum: Fraction | None = None
     over_term: bool = False
 
+    @property
+    def needs_transactions(self) -> bool:
+        """Whether a floor or ceiling per transaction stands anywhere in it."""
+        model = self.model
+        if isinstance(model, Percentage):
+            return model.needs_transactions
+        inner: list[Price] = []
+        if isinstance(model, Matrix):
+            inner = [price for _, price in model.cells] + ([model.default] if model.default else [])
+        elif isinstance(model, Ramp):
+            inner = [price for _, price in model.steps]
+        return any(price.needs_transactions for price in inner)
+
     def rate(self, measures: Measures) -> Rated:
         """The exact amount of the model, before discount, ceiling and floor."""
         rated = self.model.rate(self._billable(measures) if self.included else measures)
@@ -368,6 +381,15 @@ class Price:
         if isinstance(self.model, Ramp):
             return self.model.pieces(start, end, origin)
         return [(start, end, self)]
+
+    def times(self, factor: Fraction) -> Price:
+        """This price so many times: amounts, floor and ceiling."""
+        return replace(
+            self,
+            factor=self.factor * factor,
+            minimum=None if self.minimum is None else self.minimum * factor,
+            maximum=None if self.maximum is None else self.maximum * factor,
+        )
 
     def bounded(self, amount: Fraction, share: Fraction) -> Fraction:
         """`amount` within the prorated ceiling, then the prorated floor."""

@@ -156,8 +156,7 @@ def _overage(spec: Spec) -> Price:
 
 def _multiple(spec: Spec) -> Price:
     _known(spec, "factor", "price")
-    price = _price(spec["price"])
-    return replace(price, factor=price.factor * _number(spec, "factor"))
+    return _price(spec["price"]).times(_number(spec, "factor"))
 
 
 def _prepaid(spec: Spec) -> Price:

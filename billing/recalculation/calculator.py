@@ -20,10 +20,11 @@ from o2c.money import minor_units
 
 FILES = Path(__file__).parent / "sql"
 TABLES = (
-    "asked", "order", "digits", "line", "length", "stretch", "leaf", "tier", "billed", "drafted", "slot",
-    "piece", "span", "share", "event", "measure", "level", "counted", "rated", "dimensions", "charged",
-    "input", "step", "amount", "odd", "due", "beside", "horizon", "commitment", "counts", "promise",
-    "true_up", "instalment", "grant", "used", "part", "held", "matching", "offer", "drawn", "entry",
+    "asked", "order", "digits", "line", "length", "stretch", "agreed", "base", "leaf", "tier", "billed",
+    "drafted", "slot", "cut", "piece", "portion", "span", "share", "event", "measure", "level", "whose",
+    "running", "counted", "rated", "dimensions", "charged", "input", "factor", "step", "amount", "odd",
+    "due", "beside", "horizon", "commitment", "counts", "promise", "true_up", "instalment", "grant",
+    "used", "part", "held", "matching", "offer", "drawn", "entry",
 )  # fmt: skip
 OPEN = f"""
 DROP TABLE IF EXISTS {", ".join(f"pg_temp.recalc_{name}" for name in TABLES)};

@@ -21,23 +21,31 @@ SELECT s.slot_id, jsonb_build_object(
   'period', jsonb_build_array(s.period_from, s.period_to),
   'service', jsonb_build_array(s.service_from, s.service_to),
   'quantity', (CASE WHEN s.kind = 'usage'
-    THEN (SELECT coalesce(sum(m.quantity), 0) FROM recalc_measure m WHERE m.slot_id = s.slot_id)
+    THEN (SELECT coalesce(sum(q.quantity), 0) FROM recalc_measure q JOIN recalc_piece w USING (piece_id)
+          WHERE w.slot_id = s.slot_id)
     ELSE s.quantity END)::text,
   'price_id', s.price_id,
   'discount_percent', s.discount_percent::text,
   'pieces', (SELECT jsonb_agg(jsonb_build_object(
       'from', p.starts_on, 'to', p.ends_on,
       'spans', (SELECT jsonb_agg(jsonb_build_array(n.num::text, n.den::text) ORDER BY n.low)
-                FROM recalc_span n WHERE (n.slot_id, n.step_no) = (p.slot_id, p.step_no)
+                FROM recalc_span n WHERE n.piece_id = p.piece_id
+                  AND n.priced = coalesce(s.paid_every <> s.every, false)
                   AND (s.kind <> 'usage' OR EXISTS (
-                    SELECT 1 FROM recalc_leaf f WHERE f.clause = s.clause AND f.step_no = p.step_no
+                    SELECT 1 FROM recalc_leaf f WHERE f.clause = p.clause AND f.step_no = p.step_no
                       AND f.cell_no = 0 AND f.model IN ('flat', 'one_time')))),
       'steps', (SELECT jsonb_agg(jsonb_build_array(t.units::text, t.unit_amount::text, t.flat_amount::text,
                                                    t.sign)
-                                 ORDER BY t.sign DESC, t.picked, t.cell_no, t.tier_no)
-                FROM recalc_step t WHERE (t.slot_id, t.step_no) = (p.slot_id, p.step_no)))
+                                 ORDER BY t.sign DESC, t.portion_id, t.picked, t.cell_no, t.tier_no)
+                FROM recalc_step t WHERE t.piece_id = p.piece_id))
       ORDER BY p.starts_on)
     FROM recalc_piece p WHERE p.slot_id = s.slot_id),
+  'adjustments', (SELECT jsonb_agg(DISTINCT a.name || ': ' || CASE a.method WHEN 'replace' THEN 'another price'
+      ELSE trim_scale(a.value) || CASE a.method WHEN 'multiply' THEN ' times' WHEN 'percent_off'
+                                    THEN ' percent off' ELSE ' off a period' END END)
+    FROM recalc_piece p JOIN recalc_agreed a ON a.line_id = p.line_id
+      AND a.starts_on <= p.starts_on AND a.ends_on >= p.ends_on
+    WHERE p.slot_id = s.slot_id),
   'discounted', round(m.discounted, 90)::text, 'bounded', round(m.bounded, 90)::text,
   'exact', m.exact::text, 'remainder', m.remainder::text, 'amount', m.amount::text)
 FROM recalc_slot s JOIN recalc_amount m USING (slot_id) WHERE s.slot_id = ANY(%(slots)s)
@@ -130,9 +138,12 @@ def _compared(trace: Mapping[str, Any], own: Mapping[str, Any]) -> list[Step]:
         _number("Quantity", trace["quantity"], own["quantity"]),
         _text("Price version", str(trace["price_id"]), str(own["price_id"])),
     ]
+    agreed = [sorted(said.get("adjustments") or []) for said in (trace, own)]
+    if any(agreed):
+        steps.append(_text("Overrides and coupons", *("; ".join(texts) or "none" for texts in agreed)))
     pieces, ours = trace["pieces"], own["pieces"] or []
     if len(pieces) != len(ours):
-        steps.append(_text("Price steps of the ramp", str(len(pieces)), str(len(ours))))
+        steps.append(_text("Stretches at one price", str(len(pieces)), str(len(ours))))
     for piece, mine in zip(pieces, ours, strict=False):
         label = f" {piece['from']} to {piece['to']}" if len(pieces) > 1 else ""
         steps.append(

@@ -15,8 +15,8 @@ from billing.domain import specs
 from billing.domain.adjustments import Adjustment, Method
 from billing.domain.grid import line_grid
 from billing.domain.prices import Price, Unreadable
-from billing.domain.timelines import ONCE, ONE_DAY
-from billing.domain.types import Line
+from billing.domain.timelines import ONCE, ONE_DAY, runs
+from billing.domain.types import Kind, Line
 from o2c.errors import InvalidInput
 from orders.models import PriceAdjustment, Redemption
 
@@ -41,6 +41,8 @@ def with_adjustments(
     skus: Mapping[int, tuple[int, int]],
 ) -> dict[int, tuple[Line, ...]]:
     """The lines by order with what is agreed about them. Two statements, whatever their number.
+
+    A prepayment is left alone: its amount is also what its credit is worth, so it is negotiated on the line.
 
     `skus` gives SKU and product of each line.
     """
@@ -68,6 +70,8 @@ def with_adjustments(
                     + [_coupon(line, row) for row in redeemed.get(line.id, ())]
                 ),
             )
+            if line.kind is not Kind.PREPAID
+            else line
             for line in own
         )
         for pk, own in lines.items()
@@ -128,7 +132,7 @@ def _coupon(line: Line, row: Mapping[str, Any]) -> Adjustment:
 
 def window(line: Line, redeemed_on: dt.date, periods: int | None) -> tuple[dt.date, dt.date | None]:
     """The days on which a coupon holds that was redeemed for so many billing periods (None: for ever)."""
-    begins = min(segment.starts_on for segment in line.segments)
+    begins = min((run.starts_on for run in runs(line)), default=redeemed_on)
     if line.kind in ONCE:
         return max(begins, redeemed_on), begins + ONE_DAY if redeemed_on <= begins else redeemed_on
     grid = line_grid(line)

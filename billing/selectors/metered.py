@@ -11,7 +11,7 @@ from django.db import connection
 
 from billing.domain import parts
 from billing.domain import timelines as cutting
-from billing.domain.prices import Percentage
+from billing.domain.charges import needs_transactions
 from billing.domain.proration import local_date
 from billing.domain.types import Aggregation, Dimensions, Kind, Line, Timeline, UsagePoint
 
@@ -83,9 +83,7 @@ def points(
 
 
 def _by_hours(line: Line) -> bool:
-    models = (segment.price.model for segment in line.segments)
-    transactions = any(isinstance(model, Percentage) and model.needs_transactions for model in models)
-    return line.aggregation in BY_HOURS and not transactions
+    return line.aggregation in BY_HOURS and not needs_transactions(line)
 
 
 def _cuts(line: Line, until: dt.date, also_at: Sequence[dt.date]) -> Iterable[tuple[dt.date, dt.date]]:

@@ -3,7 +3,9 @@
 
 CREATE TEMPORARY TABLE recalc_leaf ON COMMIT DROP AS
 WITH RECURSIVE price AS (
-  SELECT clause, (array_agg(spec))[1] AS spec FROM recalc_stretch GROUP BY clause
+  SELECT clause, (array_agg(spec))[1] AS spec
+  FROM (SELECT clause, spec FROM recalc_base UNION ALL SELECT clause, spec FROM recalc_agreed WHERE method = 'replace') p
+  GROUP BY clause
 ), opened AS (
   SELECT clause, spec, 0 AS step_no, 0 AS from_month, NULL::int AS until_month, 0 AS cell_no,
          NULL::jsonb AS match, NULL::jsonb AS names, 0::numeric AS included, 0::numeric AS cell_included,
@@ -20,9 +22,9 @@ WITH RECURSIVE price AS (
                                   THEN (o.spec->>'included')::numeric ELSE 0 END AS cell_included,
            o.factor * CASE WHEN o.spec->>'model' = 'multiple' THEN (o.spec->>'factor')::numeric ELSE 1 END
              AS factor,
-           greatest(o.minimum, CASE WHEN o.spec->>'model' = 'minimum' THEN (o.spec->>'amount')::numeric END)
+           greatest(o.minimum, o.factor * CASE WHEN o.spec->>'model' = 'minimum' THEN (o.spec->>'amount')::numeric END)
              AS minimum,
-           least(o.maximum, CASE WHEN o.spec->>'model' = 'cap' THEN (o.spec->>'amount')::numeric END)
+           least(o.maximum, o.factor * CASE WHEN o.spec->>'model' = 'cap' THEN (o.spec->>'amount')::numeric END)
              AS maximum,
            CASE WHEN o.cell_no > 0 AND o.spec->>'model' IN ('minimum', 'cap')
                 THEN 'a floor or ceiling inside a cell of a matrix' ELSE o.odd END AS odd

@@ -66,7 +66,7 @@ WITH asked AS (
            AS service_to, c.due_on
   FROM cut c, recalc_asked a
 )
-SELECT row_number() OVER () AS slot_id, c.*, s.quantity, s.price_id, s.discount_percent, s.paid_every, s.clause,
+SELECT row_number() OVER () AS slot_id, c.*, s.quantity, s.price_id, s.discount_percent, s.paid_every,
        l.begins, l.every, l.months_from, l.days_from, l.convention, l.counted_day, l.zone, l.aggregation, l.once, l.digits, l.currency,
        CASE WHEN a.early THEN d.line_id IS NOT NULL ELSE c.due_on < a.through OR b.line_id IS NOT NULL END
          AS counts,
@@ -82,25 +82,66 @@ LEFT JOIN recalc_billed b ON (b.line_id, b.segment_id, b.kind, b.period_from)
                            = (c.line_id, c.segment_id, c.kind, c.period_from)
 LEFT JOIN recalc_drafted d ON (d.line_id, d.segment_id, d.kind, d.period_from)
                             = (c.line_id, c.segment_id, c.kind, c.period_from)
-LEFT JOIN (SELECT clause, bool_or(over_term) AS over_term FROM recalc_leaf GROUP BY clause) p
-  ON p.clause = s.clause;
+LEFT JOIN (
+  SELECT b.segment_id, bool_or(f.over_term) AS over_term FROM recalc_base b JOIN recalc_leaf f USING (clause)
+  GROUP BY b.segment_id
+) p ON p.segment_id = s.segment_id;
 
--- A ramp cuts a slot where it changes the price, counted in months from the first day of the line.
-CREATE TEMPORARY TABLE recalc_piece ON COMMIT DROP AS
-SELECT s.slot_id, r.step_no, s.line_id, s.segment_id, r.starts_on, r.ends_on
-FROM recalc_slot s CROSS JOIN LATERAL (
+-- A ramp cuts a slot where it changes the price, counted in months from the first day of the line; so does a
+-- followed price that changes.
+CREATE TEMPORARY TABLE recalc_cut ON COMMIT DROP AS
+SELECT s.slot_id, s.line_id, s.segment_id, b.clause, b.factor, r.step_no, r.starts_on, r.ends_on
+FROM recalc_slot s JOIN recalc_base b USING (segment_id) CROSS JOIN LATERAL (
   SELECT f.step_no,
-         CASE WHEN f.from_month = 0 THEN s.service_from
-              ELSE greatest(s.service_from, (s.begins + make_interval(months => f.from_month))::date) END
-           AS starts_on,
-         CASE WHEN f.until_month IS NULL THEN s.service_to
-              ELSE least(s.service_to, (s.begins + make_interval(months => f.until_month))::date) END AS ends_on
-  FROM (SELECT DISTINCT step_no, from_month, until_month FROM recalc_leaf WHERE clause = s.clause) f
+         greatest(s.service_from, b.starts_on, CASE WHEN f.from_month > 0
+           THEN (b.counted_from + make_interval(months => f.from_month))::date END) AS starts_on,
+         least(s.service_to, b.ends_on, (b.counted_from + make_interval(months => f.until_month))::date) AS ends_on
+  FROM (SELECT DISTINCT step_no, from_month, until_month FROM recalc_leaf WHERE clause = b.clause) f
 ) r
 WHERE s.wanted AND r.starts_on < r.ends_on;
 
+-- What is agreed cuts it again where it begins or ends, and may put another price in the place of this one.
+CREATE TEMPORARY TABLE recalc_piece ON COMMIT DROP AS
+WITH cut AS (
+  SELECT c.*, d.day, lead(d.day, 1, c.ends_on) OVER (PARTITION BY c.slot_id, c.starts_on ORDER BY d.day) AS until
+  FROM recalc_cut c CROSS JOIN LATERAL (
+    SELECT c.starts_on AS day
+    UNION
+    SELECT v.day FROM recalc_agreed a CROSS JOIN LATERAL (VALUES (a.starts_on), (a.ends_on)) AS v(day)
+    WHERE a.line_id = c.line_id AND v.day > c.starts_on AND v.day < c.ends_on
+  ) d
+)
+SELECT row_number() OVER () AS piece_id, c.slot_id, c.line_id, c.segment_id, c.day AS starts_on, c.until AS ends_on,
+       coalesce(a.clause, c.clause) AS clause, CASE WHEN a.clause IS NULL THEN c.step_no ELSE 0 END AS step_no,
+       CASE WHEN a.clause IS NULL THEN c.factor ELSE 1 END AS factor, a.clause IS NOT NULL AS replaced
+FROM cut c LEFT JOIN LATERAL (
+  SELECT clause FROM recalc_agreed a
+  WHERE a.line_id = c.line_id AND a.method = 'replace' AND a.scope = '{}'
+    AND a.starts_on <= c.day AND a.ends_on >= c.until
+  ORDER BY rank DESC LIMIT 1
+) a ON true;
+
+CREATE UNIQUE INDEX ON recalc_piece (piece_id);
 CREATE INDEX ON recalc_piece (slot_id);
+
+-- Usage with single dimension values may have a price of its own; the first part is all, or what is left.
+CREATE TEMPORARY TABLE recalc_portion ON COMMIT DROP AS
+SELECT row_number() OVER () AS portion_id, p.* FROM (
+  SELECT piece_id, slot_id, clause, step_no, factor, '{}'::jsonb AS scope, 0 AS rank, replaced FROM recalc_piece
+  UNION ALL
+  SELECT p.piece_id, p.slot_id, a.clause, 0, 1, a.scope, a.rank, true
+  FROM recalc_piece p JOIN LATERAL (
+    SELECT DISTINCT ON (scope) scope, clause, rank FROM recalc_agreed a
+    WHERE a.line_id = p.line_id AND a.method = 'replace' AND a.scope <> '{}'
+      AND a.starts_on <= p.starts_on AND a.ends_on >= p.ends_on
+    ORDER BY scope, rank DESC
+  ) a ON true
+) p;
+
+CREATE UNIQUE INDEX ON recalc_portion (portion_id);
+CREATE INDEX ON recalc_portion (piece_id);
 ANALYZE recalc_billed;
 ANALYZE recalc_drafted;
 ANALYZE recalc_slot;
-ANALYZE recalc_piece
+ANALYZE recalc_piece;
+ANALYZE recalc_portion

@@ -3,16 +3,17 @@
 
 CREATE TEMPORARY TABLE recalc_span ON COMMIT DROP AS
 WITH priced AS (
-  SELECT p.slot_id, p.step_no, p.starts_on, p.ends_on, s.period_from, s.period_to, s.once, s.kind, s.every,
+  SELECT p.piece_id, p.starts_on, p.ends_on, s.period_from, s.period_to, s.once, s.kind, s.every,
          s.paid_every, s.convention, s.zone, s.begins, s.months_from, s.days_from, s.counted_day
   FROM recalc_piece p JOIN recalc_slot s USING (slot_id)
 ), measured AS (
-  SELECT slot_id, step_no, starts_on AS a, ends_on AS b, period_from AS low, period_to AS high,
+  -- Of the billing period: what amounts off and, of usage, bounds go by; and prices that are paid every such period.
+  SELECT piece_id, false AS priced, starts_on AS a, ends_on AS b, period_from AS low, period_to AS high,
          convention, zone, begins, n.months, counted_day
   FROM priced JOIN recalc_length n USING (every)
-  WHERE NOT once AND (paid_every IS NULL OR paid_every = every)
+  WHERE NOT once
   UNION ALL
-  SELECT slot_id, step_no, greatest(starts_on, g.low), least(ends_on, g.high), g.low, g.high, convention, zone,
+  SELECT piece_id, true, greatest(starts_on, g.low), least(ends_on, g.high), g.low, g.high, convention, zone,
          begins, n.months, counted_day
   FROM priced r JOIN recalc_length n ON n.every = r.paid_every
   CROSS JOIN LATERAL (
@@ -32,11 +33,11 @@ WITH priced AS (
   ) g
   WHERE NOT once AND r.paid_every <> r.every AND g.high > starts_on AND g.low < ends_on
   UNION ALL
-  SELECT slot_id, 0, service_from, service_to, low, high, convention, zone, starts_on, months, 'first'
+  SELECT slot_id, false, service_from, service_to, low, high, convention, zone, starts_on, months, 'first'
   FROM recalc_promise
 ), moved AS (
   -- Where the last day of a part is paid for and not the first, limits inside of the period are a day later.
-  SELECT slot_id, step_no, low, high, convention, zone, begins, months, (a, b) = (low, high) AS whole,
+  SELECT piece_id, priced, low, high, convention, zone, begins, months, (a, b) = (low, high) AS whole,
          CASE WHEN counted_day = 'last' AND convention NOT IN ('whole_months', 'none') AND a > low AND a < high
               THEN a + 1 ELSE a END AS a,
          CASE WHEN counted_day = 'last' AND convention NOT IN ('whole_months', 'none') AND b > low AND b < high
@@ -57,7 +58,7 @@ WITH priced AS (
                   THEN 30 ELSE least(extract(day FROM low)::int, 30) END AS base
   FROM moved
 )
-SELECT d.slot_id, d.step_no, d.a, d.b, d.low, d.high,
+SELECT d.piece_id, d.priced, d.a, d.b, d.low, d.high,
        CASE WHEN d.whole THEN 1 ELSE c.num END::numeric AS num,
        CASE WHEN d.whole THEN 1 ELSE c.den END::numeric AS den
 FROM dated d CROSS JOIN LATERAL (
@@ -103,13 +104,17 @@ FROM dated d CROSS JOIN LATERAL (
   ) h HAVING d.convention IN ('whole_months', 'none')
 ) c;
 
+-- `share` of the price, and `of_period`: of the billing period.
 CREATE TEMPORARY TABLE recalc_share ON COMMIT DROP AS
-SELECT p.slot_id, p.step_no,
-       CASE WHEN s.once THEN 1 ELSE coalesce(n.share, 0) END AS share
+SELECT p.piece_id,
+       CASE WHEN s.once THEN 1 WHEN s.paid_every <> s.every THEN coalesce(n.of_price, 0)
+            ELSE coalesce(n.of_period, 0) END AS share,
+       CASE WHEN s.once THEN 1 ELSE coalesce(n.of_period, 0) END AS of_period
 FROM recalc_piece p JOIN recalc_slot s USING (slot_id)
 LEFT JOIN (
-  SELECT slot_id, step_no, sum(CASE WHEN num = den THEN 1 ELSE round(num, 200) / den END) AS share
-  FROM recalc_span GROUP BY slot_id, step_no
-) n ON (n.slot_id, n.step_no) = (p.slot_id, p.step_no);
+  SELECT piece_id, sum(part) FILTER (WHERE priced) AS of_price, sum(part) FILTER (WHERE NOT priced) AS of_period
+  FROM (SELECT piece_id, priced, CASE WHEN num = den THEN 1 ELSE round(num, 200) / den END AS part FROM recalc_span) d
+  GROUP BY piece_id
+) n ON n.piece_id = p.piece_id;
 
 ANALYZE recalc_share

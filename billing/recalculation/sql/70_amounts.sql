@@ -1,29 +1,39 @@
--- Rated, times the share, less the discount, within ceiling and floor, rounded once: half away from zero in
+-- Rated, times the share, less the discount and amounts off, within ceiling and floor, rounded once: half away from zero in
 -- the currency's minor unit. Divisions carry 200 digits; cutting at 90 first makes a tie a tie again.
 
 CREATE TEMPORARY TABLE recalc_amount ON COMMIT DROP AS
 WITH rated AS (
-  SELECT p.slot_id, p.step_no, coalesce(sum(t.sign * (t.units * t.unit_amount + t.flat_amount)), 0) AS rated
-  FROM recalc_piece p LEFT JOIN recalc_step t ON (t.slot_id, t.step_no) = (p.slot_id, p.step_no)
-  GROUP BY p.slot_id, p.step_no
+  SELECT p.piece_id, coalesce(sum(t.sign * (t.units * t.unit_amount + t.flat_amount)), 0) AS rated
+  FROM recalc_piece p LEFT JOIN recalc_step t USING (piece_id)
+  GROUP BY p.piece_id
+), off AS (
+  SELECT p.piece_id, sum(a.value * h.of_period) AS amount
+  FROM recalc_piece p JOIN recalc_share h USING (piece_id)
+  JOIN recalc_agreed a ON a.line_id = p.line_id AND a.method = 'amount_off'
+   AND a.starts_on <= p.starts_on AND a.ends_on >= p.ends_on
+  GROUP BY p.piece_id
 ), pieces AS (
-  SELECT r.slot_id, r.rated, h.share AS bound_share,
+  SELECT p.slot_id, r.rated, h.share AS bound_share,
          CASE WHEN s.kind = 'usage' AND f.model NOT IN ('flat', 'one_time') THEN 1 ELSE h.share END AS share,
-         1 - s.discount_percent * 0.01 AS kept, f.minimum, f.maximum
-  FROM rated r JOIN recalc_slot s USING (slot_id)
-  JOIN recalc_share h ON (h.slot_id, h.step_no) = (r.slot_id, r.step_no)
+         1 - s.discount_percent * 0.01 AS kept, p.factor * f.minimum AS minimum, p.factor * f.maximum AS maximum,
+         off.amount AS off
+  FROM rated r JOIN recalc_piece p USING (piece_id) JOIN recalc_slot s ON s.slot_id = p.slot_id
+  JOIN recalc_share h USING (piece_id)
   JOIN (SELECT clause, step_no, min(minimum) AS minimum, min(maximum) AS maximum,
                CASE WHEN max(cell_no) > 0 THEN 'matrix' ELSE min(model) END AS model
         FROM recalc_leaf GROUP BY clause, step_no) f
-    ON f.clause = s.clause AND f.step_no = r.step_no
+    ON f.clause = p.clause AND f.step_no = p.step_no
+  LEFT JOIN off USING (piece_id)
+), kept AS (
+  SELECT slot_id, rated * share AS rated, bound_share, minimum, maximum,
+         rated * share * kept - CASE WHEN off IS NULL THEN 0 ELSE least(off, rated * share * kept) END AS discounted
+  FROM pieces
 ), summed AS (
-  SELECT slot_id, sum(rated) AS rated, sum(discounted) AS discounted,
-         sum(bounded) AS bounded
+  SELECT slot_id, sum(rated) AS rated, sum(discounted) AS discounted, sum(bounded) AS bounded
   FROM (
-    SELECT slot_id, sum(rated * share) AS rated, sum(rated * share * kept) AS discounted,
-           greatest(least(sum(rated * share * kept), maximum * sum(bound_share)), minimum * sum(bound_share))
-             AS bounded
-    FROM pieces GROUP BY slot_id, minimum, maximum
+    SELECT slot_id, sum(rated) AS rated, sum(discounted) AS discounted,
+           greatest(least(sum(discounted), maximum * sum(bound_share)), minimum * sum(bound_share)) AS bounded
+    FROM kept GROUP BY slot_id, minimum, maximum
   ) b GROUP BY slot_id
 ), told AS (
   SELECT s.slot_id, m.rated, m.discounted, m.bounded,
@@ -78,9 +88,13 @@ UNION
 SELECT line_id, 'a remainder for the ' || remainder || ' charge' FROM recalc_line
 WHERE remainder NOT IN ('each', 'first', 'last')
 UNION
-SELECT s.line_id, f.odd FROM recalc_stretch s JOIN recalc_leaf f USING (clause) WHERE f.odd <> ''
+SELECT s.line_id, f.odd FROM recalc_stretch s JOIN recalc_base b USING (segment_id) JOIN recalc_leaf f
+  ON f.clause = b.clause WHERE f.odd <> ''
 UNION
-SELECT s.line_id, i.odd FROM recalc_input i JOIN recalc_slot s USING (slot_id) WHERE i.odd <> '' AND s.counts
+SELECT a.line_id, f.odd FROM recalc_agreed a JOIN recalc_leaf f USING (clause) WHERE f.odd <> ''
+UNION
+SELECT s.line_id, i.odd FROM recalc_input i JOIN recalc_portion p USING (portion_id)
+  JOIN recalc_slot s ON s.slot_id = p.slot_id WHERE i.odd <> '' AND s.counts
 UNION
 SELECT line_id, 'the proration ' || convention FROM recalc_line
 WHERE convention NOT IN ('actual_days', 'fixed_30', 'thirty_360', 'seconds', 'whole_months', 'none')
@@ -111,7 +125,7 @@ WITH counted AS (
   GROUP BY p.slot_id, p.order_id, p.n, p.service_from, p.high
 ), told AS (
   SELECT p.*, t.charged, p.amount * CASE WHEN n.num = n.den THEN 1 ELSE round(n.num, 200) / n.den END AS promised
-  FROM recalc_promise p JOIN counted t USING (slot_id) JOIN recalc_span n ON n.slot_id = p.slot_id
+  FROM recalc_promise p JOIN counted t USING (slot_id) JOIN recalc_span n ON n.piece_id = p.slot_id
 )
 SELECT t.slot_id, t.line_id, g.segment_id, 'minimum'::text AS kind, t.low AS period_from, t.service_from,
        t.service_to, t.promised, t.charged, e.exact, round(round(e.exact, 90), t.digits) AS amount

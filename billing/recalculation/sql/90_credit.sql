@@ -71,9 +71,13 @@ SELECT g.grant_id, u.line_id, u.segment_id, u.period_from,
 FROM recalc_grant g JOIN recalc_used u
   ON (g.customer_id, g.entity_id, g.currency) = (u.customer_id, u.entity_id, u.currency)
 LEFT JOIN LATERAL (
-  SELECT nullif(s.picked, '')::jsonb AS picked, s.sign * (s.units * s.unit_amount + s.flat_amount) * h.share AS worth
-  FROM recalc_step s JOIN recalc_share h ON (h.slot_id, h.step_no) = (s.slot_id, s.step_no)
-  WHERE s.slot_id = u.slot_id
+  SELECT nullif(o.scope || s.picked, '{}') AS picked,
+         s.sign * (s.units * s.unit_amount + s.flat_amount) * CASE WHEN EXISTS (
+           SELECT 1 FROM recalc_leaf f WHERE f.clause = p.clause AND f.step_no = p.step_no AND f.cell_no = 0
+             AND f.model = 'flat') THEN h.share ELSE 1 END AS worth
+  FROM recalc_piece p JOIN recalc_step s USING (piece_id) JOIN recalc_portion o USING (portion_id)
+  JOIN recalc_share h ON h.piece_id = p.piece_id
+  WHERE p.slot_id = u.slot_id
 ) t ON true
 WHERE g.scope->'dimensions' <> '{}'
 GROUP BY g.grant_id, u.line_id, u.segment_id, u.period_from;

@@ -18,8 +18,22 @@ from billing.domain.types import ChargeLine
 from billing.models import Charge, UsageBatch, UsageDimensions, UsageEvent, UsageSource
 from billing.recalculation import calculator
 from billing.services import rating, rollups
+from o2c.access.models import User
 from o2c.errors import DomainError
-from orders.models import Customer, Meter, MilestoneRecord, Order, OrderLine, Price, Product, Segment, Sku
+from orders.models import (
+    Coupon,
+    Customer,
+    Meter,
+    MilestoneRecord,
+    Order,
+    OrderLine,
+    Price,
+    PriceAdjustment,
+    Product,
+    Redemption,
+    Segment,
+    Sku,
+)
 
 EPOCH = dt.date(2023, 1, 1)
 DAYS = 800
@@ -186,7 +200,57 @@ def lines(draw: st.DrawFn) -> dict[str, Any]:
         "filtered": draw(st.booleans()),
         "segments": draw(segments(kind)),
         "events": events,
+        "coupons": draw(st.lists(coupons(), max_size=1)),
     }
+
+
+@st.composite
+def coupons(draw: st.DrawFn) -> dict[str, Any]:
+    return {
+        **draw(
+            st.sampled_from(
+                [{"method": "percent_off", "value": "12.5"}, {"method": "amount_off", "value": "7"}]
+            )
+        ),
+        "periods": draw(st.sampled_from([1, 2, None])),
+        "redeemed_on": draw(dates),
+    }
+
+
+SIMPLE = ("per_unit", "graduated", "volume", "package", "percentage")
+
+
+@st.composite
+def agreements(draw: st.DrawFn) -> dict[str, Any]:
+    """An override of the customer, or of the first order: on everything, a SKU, or single values of usage."""
+    starts_on = draw(dates)
+    agreed: dict[str, Any] = {
+        "method": draw(st.sampled_from(["replace", "multiply", "percent_off", "amount_off"])),
+        "starts_on": starts_on,
+        "ends_on": draw(st.one_of(st.none(), dates.map(lambda day: max(day, starts_on)))),
+        "of_order": draw(st.booleans()),
+        "sku": draw(st.sampled_from([None, "recurring", "one_time", "prepaid", "sum", *AGGREGATIONS])),
+    }
+    if agreed["method"] == "multiply":
+        agreed["value"] = draw(st.sampled_from(["0.5", "1.1", "0"]))
+    elif agreed["method"] == "percent_off":
+        agreed["value"] = draw(st.sampled_from(["10", "33.3333", "100"]))
+    elif agreed["method"] == "amount_off":
+        agreed["value"] = draw(st.sampled_from(["3", "40.25"]))
+    else:
+        agreed["sku"] = agreed["sku"] or "sum"
+    usage = agreed["sku"] in AGGREGATIONS
+    if usage and agreed["method"] != "amount_off" and draw(st.integers(0, 2)) == 0:
+        agreed["dimensions"] = draw(st.sampled_from([{"model": "a"}, {"model": "a", "region": "eu"}]))
+    if agreed["method"] == "replace":
+        kind = "usage" if usage else agreed["sku"]
+        single = "dimensions" in agreed
+        fitting = leaves(kind if kind != "prepaid" else "one_time").filter(
+            lambda spec: "over_term" not in spec and not (single and spec["model"] not in SIMPLE)
+        )
+        spec = draw(fitting)
+        agreed["spec"] = spec if single else _bounded(draw, spec)
+    return agreed
 
 
 @st.composite
@@ -202,6 +266,7 @@ def contracts(draw: st.DrawFn) -> dict[str, Any]:
         "counted_day": draw(st.sampled_from(["first", "first", "last"])),
         "remainder": draw(st.sampled_from(["each", "each", "first", "last"])),
         "lines": draw(st.lists(lines(), min_size=1, max_size=3)),
+        "agreed": draw(st.lists(agreements(), max_size=2)),
     }
 
 
@@ -252,9 +317,11 @@ def store(world: World, drawn: Sequence[dict[str, Any]]) -> list[int]:
             number=f"R-{n}",
             customer=world.customer,
             entity=world.customer.entity,
-            **{name: value for name, value in contract.items() if name != "lines"},
+            **{name: value for name, value in contract.items() if name not in ("lines", "agreed")},
         )
         orders.append(order.pk)
+        for agreed in contract["agreed"]:
+            _store_agreed(world, order, agreed)
         for position, line in enumerate(contract["lines"], 1):
             _store_line(world, order, position, line)
     refresh()
@@ -292,6 +359,33 @@ def _store_line(world: World, order: Order, position: int, drawn: dict[str, Any]
         for n, s in enumerate(drawn["segments"], 1)
     )  # fmt: skip
     add_events(world, line.pk, drawn["events"])
+    for coupon in drawn["coupons"]:
+        row = Coupon.objects.create(
+            code=f"C{line.pk}",
+            method=coupon["method"],
+            value=Decimal(coupon["value"]),
+            currency=order.currency if coupon["method"] == "amount_off" else "",
+            periods=coupon["periods"],
+        )
+        Redemption.objects.create(coupon=row, sequence=1, line=line, redeemed_on=coupon["redeemed_on"])
+
+
+def _store_agreed(world: World, order: Order, drawn: dict[str, Any]) -> None:
+    maker, checker = User.objects.order_by("pk")[:2]
+    row = PriceAdjustment.objects.create(
+        customer=world.customer,
+        order=order if drawn["of_order"] else None,
+        sku=world.skus[drawn["sku"]] if drawn["sku"] else None,
+        dimensions=drawn.get("dimensions", {}),
+        method=drawn["method"],
+        value=Decimal(drawn["value"]) if "value" in drawn else None,
+        spec=drawn.get("spec"),
+        starts_on=drawn["starts_on"],
+        ends_on=drawn["ends_on"],
+        reason="drawn",
+        drafted_by=maker,
+    )
+    PriceAdjustment.objects.filter(pk=row.pk).update(state="active", activated_by=checker)
 
 
 def add_events(world: World, line_id: int, events: Sequence[dict[str, Any]]) -> None:

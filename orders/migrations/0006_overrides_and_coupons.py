@@ -14,7 +14,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('orders', '0004_pauses_and_transfers'),
+        ('orders', '0005_meter_filters'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
