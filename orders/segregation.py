@@ -69,6 +69,7 @@ LINEAGE = {
         "order__customer",
         "order__quote",
     ],
+    "orders.priceadjustment": ["customer", "order"],
     "orders.entitlement": ["line__order", "line"],
 }
 
@@ -91,11 +92,13 @@ ACTS = {
         Act("orders.order", "move", _BY_HAND, to=("signed",)),
         Act("orders.orderline", "insert", {"added_by_id": (None,)}),
         Act("orders.amendment", "edit", _DRAFT),
+        Act("orders.priceadjustment", "edit", _DRAFT),
     ],
     "ORD.APPROVE": [
         Act("orders.quote", "move", to=("approved",)),
         Act("orders.order", "move", to=("active",)),
         Act("orders.amendment", "move", to=("applied",)),
+        Act("orders.priceadjustment", "move", to=("active",)),
     ],
     "FUL.RECORD": [Act("orders.entitlement", "move", to=("provisioned",))],
 }

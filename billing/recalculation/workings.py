@@ -40,9 +40,11 @@ SELECT s.slot_id, jsonb_build_object(
                 FROM recalc_step t WHERE t.piece_id = p.piece_id))
       ORDER BY p.starts_on)
     FROM recalc_piece p WHERE p.slot_id = s.slot_id),
-  'adjustments', (SELECT jsonb_agg(DISTINCT a.name || ': ' || CASE a.method WHEN 'replace' THEN 'another price'
-      ELSE trim_scale(a.value) || CASE a.method WHEN 'multiply' THEN ' times' WHEN 'percent_off'
-                                    THEN ' percent off' ELSE ' off a period' END END)
+  'adjustments', (SELECT jsonb_agg(DISTINCT a.name || ': ' || CASE a.method
+      WHEN 'replace' THEN 'another price'
+      WHEN 'multiply' THEN trim_scale(a.value) || ' times'
+      WHEN 'percent_off' THEN trim_scale(a.value) || ' percent off'
+      ELSE trim_scale(a.value) || ' off a period' END)
     FROM recalc_piece p JOIN recalc_agreed a ON a.line_id = p.line_id
       AND a.starts_on <= p.starts_on AND a.ends_on >= p.ends_on
     WHERE p.slot_id = s.slot_id),

@@ -18,6 +18,8 @@ from orders.services.common import Problems, move, responsible
 
 # Prices that count from the beginning of a line can't begin in the middle of it.
 NOT_A_REPLACEMENT = frozenset({"ramp", "prepaid"})
+# Prices that can stand beside that of the rest: no amount, floor or ceiling of a whole period.
+OF_SINGLE_VALUES = frozenset({"per_unit", "graduated", "volume", "package", "percentage"})
 
 
 def draft(
@@ -132,6 +134,8 @@ def _check(row: PriceAdjustment, sku: str, product: str, found: Problems) -> Non
             found.add(name, f"there is no {name} {code!r}")
     if sku and product:
         found.add("product", "name a SKU or a product, not both")
+    if row.sku is not None and row.sku.kind == Sku.Kind.PREPAID:
+        found.add("sku", "a prepayment is what its credit is worth: negotiate it on the line")
     if row.ends_on is not None and row.ends_on <= row.starts_on:
         found.add("ends_on", "is not after the start")
     if row.method == PriceAdjustment.Method.REPLACE:
@@ -152,6 +156,8 @@ def _check_replacement(row: PriceAdjustment, found: Problems) -> None:
             found.add(f"spec.{place}" if place else "spec", text)
     if row.spec and (row.spec.get("model") in NOT_A_REPLACEMENT or row.spec.get("over_term")):
         found.add("spec.model", "counts from the beginning of a line; amend the line instead")
+    if row.spec and row.dimensions and row.spec.get("model") not in OF_SINGLE_VALUES:
+        found.add("spec.model", f"of single values is one of {', '.join(sorted(OF_SINGLE_VALUES))}")
 
 
 def _check_value(row: PriceAdjustment, found: Problems) -> None:

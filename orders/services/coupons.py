@@ -120,6 +120,8 @@ def _refusal(coupon: Coupon, order: Order, line: OrderLine, day: dt.date, redeem
         return f"is in {coupon.currency}, the order in {order.currency}"
     if coupon.sku_id is not None and coupon.sku_id != line.sku_id:
         return f"is not for {line.sku.code}"
+    if line.sku.kind == Sku.Kind.PREPAID:
+        return f"is not for a prepayment, and {line.sku.code} is one"
     if order.state in (Order.State.COMPLETED, Order.State.CANCELLED):
         return f"the order is {order.state}"
     if coupon.redemptions.filter(line=line).exists():
