@@ -42,7 +42,8 @@ def with_adjustments(
 ) -> dict[int, tuple[Line, ...]]:
     """The lines by order with what is agreed about them. Two statements, whatever their number.
 
-    A prepayment is left alone: its amount is also what its credit is worth, so it is negotiated on the line.
+    A prepayment is left alone: its amount is also what its credit is worth, so it is negotiated on the line;
+    so is a line billed by a schedule, whose amounts are what was agreed.
 
     `skus` gives SKU and product of each line.
     """
@@ -70,7 +71,7 @@ def with_adjustments(
                     + [_coupon(line, row) for row in redeemed.get(line.id, ())]
                 ),
             )
-            if line.kind is not Kind.PREPAID
+            if line.kind is not Kind.PREPAID and not line.scheduled
             else line
             for line in own
         )

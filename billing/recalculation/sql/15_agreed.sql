@@ -1,6 +1,6 @@
 -- What is agreed beside the order: overrides of the customer, and coupons from the first billing period that
 -- begins on the day of redemption or later. What is charged once follows what held on the first day of its
--- line; a prepayment is negotiated on its line alone.
+-- line; a prepayment and a schedule are negotiated on their line alone.
 
 CREATE TEMPORARY TABLE recalc_agreed ON COMMIT DROP AS
 WITH said AS (
@@ -50,7 +50,7 @@ SELECT line_id, name, method, value, scope, spec, rank,
        CASE WHEN once THEN 'infinity'::date ELSE ends_on END AS ends_on,
        md5(regexp_replace(regexp_replace(spec::text, '(\.[0-9]*?)0+"', '\1"', 'g'), '\."', '"', 'g')) AS clause
 FROM said JOIN recalc_line USING (line_id, once, begins)
-WHERE kind <> 'prepaid' AND ends_on > starts_on AND (NOT once OR starts_on <= begins AND ends_on > begins);
+WHERE kind <> 'prepaid' AND every <> 'custom' AND ends_on > starts_on AND (NOT once OR starts_on <= begins AND ends_on > begins);
 
 CREATE INDEX ON recalc_agreed (line_id);
 ANALYZE recalc_agreed
