@@ -293,6 +293,16 @@ CELERY_WORKER_MAX_TASKS_PER_CHILD = 500
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = not CELERY_BROKER_URL.startswith("pgq")
 
+# --- Anchors of the sealed history: outside the database ------------------------------------------
+
+ANCHOR_KEY_FILE = env.str(
+    "O2C_ANCHOR_KEY_FILE", default="" if PRODUCTION else str(home.home() / "anchor-key.pem")
+)
+ANCHOR_PLACES = env.list(
+    "O2C_ANCHOR_PLACES",
+    default=[] if PRODUCTION else [str(home.home() / "anchors" / place) for place in ("one", "two")],
+)
+
 # --- Figures for machines -------------------------------------------------------------------------
 
 METRICS_TOKEN = env.str("O2C_METRICS_TOKEN", default="")

@@ -47,6 +47,7 @@ class UsageDimensions(models.Model):
 
     class Guards:
         append_only = True
+        sealed = False  # counted and hashed by batch
 
     def __str__(self) -> str:
         return ", ".join(f"{name}={value}" for name, value in self.values.items()) or "(none)"
@@ -130,6 +131,7 @@ class UsageEvent(models.Model):
 
     class Guards:
         append_only = True
+        sealed = False  # counted and hashed by batch
 
     def __str__(self) -> str:
         return self.event_id

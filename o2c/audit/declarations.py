@@ -2,6 +2,7 @@
 
     class Guards:
         append_only = True            # no UPDATE, no DELETE
+        sealed = False                # of append-only rows: no leaf each (usage events, by the million)
         no_delete = True              # no DELETE
         immutable = ["order"]         # columns that keep the value they were inserted with
         frozen_when = {"field": "state", "values": ["posted"], "except_": ["delivered_at"]}
@@ -23,7 +24,7 @@ from simple_history.models import HistoricalChanges
 
 from o2c.states import initial_states, state_field, transitions_of
 
-KNOWN = {"append_only", "no_delete", "immutable", "frozen_when", "child_of"}
+KNOWN = {"append_only", "no_delete", "immutable", "frozen_when", "child_of", "sealed"}
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class Declaration:
     columns: tuple[str, ...]
     history_table: str = ""
     history_columns: tuple[str, ...] = ()
+    sealed_columns: tuple[str, ...] = ()
     append_only: bool = False
     is_history: bool = False
     no_delete: bool = False
@@ -121,6 +123,20 @@ def _child(model: type[models.Model], declared: tuple[str, str, list[str]] | Non
     )
 
 
+def _sealed_columns(model: type[models.Model], history: Any, guards: dict[str, Any]) -> tuple[str, ...]:
+    """The columns whose values are sealed: of the history, or of a fact.
+
+    Bytes that stand beside their own SHA-256, which a constraint proves, are sealed by it.
+    """
+    if history is not None:
+        return tuple(str(f.column) for f in history._meta.concrete_fields)
+    if not guards.get("append_only") or not guards.get("sealed", True):
+        return ()
+    fields = model._meta.concrete_fields
+    proved = any(f.name == "sha256" for f in fields)
+    return tuple(str(f.column) for f in fields if not (proved and isinstance(f, models.BinaryField)))
+
+
 def declaration(model: type[models.Model]) -> Declaration:
     """What `model` declares. Raises ImproperlyConfigured for a guard that is not known."""
     meta = model._meta
@@ -143,6 +159,7 @@ def declaration(model: type[models.Model]) -> Declaration:
         columns=tuple(str(f.column) for f in meta.concrete_fields),
         history_table=history._meta.db_table if history else "",
         history_columns=tuple(f.column for f in history.tracked_fields) if history else (),
+        sealed_columns=_sealed_columns(model, history, guards),
         append_only=guards.get("append_only", False),
         no_delete=guards.get("no_delete", False),
         immutable=tuple(_column(model, name) for name in guards.get("immutable", ())),

@@ -14,6 +14,7 @@ from django.apps import AppConfig, apps
 from django.db import connection
 
 from o2c.audit.declarations import Declaration, declarations
+from o2c.audit.layouts import register
 from o2c.audit.triggers import ACTOR_FUNCTION, PREFIX, REFUSE_FUNCTION, Trigger, q, triggers
 from o2c.runtime.roles import APP
 
@@ -23,6 +24,9 @@ FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
 WHERE NOT t.tgisinternal AND c.relnamespace = current_schema()::regnamespace
   AND (t.tgname LIKE %s OR t.tgname = c.relname || '_no_truncate')
 """
+
+# Written by the owner's functions only; they have no model.
+SEAL_TABLES = {"audit_layout", "audit_leaf"}
 
 
 def existing_triggers() -> dict[tuple[str, str], str]:
@@ -55,7 +59,7 @@ def withheld_rights(declared: list[Declaration]) -> list[str]:
         cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role])
         if cursor.fetchone() is None:
             return []
-    statements = []
+    statements = [f"REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON {name} FROM {q(role)}" for name in SEAL_TABLES]
     for d in declared:
         rights = "INSERT, UPDATE, DELETE" if d.is_history else "UPDATE, DELETE"
         if d.append_only:
@@ -76,10 +80,11 @@ def install(config: AppConfig) -> None:
     statements += withheld_rights(declared)
     with connection.cursor() as cursor:
         cursor.execute(";\n".join(statements))
+    register(config)
 
 
 def install_for_app(sender: AppConfig, **kwargs: Any) -> None:
     """post_migrate: by the role that owns the tables."""
     tables = {d.table for d in declarations(sender.label)}
-    if tables and tables <= set(connection.introspection.table_names()):
+    if tables and tables | SEAL_TABLES <= set(connection.introspection.table_names()):
         install(sender)

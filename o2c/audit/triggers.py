@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from django.db import connection
 
 from o2c.audit.declarations import Declaration
+from o2c.audit.layouts import TEXT_FORM, XID, Layout, layout_of
 
 PREFIX = "o2c_"
 
@@ -81,23 +82,27 @@ def _differs(columns: list[str]) -> str:
 
 
 def history_function(d: Declaration) -> str:
-    """The function that copies the rows of one statement into the history table.
+    """The function that copies the rows of one statement into the history table, with a leaf for each.
 
     It runs as its owner: the runtime role may not insert into a history table itself.
     """
+    layout = layout_of(d)
+    assert layout is not None
+    leaves = layout.insert_leaves("written", "w", "this_xid")
     columns = ", ".join(q(c) for c in d.history_columns)
 
     def copy(kind: str, alias: str, source: str) -> str:
         chosen = ", ".join(f"{alias}.{q(c)}" for c in d.history_columns)
         return (
-            f"INSERT INTO {q(d.history_table)} ({columns}, history_date, history_type, history_user_id,"
+            f"WITH written AS (INSERT INTO {q(d.history_table)} ({columns}, history_date,"
+            " history_type, history_user_id,"
             " history_actor, history_on_behalf_of_id, history_change_reason, history_request_id,"
             f" history_txid) SELECT {chosen}, clock_timestamp(), '{kind}', o2c_actor(),"
             " coalesce(current_setting('o2c.actor', true), ''),"
             " nullif(current_setting('o2c.on_behalf_of_id', true), '')::bigint,"
             " coalesce(current_setting('o2c.reason', true), ''),"
             " coalesce(current_setting('o2c.request_id', true), ''),"
-            f" pg_current_xact_id()::text::bigint FROM {source};"
+            f" this_xid FROM {source} RETURNING *) {leaves};"
         )
 
     old = ", ".join(f"o.{q(c)}" for c in d.history_columns)
@@ -106,7 +111,8 @@ def history_function(d: Declaration) -> str:
     changed = f"new_rows n JOIN old_rows o ON o.{pk} = n.{pk} WHERE ROW({new}) IS DISTINCT FROM ROW({old})"
     return f"""
 CREATE OR REPLACE FUNCTION {q(PREFIX + "history_" + d.table)}() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp {TEXT_FORM} AS $$
+DECLARE this_xid bigint := {XID};
 BEGIN
   IF TG_OP = 'INSERT' THEN {copy("+", "n", "new_rows n")}
   ELSIF TG_OP = 'UPDATE' THEN {copy("~", "n", changed)}
@@ -132,6 +138,22 @@ def _history(d: Declaration) -> Iterator[Trigger]:
             f"{referencing} {run}",
             before=history_function(d) if op == "insert" else "",
         )
+
+
+def _sealing(d: Declaration, layout: Layout) -> Trigger:
+    """Facts get their leaves in the statement that writes them."""
+    function = q(f"{PREFIX}seal_{d.table}")
+    body = f"""
+CREATE OR REPLACE FUNCTION {function}() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp {TEXT_FORM} AS $$
+DECLARE this_xid bigint := {XID};
+BEGIN
+  {layout.insert_leaves("new_rows", "n", "this_xid")};
+  RETURN NULL;
+END $$
+"""
+    run = f"REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION {function}()"
+    return _trigger(d.table, f"{PREFIX}seal_insert", "AFTER INSERT", run, before=body)
 
 
 def _child_guard(d: Declaration) -> Iterator[Trigger]:
@@ -207,6 +229,9 @@ def triggers(d: Declaration) -> Iterator[Trigger]:
             "BEFORE UPDATE OR DELETE",
             "%s is append-only: correct it with a new row that points at the old one",
         )
+        layout = layout_of(d)
+        if layout is not None:
+            yield _sealing(d, layout)
         return
     if d.no_delete:
         yield _refusing(d.table, "no_delete", "BEFORE DELETE", "Rows of %s are never deleted")

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.apps import apps
+from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.models import Min
@@ -24,6 +25,9 @@ BEAT_SECONDS = 60
 WORKER_SECONDS = 60
 JOB_SECONDS = 180
 SELFTEST_SECONDS = 36 * 3600
+SEAL_SECONDS = 60
+ANCHOR_SECONDS = 1800
+SEALER = "audit.sealer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +126,45 @@ def controls() -> Finding:
     return finding
 
 
+def seals() -> Finding:
+    """How long the oldest change waits for its seal, and whether the sealer runs at all."""
+    from o2c.audit.services import sealing
+
+    last = Heartbeat.objects.filter(component=SEALER).aggregate(at=Min("at"))["at"]
+    waiting = sealing.pending()
+    finding = _age("seals", last, SEAL_SECONDS, what="sealer ran", none="never ran", none_is_well=False)
+    detail = f"pending {waiting.count}, oldest {waiting.oldest_seconds:.0f} s; {finding.detail}"
+    well = waiting.oldest_seconds <= SEAL_SECONDS and (finding.well or not waiting.count)
+    return Finding("seals", well, detail, waiting.oldest_seconds)
+
+
+def anchors() -> Finding:
+    """The newest signed copy of the chain outside the database, while there is anything to sign."""
+    Block, Anchor = apps.get_model("audit", "Block"), apps.get_model("audit", "Anchor")
+    head, last = Block.objects.order_by("-n").first(), Anchor.objects.order_by("-id").first()
+    if head is None or (last is not None and last.block_id == head.n):
+        return Finding("anchors", True, f"all of {head or 'nothing'} is anchored")
+    since = last.recorded_at if last else Block.objects.earliest("n").sealed_at
+    finding = _age("anchors", since, ANCHOR_SECONDS, what="last written", none="", none_is_well=True)
+    short = len(settings.ANCHOR_PLACES) - len(last.places if last else [])
+    if last is not None and short > 0:
+        return Finding(
+            "anchors", False, f"{short} places could not be written; {finding.detail}", finding.seconds
+        )
+    return finding
+
+
 READY: tuple[Callable[[], Finding], ...] = (database, migrations)
-ALL: tuple[Callable[[], Finding], ...] = (*READY, outbox, scheduler, workers, jobs, controls)
+ALL: tuple[Callable[[], Finding], ...] = (
+    *READY,
+    outbox,
+    scheduler,
+    workers,
+    jobs,
+    controls,
+    seals,
+    anchors,
+)
 
 
 def findings(checks: tuple[Callable[[], Finding], ...] = ALL) -> list[Finding]:

@@ -38,7 +38,7 @@ class WorkCollector(Collector):
             "o2c_age_seconds", "Age of the oldest due delivery or job, of the last tick or sign of life",
             labels=["what"],
         )  # fmt: skip
-        for check in (health.outbox, health.jobs, health.scheduler, health.workers):
+        for check in (health.outbox, health.jobs, health.scheduler, health.workers, health.seals):
             finding = check()
             if finding.seconds is not None:
                 ages.add_metric([finding.name], finding.seconds)

@@ -1,0 +1,1 @@
+"""Pure parts of the seals: what is hashed, and how."""

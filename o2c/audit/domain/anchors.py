@@ -1,0 +1,16 @@
+"""What an anchor says, and the bytes that are signed."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+
+def canonical(body: dict[str, Any]) -> bytes:
+    """JSON with sorted keys and no spaces, as UTF-8: the same object always gives the same bytes."""
+    return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def file_name(n: int, block_hash: str) -> str:
+    """Two heads of one number (a fork) make two files."""
+    return f"block-{n:012d}-{block_hash[:16]}.json"

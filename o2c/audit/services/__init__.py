@@ -1,0 +1,1 @@
+"""What writes the chain: the sealer, the anchors, a new epoch."""
