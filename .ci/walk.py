@@ -35,7 +35,12 @@ def main() -> int:
         )
         return 1
     recreate(owner)
-    environment = {**os.environ, "O2C_DATABASE": DATABASE, "O2C_LOG_LEVEL": "WARNING"}
+    environment = {
+        **os.environ,
+        "O2C_DATABASE": DATABASE,
+        "O2C_ANCHOR_PLACES": "",
+        "O2C_LOG_LEVEL": "WARNING",
+    }
     started = time.monotonic()
     for command in (
         ("migrate", "--no-input", "--verbosity", "0"),

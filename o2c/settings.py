@@ -300,7 +300,9 @@ ANCHOR_KEY_FILE = env.str(
 )
 ANCHOR_PLACES = env.list(
     "O2C_ANCHOR_PLACES",
-    default=[] if PRODUCTION else [str(home.home() / "anchors" / place) for place in ("one", "two")],
+    default=[]
+    if PRODUCTION
+    else [str(home.home() / "anchors" / DATABASES["default"]["NAME"] / place) for place in ("one", "two")],
 )
 
 # --- Figures for machines -------------------------------------------------------------------------

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
+
+from django.db import transaction
 
 from billing.models import InvoiceLine
 from o2c import outbox
 from o2c.actor import current_actor
+from o2c.audit.services import anchoring
 from revenue.services import contracts
 
 
@@ -37,3 +41,14 @@ def adjust_prices(events: Sequence[outbox.Event]) -> None:
         .distinct()
     )
     contracts.build(set(orders), actor=current_actor())
+
+
+@outbox.consumer("revenue.anchors", "revenue.period.closed")
+def anchor_the_close(events: Sequence[outbox.Event]) -> None:
+    """What the books were when a month was locked is signed and put away outside the database."""
+    for event in events:
+        subject = f"revenue.closerun:{event.payload['close_id']}"
+        # An anchor outlives whatever happens to this transaction. The next periodic one makes up for a failure.
+        transaction.on_commit(
+            partial(anchoring.anchor, actor=current_actor(), subject=subject, reason="close"), robust=True
+        )

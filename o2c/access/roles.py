@@ -91,7 +91,7 @@ SHIPPED: tuple[ShippedRole, ...] = (
         "admin",
         "Administrator",
         "People, roles and tokens; the running of the system. No financial duty.",
-        ("access", "outbox", "invariants", "runtime", "console", "approvals"),
+        ("access", "outbox", "invariants", "runtime", "console", "approvals", "audit"),
     ),
     # Machines. The accounts that hold them: o2c/access/services/accounts.py.
     ShippedRole("automation", "Automation", "The product's own tasks and event handlers.", (EVERYTHING,)),

@@ -22,7 +22,10 @@ BEGIN
     IF head.n IS NULL OR NEW.epoch <> head.epoch + 1 OR NEW.epoch <> o2c_epoch() THEN
       RAISE EXCEPTION 'An epoch is begun by the owner of the tables' USING ERRCODE = 'OC001';
     END IF;
-    found := 0;
+    IF NEW.from_xid <> head.upto_xid THEN
+      RAISE EXCEPTION 'Block % leaves transactions out', NEW.n USING ERRCODE = 'OC001';
+    END IF;
+    SELECT count(*) INTO found FROM audit_leaf WHERE epoch = head.epoch AND xid >= NEW.from_xid;
   ELSE
     IF NEW.epoch <> o2c_epoch() OR NEW.epoch <> coalesce(head.epoch, 1)
        OR NEW.from_xid <> coalesce(head.upto_xid, 0) THEN

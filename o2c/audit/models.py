@@ -41,7 +41,8 @@ class Block(AppendOnly):
         constraints = [
             models.CheckConstraint(
                 name="audit_block_order",
-                condition=Q(n__gte=1, count__gte=0, upto_xid__gte=F("from_xid"), next_xid__gte=F("upto_xid")),
+                condition=Q(n__gte=1, count__gte=0, next_xid__gte=F("upto_xid"))
+                & (Q(upto_xid__gte=F("from_xid")) | Q(kind=EPOCH)),
             )
         ]
 
@@ -72,6 +73,7 @@ class Anchor(AppendOnly):
 
     class Meta:
         ordering = ["-id"]
+        indexes = [models.Index(fields=["subject"], condition=~Q(subject=""), name="audit_anchor_subject")]
 
     def __str__(self) -> str:
         return f"Anchor of block {self.block_id}"

@@ -11,6 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 
+from o2c.audit.services.anchoring import anchor_of
 from o2c.console import Act, Fact, ListAct, RecordAdmin
 from o2c.console import format as fmt
 from o2c.console.object_page import find
@@ -55,6 +56,15 @@ def _own_request(run: CloseRun, user: Any) -> list[str]:
 
 def _when(moment: dt.datetime | None) -> str:
     return f"{moment:%Y-%m-%d %H:%M} UTC" if moment else ""
+
+
+def _anchored(run: CloseRun) -> list[Fact]:
+    """The head of the sealed history when the month was locked, as it was signed: to be printed and kept."""
+    anchor = anchor_of(f"revenue.closerun:{run.pk}") if run.digest else None
+    if anchor is None:
+        return []
+    note = f"signed {anchor.signature[:16]}… with key {anchor.key[:16]}…"
+    return [Fact("Sealed history", f"block {anchor.block_id} {anchor.body['hash']}", note=note)]
 
 
 @admin.register(CloseRun)
@@ -106,6 +116,7 @@ class CloseRunAdmin(RecordAdmin):
             Fact("Prepared by", run.prepared_by, note=_when(run.prepared_at)),
             Fact("Reviewed by", run.reviewed_by, note=_when(run.reviewed_at)),
             Fact("Snapshot", run.digest[:16] or None),
+            *_anchored(run),
         ]
 
     def notices(self, run: CloseRun) -> list[tuple[str, str]]:

@@ -25,13 +25,15 @@ def length_prefixed(texts: list[str]) -> bytes:
 class BlockBody:
     """Leaves with from_xid <= xid < upto_xid of one epoch, in the order (xid, layout, row id).
 
+    The first block of a further epoch seals what the epoch before left: its leaves from `from_xid` on; its
+    own epoch begins with `upto_xid`.
     `next_xid` is the first transaction id that had not been given out at `sealed_at`: whatever has it or a
     later one was written after that moment. `total` counts all leaves up to and with this block.
     """
 
     n: int
     epoch: int
-    kind: str  # 'seal', or 'epoch': the first block of an epoch, without leaves
+    kind: str  # 'seal', or 'epoch': the first block of a further epoch
     from_xid: int
     upto_xid: int
     next_xid: int

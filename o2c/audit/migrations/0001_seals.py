@@ -59,7 +59,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-n'],
-                'constraints': [models.CheckConstraint(condition=models.Q(('count__gte', 0), ('n__gte', 1), ('next_xid__gte', models.F('upto_xid')), ('upto_xid__gte', models.F('from_xid'))), name='audit_block_order')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('count__gte', 0), ('n__gte', 1), ('next_xid__gte', models.F('upto_xid')), models.Q(('upto_xid__gte', models.F('from_xid')), ('kind', 'epoch'), _connector='OR')), name='audit_block_order')],
             },
         ),
         migrations.CreateModel(

@@ -14,6 +14,7 @@ from typing import Any
 
 import structlog
 from django.conf import settings
+from django.db import connection
 
 from o2c import clock
 from o2c.access import require
@@ -33,6 +34,8 @@ def anchor(*, actor: Actor, subject: str = "", reason: str = "") -> Anchor | Non
     Raises Conflict when there is no key. A place that cannot be written is logged and shows on the health
     page; the others are written all the same.
     """
+    if connection.in_atomic_block:
+        raise RuntimeError("An anchor outlives its transaction: write it when nothing can be undone any more")
     require(actor, "audit.chain.seal")
     sealing.seal(actor=actor, reason=reason)
     head = Block.objects.order_by("-n").first()
@@ -82,3 +85,8 @@ def _write(place: Path, head: Block, content: dict[str, Any]) -> bool:
         log.error("anchor not written", place=str(place), error=str(error))
         return False
     return True
+
+
+def anchor_of(subject: str) -> Anchor | None:
+    """The anchor that was written for something, e.g. 'revenue.closerun:12'."""
+    return Anchor.objects.filter(subject=subject).select_related("block").first()

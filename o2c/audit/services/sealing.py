@@ -38,6 +38,7 @@ END_OF_BLOCK = """
 SELECT xid + 1 FROM audit_leaf WHERE epoch = %s AND xid >= %s AND xid < %s
 ORDER BY epoch, xid, layout, row_id OFFSET %s LIMIT 1
 """
+NO_END = 2**63 - 1
 LEAVES = """
 SELECT hash FROM audit_leaf WHERE epoch = %s AND xid >= %s AND xid < %s ORDER BY xid, layout, row_id
 """
@@ -99,7 +100,7 @@ def _seal_once() -> Block | None:
         full = cursor.fetchone()
         if full is not None:
             body = replace(body, upto_xid=full[0])
-        count, root = _tree(body)
+        count, root = _tree(body.epoch, body.from_xid, body.upto_xid)
     if not count:
         return None
     return _append(replace(body, count=count, total=body.total + count, root=root))
@@ -123,14 +124,14 @@ def _next(head: Block | None, at: dt.datetime, upto: int, following: int, here: 
     )
 
 
-def _tree(body: BlockBody) -> tuple[int, str]:
-    """How many leaves the block has, and their root; read in portions."""
+def _tree(*stretch: int) -> tuple[int, str]:
+    """How many leaves an epoch has from one transaction up to another, and their root; read in portions."""
     counted = 0
 
     def leaves() -> Iterator[bytes]:
         nonlocal counted
         with connection.chunked_cursor() as cursor:
-            cursor.execute(LEAVES, [body.epoch, body.from_xid, body.upto_xid])
+            cursor.execute(LEAVES, stretch)
             while rows := cursor.fetchmany(READ_AT_ONCE):
                 counted += len(rows)
                 yield from (bytes(row[0]) for row in rows)
@@ -154,7 +155,8 @@ def begin_epoch(*, actor: Actor, reason: str) -> Block:
     """Continue the chain in a restored or moved database, as the owner of the tables, before anybody works.
 
     Transaction ids begin anew in a copy, so leaves carry the number of their epoch. The block embeds the hash
-    of the last block that the copy has: what the copy lost shows against the anchors.
+    of the last block that the copy has, and seals what the copy held beyond it; what the copy lost shows
+    against the anchors.
     """
     with acting(actor, reason=reason), connection.cursor() as cursor:
         require(actor, "audit.chain.continue")
@@ -164,9 +166,10 @@ def begin_epoch(*, actor: Actor, reason: str) -> Block:
             raise Conflict("Nothing was ever sealed here", remedy="No epoch is needed: start the product")
         cursor.execute(HORIZON)
         at, upto, following = cursor.fetchone()
+        count, root = _tree(head.epoch, head.upto_xid, NO_END)
         body = replace(
             _next(head, at, upto, following, incarnation(cursor)),
-            epoch=head.epoch + 1, kind=EPOCH, from_xid=upto, note=reason,
+            epoch=head.epoch + 1, kind=EPOCH, note=reason, count=count, total=head.total + count, root=root,
         )  # fmt: skip
         cursor.execute(
             "CREATE OR REPLACE FUNCTION o2c_epoch() RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE"

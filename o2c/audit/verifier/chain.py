@@ -30,6 +30,15 @@ def copied(connection: psycopg.Connection[Any], query: sql.Composable) -> Iterat
             yield values
 
 
+def columns_of(connection: psycopg.Connection[Any], table: str) -> set[str]:
+    """The columns that a table has now; none when it is gone."""
+    query = (
+        "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(%s)"
+        " AND attnum > 0 AND NOT attisdropped"
+    )
+    return {row[0] for row in connection.execute(query, [table])}
+
+
 def as_row(layout: Layout) -> sql.Composed:
     return sql.SQL("ROW({})::text").format(sql.SQL(", ").join(map(sql.Identifier, layout.columns)))
 
@@ -61,7 +70,7 @@ def read_blocks(connection: psycopg.Connection[Any], report: Report) -> list[Blo
             report.say(GAP, "block-missing", f"Blocks {n + 1} to {block.n - 1} are missing")
         elif block.prev != last:
             report.say(TAMPERED, "chain-broken", f"Block {block.n} does not follow block {n}")
-        elif before and block.kind != "epoch" and block.from_xid != before.upto_xid:
+        elif before and block.from_xid != before.upto_xid:
             report.say(TAMPERED, "chain-broken", f"Block {block.n} leaves transactions out")
         elif block.total != (before.total if before else 0) + block.count:
             report.say(TAMPERED, "chain-broken", f"Block {block.n} does not add up")
@@ -81,7 +90,6 @@ def read_leaves(
         " ORDER BY epoch, xid, layout, row_id"
     )
     found: dict[int, Leaves] = defaultdict(Leaves)
-    sealed = sorted((b for b in blocks if b.kind != "epoch"), key=lambda b: (b.epoch, b.from_xid))
     head = blocks[-1] if blocks else None
     position, inside, astray = 0, [], 0
     for epoch, xid, layout, row_id, digest in copied(connection, query):
@@ -92,16 +100,16 @@ def read_leaves(
         kept.epochs.append(key[0])
         kept.hashes += leaf
         report.leaves += 1
-        while position < len(sealed) and key >= (sealed[position].epoch, sealed[position].upto_xid):
-            check_block(sealed[position], inside, report)
+        while position < len(blocks) and key >= blocks[position].stretch()[1]:
+            check_block(blocks[position], inside, report)
             position, inside = position + 1, []
-        if position < len(sealed) and key >= (sealed[position].epoch, sealed[position].from_xid):
+        if position < len(blocks) and key >= blocks[position].stretch()[0]:
             inside.append(leaf)
-        elif head is not None and key < (head.epoch, head.upto_xid):
+        elif head is not None and key < head.stretch()[1]:
             astray += 1
         else:
             report.pending += 1
-    for block in sealed[position:]:
+    for block in blocks[position:]:
         check_block(block, inside, report)
         inside = []
     if astray:

@@ -19,8 +19,8 @@ from .report import Block, Report
 
 FIND = "SELECT layout, epoch, xid FROM audit_leaf WHERE layout = ANY(%s) AND row_id = %s ORDER BY epoch, xid"
 BLOCK_LEAVES = """
-SELECT layout, row_id, hash FROM audit_leaf WHERE epoch = %s AND xid >= %s AND xid < %s
-ORDER BY xid, layout, row_id
+SELECT layout, row_id, hash FROM audit_leaf WHERE (epoch, xid) >= (%s, %s) AND (epoch, xid) < (%s, %s)
+ORDER BY epoch, xid, layout, row_id
 """
 
 
@@ -34,13 +34,13 @@ def prove(
         raise SystemExit(f"{table} {row_id} was never sealed")
     layout_id, epoch, xid = found
     blocks = read_blocks(connection, Report())
-    inside = [b for b in blocks if b.kind != "epoch" and b.epoch == epoch and b.from_xid <= xid < b.upto_xid]
+    inside = [b for b in blocks if b.stretch()[0] <= (epoch, xid) < b.stretch()[1]]
     anchored = {(a["body"]["n"], a["body"]["hash"]): a for a in anchors}
     later = [b for b in blocks if inside and b.n >= inside[0].n and (b.n, b.hash) in anchored]
     if not later:
         raise SystemExit(f"{table} {row_id} is not in an anchored block yet")
     block, last = inside[0], later[0]
-    leaves = connection.execute(BLOCK_LEAVES, [epoch, block.from_xid, block.upto_xid]).fetchall()
+    leaves = connection.execute(BLOCK_LEAVES, [*block.stretch()[0], *block.stretch()[1]]).fetchall()
     index = next(i for i, leaf in enumerate(leaves) if leaf[:2] == (layout_id, int(row_id)))
     layout = layouts[layout_id]
     query = sql.SQL("SELECT {} FROM {} WHERE {} = %s").format(

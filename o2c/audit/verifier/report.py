@@ -51,6 +51,12 @@ class Block(NamedTuple):
     hash: str
     at: float
 
+    def stretch(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """First (epoch, transaction) that it seals, and the first that it does not."""
+        if self.kind == "epoch":  # what the epoch before left
+            return (self.epoch - 1, self.from_xid), (self.epoch, self.upto_xid)
+        return (self.epoch, self.from_xid), (self.epoch, self.upto_xid)
+
     def computed(self) -> str:
         return hashlib.sha256(length_prefixed([str(value) for value in self[:13]])).hexdigest()
 

@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from .chain import as_row, copied
+from .chain import as_row, columns_of, copied
 from .hashes import leaf_hash
 from .naming import explain
 from .report import GAP, TAMPERED, Block, Layout, Leaves, Report
@@ -50,14 +50,7 @@ def check_layout(
 ) -> None:
     if not leaves.ids:
         return
-    columns = {
-        row[0]
-        for row in connection.execute(
-            "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass"
-            " AND attnum > 0 AND NOT attisdropped",
-            [layout.table],
-        )
-    }
+    columns = columns_of(connection, layout.table)
     if not set(layout.columns) <= columns:
         lost = ", ".join(sorted(set(layout.columns) - columns))
         report.say(GAP, "columns-dropped", f"{layout.table}: {len(leaves.ids)} rows had columns {lost}")
@@ -137,7 +130,7 @@ class Clock:
         after = self.blocks[low - 1].at if low and self.blocks[low - 1].epoch == epoch else 0.0
         before = float("inf")
         for block in self.blocks[low:]:
-            if block.kind != "epoch" and block.epoch == epoch and block.upto_xid > xid:
+            if block.stretch()[1] > (epoch, xid):
                 before = block.at
                 break
         return after, before

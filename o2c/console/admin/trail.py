@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 
+from o2c.audit.models import Anchor, Block
 from o2c.console import RecordAdmin
 from o2c.console.models import ExportEvent
 from o2c.invariants.models import InvariantRun
@@ -44,3 +45,24 @@ class InvariantRunAdmin(RecordAdmin):
 
     area, icon, nav_position, in_sidebar = AREA, "rule", 100, False
     list_display = ["started_at", "trigger", "checked", "failing", "seconds"]
+
+
+@admin.register(Block)
+class BlockAdmin(RecordAdmin):
+    """The chain of seals, newest first."""
+
+    area, icon, nav_position, nav_title = AREA, "link", 82, "Seals"
+    list_display = ["n", "sealed_at", "kind", "count", "total", "hash"]
+    find_fields = ["hash"]
+    list_filter = ["kind"]
+    empty_text = "The sealer writes a block within seconds of the first change. Is the scheduler running?"
+
+
+@admin.register(Anchor)
+class AnchorAdmin(RecordAdmin):
+    """Signed copies of the head of the chain, outside the database."""
+
+    area, icon, nav_position = AREA, "anchor", 84
+    list_display = ["recorded_at", "block", "subject", "places", "key"]
+    list_select_related = ["block"]
+    empty_text = "An anchor is written every ten minutes while anything changes, and when a month is locked."

@@ -1,0 +1,126 @@
+"""A database in which a few people worked, sealed and anchored; and connections to break into it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from django.conf import settings
+from django.db import connection
+
+from o2c.access.models import User
+from o2c.access.system import system_actor
+from o2c.actor import Actor, acting
+from o2c.audit import keys
+from o2c.audit.services import anchoring
+from o2c.audit.verifier.main import load_keys, verify
+from o2c.audit.verifier.report import Report
+from o2c.console.models import ExportEvent
+from o2c.ledger.models import ExchangeRate
+from o2c.runtime import embedded, roles
+from tests import database
+
+
+def superuser_dsn(name: str = "") -> str:
+    """The superuser, where the embedded server is used; else the owner, who can do nearly as much."""
+    name = name or str(connection.settings_dict["NAME"])
+    if embedded.used():
+        return embedded.dsn("superuser", name)
+    return os.environ["DATABASE_OWNER_URL"].rsplit("/", 1)[0] + f"/{name}"
+
+
+def rate(day: int, value: str) -> ExchangeRate:
+    on = dt.date(2026, 8, day)
+    return ExchangeRate(from_currency="EUR", to_currency="USD", valid_on=on, rate=value, source="ECB")
+
+
+@dataclass
+class Vault:
+    """The sealed database: where its anchors are, and how to ask whether it is what was sealed."""
+
+    places: list[Path]
+    private_key: Path
+    backup: str  # a database: the copy that was made after the second block
+
+    @property
+    def key(self) -> Path:
+        return keys.public_path(self.private_key)
+
+    def verify(self, raw: psycopg.Connection[Any], **wanted: Any) -> Report:
+        return verify(raw, **{"places": self.places, "keys": load_keys([str(self.key)]), **wanted})
+
+
+@pytest.fixture(scope="package")
+def vault(
+    django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Vault]:
+    """Three transactions by two people, in three anchored blocks."""
+    home = tmp_path_factory.mktemp("outside")
+    patched = pytest.MonkeyPatch()
+    patched.setattr(settings, "ANCHOR_KEY_FILE", str(home / "key.pem"), raising=False)
+    patched.setattr(settings, "ANCHOR_PLACES", [str(home / "one"), str(home / "two")], raising=False)
+    with django_db_blocker.unblock():
+        backup = f"{connection.settings_dict['NAME']}_backup"
+        work_and_seal(backup)
+        yield Vault([home / "one", home / "two"], home / "key.pem", backup)
+        database.empty()
+        with psycopg.connect(superuser_dsn("postgres"), autocommit=True) as server:
+            server.execute(f'DROP DATABASE IF EXISTS "{backup}"')
+    patched.undo()
+
+
+def back_up(name: str) -> None:
+    """Copy the database as it is now."""
+    connection.close()
+    with psycopg.connect(superuser_dsn("postgres"), autocommit=True) as server:
+        server.execute(f'DROP DATABASE IF EXISTS "{name}"')
+        template = connection.settings_dict["NAME"]
+        server.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" OWNER {roles.OWNER}')
+
+
+def work_and_seal(backup: str) -> None:
+    with acting(Actor.installer(), reason="set-up"):
+        anna = User.objects.create_user(username="anna")
+        bert = User.objects.create_user(username="bert")
+    anchoring.anchor(actor=system_actor())
+    with acting(Actor.of(anna), reason="August rates"):
+        ExchangeRate.objects.bulk_create([rate(1, "1.10"), rate(2, "1.20")])
+    anchoring.anchor(actor=system_actor())
+    back_up(backup)
+    with acting(Actor.of(bert), reason="Typing error"):
+        ExchangeRate.objects.filter(rate="1.10").update(rate="1.15")
+        for number in (1, 2):
+            ExportEvent.objects.create(
+                user=bert,
+                model="x.y",
+                title=f"List {number}",
+                rows=number,
+                file_name="l.xlsx",
+                sha256="0" * 64,
+            )
+    anchoring.anchor(actor=system_actor())
+
+
+@pytest.fixture
+def intruder(vault: Vault) -> Iterator[psycopg.Connection[Any]]:
+    """The superuser in a transaction: whatever is broken is put right afterwards."""
+    with psycopg.connect(superuser_dsn()) as raw:
+        raw.execute("SET timezone = 'UTC'; SET datestyle = 'ISO, YMD'")
+        yield raw
+        raw.rollback()
+
+
+@pytest.fixture
+def names(vault: Vault, intruder: psycopg.Connection[Any]) -> Callable[..., dict[str, str]]:
+    """What the verifier finds, by name; the last of each name's texts."""
+
+    def ask(**wanted: Any) -> dict[str, str]:
+        return {f.name: f.text for f in vault.verify(intruder, **wanted).findings}
+
+    return ask
