@@ -17,7 +17,7 @@ PRICES ?=
 # Arguments of a pytest run: make pytest ARGS="tests/billing -k rating"
 ARGS ?=
 
-.PHONY: help demo test lint bench mutation status stop clean environment environment-dev browser pytest \
+.PHONY: help demo test lint bench tamper-suite mutation status stop clean environment environment-dev browser pytest \
 	check-lint check-types check-imports check-migrations check-walk lock start
 
 help: ## Show this list
@@ -62,6 +62,9 @@ pytest: environment-dev ## The tests alone: make pytest ARGS="tests/billing -x"
 
 mutation: environment-dev ## Take every guard away in turn and see that the self-test notices (some minutes)
 	O2C_MUTANTS=all $(BIN)/python -m pytest -q -s -p no:logging tests/controls/selftest -k guard_is_noticed
+
+tamper-suite: environment-dev ## Try fifteen ways to falsify history; each must be found and named
+	$(BIN)/python -m pytest -v tests/audit/test_attacks.py
 
 lock: environment-dev ## Resolve the lock files anew after a change of pyproject.toml
 	$(BIN)/python .ci/lock.py

@@ -48,7 +48,7 @@ def anchor_the_close(events: Sequence[outbox.Event]) -> None:
     """What the books were when a month was locked is signed and put away outside the database."""
     for event in events:
         subject = f"revenue.closerun:{event.payload['close_id']}"
-        # An anchor outlives whatever happens to this transaction. The next periodic one makes up for a failure.
+        # An anchor outlives whatever happens to this transaction. The next one makes up for a failure.
         transaction.on_commit(
             partial(anchoring.anchor, actor=current_actor(), subject=subject, reason="close"), robust=True
         )

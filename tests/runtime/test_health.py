@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 
 from o2c import clock
+from o2c.audit.tasks import seal
 from o2c.runtime import health
 from o2c.runtime.models import Heartbeat, Job
 
@@ -26,6 +27,7 @@ def _found(name: str) -> health.Finding:
 def test_all_is_well_when_everything_ticks(db: None) -> None:
     _beat("beat", 5)
     _beat("worker:o2c@one", 5)
+    seal()
 
     assert [finding.name for finding in health.findings() if not finding.well] == []
 

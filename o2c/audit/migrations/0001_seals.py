@@ -77,6 +77,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-id'],
+                'indexes': [models.Index(condition=models.Q(('subject', ''), _negated=True), fields=['subject'], name='audit_anchor_subject')],
             },
         ),
     ]
