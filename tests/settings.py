@@ -25,4 +25,4 @@ DATABASES["default"]["CONN_MAX_AGE"] = 0
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 AXES_ENABLED = False
-ANCHOR_PLACES: list[str] = []  # a test that writes anchors says where
+ANCHOR_PLACES = []  # a test that writes anchors says where

@@ -83,11 +83,11 @@ def rehash_chain(raw: Raw) -> None:
         ).fetchall()
         total += len(leaves)
         root = merkle_root([bytes(leaf[0]) for leaf in leaves])
-        new = block._replace(count=len(leaves), total=total, root=root, prev=prev)
+        new = block._replace(counted=len(leaves), total=total, root=root, prev=prev)
         prev = new.computed()
         raw.execute(
             "UPDATE audit_block SET count = %s, total = %s, root = %s, prev = %s, hash = %s WHERE n = %s",
-            [new.count, new.total, new.root, new.prev, prev, block.n],
+            [new.counted, new.total, new.root, new.prev, prev, block.n],
         )
 
 
@@ -336,7 +336,7 @@ def test_12_an_old_backup_put_back(vault: Vault) -> None:
 
 def test_13_two_chains(intruder: Raw, names: Names) -> None:
     """A second block 3: refused by the guard, without it by the key, and by what it follows."""
-    columns = ", ".join(f.column for f in Block._meta.concrete_fields if f.name != "n")
+    columns = ", ".join(str(f.column) for f in Block._meta.concrete_fields if f.name != "n")
     second = f"INSERT INTO audit_block (n, {columns}) SELECT {{}}, {columns} FROM audit_block WHERE n = 3"
     with pytest.raises(psycopg.Error, match="does not follow the head"), intruder.transaction():
         intruder.execute(second.format(3))

@@ -72,7 +72,7 @@ def read_blocks(connection: psycopg.Connection[Any], report: Report) -> list[Blo
             report.say(TAMPERED, "chain-broken", f"Block {block.n} does not follow block {n}")
         elif before and block.from_xid != before.upto_xid:
             report.say(TAMPERED, "chain-broken", f"Block {block.n} leaves transactions out")
-        elif block.total != (before.total if before else 0) + block.count:
+        elif block.total != (before.total if before else 0) + block.counted:
             report.say(TAMPERED, "chain-broken", f"Block {block.n} does not add up")
         if block.computed() != block.hash:
             report.say(TAMPERED, "block-edited", f"Block {block.n} is not what its hash says")
@@ -91,7 +91,8 @@ def read_leaves(
     )
     found: dict[int, Leaves] = defaultdict(Leaves)
     head = blocks[-1] if blocks else None
-    position, inside, astray = 0, [], 0
+    position, astray = 0, 0
+    inside: list[bytes] = []
     for epoch, xid, layout, row_id, digest in copied(connection, query):
         key, leaf = (int(epoch), int(xid)), bytes.fromhex(digest.decode())
         kept = found[int(layout)]
@@ -119,12 +120,12 @@ def read_leaves(
 
 def check_block(block: Block, leaves: list[bytes], report: Report) -> None:
     where = f"block {block.n} (transactions {block.from_xid} to {block.upto_xid - 1})"
-    if len(leaves) < block.count:
+    if len(leaves) < block.counted:
         report.say(
-            GAP, "leaf-missing", f"{where}: {block.count - len(leaves)} of {block.count} leaves are gone"
+            GAP, "leaf-missing", f"{where}: {block.counted - len(leaves)} of {block.counted} leaves are gone"
         )
-    elif len(leaves) > block.count:
-        extra = len(leaves) - block.count
+    elif len(leaves) > block.counted:
+        extra = len(leaves) - block.counted
         report.say(TAMPERED, "back-dated", f"{where}: {extra} leaves were added after it was sealed")
     elif merkle_root(leaves) != block.root:
         report.say(TAMPERED, "leaf-rewritten", f"{where}: a row and its leaf were changed together")

@@ -63,7 +63,7 @@ def check_proof(proof: dict[str, Any], keys: list[Ed25519PublicKey]) -> str:
     for side, neighbour in proof["path"]:
         other = bytes.fromhex(neighbour)
         top = hashlib.sha256(b"\1" + (other + top if side == "left" else top + other)).digest()
-    blocks = [Block(*fields, 0.0) for fields in proof["blocks"]]
+    blocks = [Block(*[*fields, 0.0]) for fields in proof["blocks"]]
     if top.hex() != blocks[0].root:
         return "The record is not what was sealed"
     for before, block in zip([None, *blocks], blocks, strict=False):

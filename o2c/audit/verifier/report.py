@@ -41,7 +41,7 @@ class Block(NamedTuple):
     from_xid: int
     upto_xid: int
     next_xid: int
-    count: int
+    counted: int
     total: int
     root: str
     prev: str
