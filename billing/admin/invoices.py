@@ -339,7 +339,7 @@ class InvoiceAdmin(RecordAdmin):
                 "Delivery",
                 obj.deliveries.all(),
                 ["address", "occasion", "state", "attempts", "sent_at", "last_error"],
-                empty="Not queued: posted documents of our own are, when the customer has an address.",
+                empty="Not queued: a posted document of our own is, unless it is zero or the customer has no address.",
             ),
             Panel(
                 "Journal lines",
@@ -354,7 +354,7 @@ class InvoiceAdmin(RecordAdmin):
                 ],
                 link_rows=False,
                 limit=100,
-                empty="None: a draft is not in the books.",
+                empty="None: a draft is not in the books, and what comes to zero moves nothing.",
             ),
         ]
 

@@ -144,6 +144,14 @@ def _sum(lines: Sequence[InvoiceLine], keys: Sequence[TaxKey], currency: str) ->
     return summed
 
 
+# What is counted on lines that are not priced by the unit of their SKU.
+UNITS_OF_MONEY = {
+    Charge.Kind.DRAWDOWN: "credit",
+    Charge.Kind.WAIVER: "waived",
+    Charge.Kind.MINIMUM: "true-up",
+}
+
+
 def _line(position: int, due: DueLine) -> InvoiceLine:
     charge, sku = due.charge, due.line.sku
     description = due.title or due.line.description or sku.name
@@ -163,7 +171,7 @@ def _line(position: int, due: DueLine) -> InvoiceLine:
         sku_code=sku.code,
         description=description[:300],
         quantity=round_half_up(charge.quantity, QUANTITY_PLACES),
-        unit=sku.unit,
+        unit=UNITS_OF_MONEY.get(charge.kind, sku.unit),
         net=charge.amount,  # rounded where the charge was made
         tax_category=sku.tax_category,
         treatment=sku.revenue_treatment,

@@ -30,6 +30,12 @@ FIGURES: tuple[tuple[str, str, str], ...] = (
         " GROUP BY kind, currency ORDER BY 1",
     ),
     (
+        "Prepaid credit",
+        "moved",
+        "SELECT t.kind || ' ' || g.currency, count(*), sum(t.amount) FROM billing_grantentry t"
+        " JOIN billing_grant g ON g.id = t.grant_id GROUP BY 1 ORDER BY 1",
+    ),
+    (
         "Documents",
         "delivered",
         "SELECT state, count(*), NULL FROM billing_invoicedelivery GROUP BY state ORDER BY 2 DESC",
