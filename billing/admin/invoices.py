@@ -339,7 +339,7 @@ class InvoiceAdmin(RecordAdmin):
                 "Delivery",
                 obj.deliveries.all(),
                 ["address", "occasion", "state", "attempts", "sent_at", "last_error"],
-                empty="Not queued: a posted document of our own is, unless it is zero or the customer has no address.",
+                empty="Not queued: only posted, not zero, and with an address.",
             ),
             Panel(
                 "Journal lines",
