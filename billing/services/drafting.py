@@ -145,7 +145,7 @@ def _sum(lines: Sequence[InvoiceLine], keys: Sequence[TaxKey], currency: str) ->
 
 
 # What is counted on lines that are not priced by the unit of their SKU.
-UNITS_OF_MONEY = {
+UNITS_OF_MONEY: dict[str, str] = {
     Charge.Kind.DRAWDOWN: "credit",
     Charge.Kind.WAIVER: "waived",
     Charge.Kind.MINIMUM: "true-up",
