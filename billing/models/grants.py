@@ -51,6 +51,11 @@ class Grant(Record):
     parent = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.PROTECT, related_name="carried_over"
     )
+    instalment = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        help_text="Which of the line's instalments bought it; empty: the whole line did",
+    )
     origin = models.CharField(max_length=12, choices=Origin.choices)
     granted = AmountField(help_text="Credit in the currency")
     paid = AmountField(default=0, help_text="What it was sold for, net")
@@ -71,8 +76,9 @@ class Grant(Record):
         ordering = ["-pk"]
         constraints = [
             models.UniqueConstraint(
-                fields=["segment"],
+                fields=["segment", "instalment", "starts_on"],
                 condition=Q(origin="prepaid"),
+                nulls_distinct=False,
                 name="billing_grant_once_a_segment",
                 violation_error_message="The credit of this prepayment was granted already.",
             ),
@@ -111,6 +117,7 @@ class Grant(Record):
             "order",
             "line",
             "segment",
+            "instalment",
             "parent",
             "origin",
             "granted",

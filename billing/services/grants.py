@@ -18,6 +18,7 @@ from django.db.models import Sum
 from billing import events
 from billing.domain import grants as domain
 from billing.models import Grant, GrantEntry
+from billing.services import instalment_grants
 from o2c import locks
 from o2c.access import require
 from o2c.actor import Actor, acting, current_actor
@@ -25,15 +26,16 @@ from o2c.errors import Conflict, InvalidInput, NotFound
 from o2c.money import quantize
 from o2c.periods import add_months
 from orders.domain.clauses import scope_problems
-from orders.models import Customer, Order, Segment, Sku
+from orders.models import Customer, Order, OrderLine, Segment, Sku
 
 ZERO = Decimal(0)
 Kind = GrantEntry.Kind
 
 
-def sync(orders: Iterable[Order]) -> int:
+def sync(orders: Iterable[Order], through: dt.date | None = None) -> int:
     """Open the credit of prepaid lines that has no grant yet; withdraw what an amendment took back.
 
+    Of a line that is billed by schedule, the credit of the instalments before `through` (without it: none).
     Inside the caller's transaction and authority. One statement when every prepayment has its grant, none
     for orders without a prepaid line, which must come with their lines and SKUs.
     """
@@ -45,7 +47,7 @@ def sync(orders: Iterable[Order]) -> int:
     if not selling:
         return 0
     segments = list(
-        Segment.objects.filter(line__order__in=selling, line__sku__kind=Sku.Kind.PREPAID)
+        Segment.objects.filter(line__order__in=selling, line__sku__kind=Sku.Kind.PREPAID, line__schedule=[])
         .select_related("line", "price")
         .order_by("line_id", "starts_on", "pk")
     )
@@ -74,8 +76,23 @@ def sync(orders: Iterable[Order]) -> int:
             made.append(grant)
         sold[segment.line_id] += grant.granted
         paid[segment.line_id] += grant.paid
+    if through is not None:
+        change = instalment_grants.changes(_by_instalment(selling.values()), through, by)
+        made += change.opened
+        for grant, day in change.withdrawn:
+            _withdraw(grant, day)
     _open(made)
     return len(made)
+
+
+def _by_instalment(orders: Iterable[Order]) -> dict[int, tuple[OrderLine, Order]]:
+    """Prepaid lines that are billed by schedule."""
+    return {
+        line.pk: (line, order)
+        for order in orders
+        for line in order.lines.all()
+        if line.sku.kind == Sku.Kind.PREPAID and line.schedule
+    }
 
 
 def _used(grant: Grant) -> Decimal:
@@ -86,10 +103,11 @@ def _used(grant: Grant) -> Decimal:
 def _of_segment(segment: Segment, order: Order, by: int) -> Grant:
     """The grant that a prepaid segment sells, by its price and the grant's terms in it."""
     spec: Mapping[str, Any] = segment.price_override or segment.price.spec
-    terms = spec.get("grant", {})
     paid = Fraction(spec["amount"]) * (1 - Fraction(segment.discount_percent) / 100)
-    months = terms.get("expires_after_months")
     return Grant(
+        **instalment_grants.terms_of(
+            spec.get("grant", {}), segment.starts_on, segment.ends_on or order.ends_on
+        ),
         customer_id=order.customer_id,
         entity_id=order.entity_id,
         currency=order.currency,
@@ -99,13 +117,6 @@ def _of_segment(segment: Segment, order: Order, by: int) -> Grant:
         origin=Grant.Origin.PREPAID,
         granted=quantize(Fraction(spec["credit"]), order.currency),
         paid=quantize(paid, order.currency),  # as its charge is rounded
-        priority=int(terms.get("priority", "100")),
-        starts_on=segment.starts_on,
-        ends_on=add_months(segment.starts_on, int(months)) if months else (segment.ends_on or order.ends_on),
-        scope=terms.get("scope", {}),
-        rollover_percent=Decimal(terms.get("rollover_percent", "0")),
-        rollover_limit=Decimal(terms["rollover_limit"]) if "rollover_limit" in terms else None,
-        rollover_months=int(terms.get("rollover_months", "0")),
         opened_by_id=by,
     )
 

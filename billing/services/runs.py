@@ -146,7 +146,7 @@ class _Outcome:
 def _draft(run: BillRun, customer_ids: Sequence[int]) -> _Outcome:
     """Draft the documents of these customers. A fixed number of statements."""
     orders = _orders(run, customer_ids)
-    grants.sync(orders.values())
+    grants.sync(orders.values(), None if run.kind == BillRun.Kind.THRESHOLD else run.through)
     due, refused = _due(orders, run)
     due = covering.cover(due)
     expected: dict[str, Decimal] = defaultdict(Decimal)

@@ -16,10 +16,12 @@ from decimal import Decimal
 from billing.domain.charges import accrued, expected
 from billing.domain.commitments import MINIMUM
 from billing.domain.grants import ending
+from billing.domain.prices import Prepaid
 from billing.domain.types import Charge, Kind, Line, Timeline, Timing, Usage
 from billing.models import Grant
 from billing.services import credit_use, rating
 from o2c.ledger.models import AccountingPeriod
+from o2c.money import quantize
 from o2c.periods import Period, add_months, month_start
 from revenue.domain.differences import difference, spread_charges
 from revenue.domain.drawdown import Commitment, earn
@@ -147,7 +149,7 @@ def _drawn(
         obligation = by_line[line.id]
         if obligation.basis == Basis.DRAWDOWN:
             own = [grant for grant in paid.grants if grant.line_id == line.id]
-            sold = sum((_sold(grant, paid) for grant in own if grant.parent_id is None), ZERO)
+            sold = _sold_by(line, [grant for grant in own if grant.parent_id is None], paid, currency)
             commitment = Commitment(obligation.allocated, sold or obligation.allocated)
             drawn, lapsed = _credit(obligation, own, paid, until)
             used, expired = earn(commitment, drawn, lapsed, currency)
@@ -187,6 +189,14 @@ def _credit(
                 ).rolled_over
             lapsed[_last_month(ends)] += max(rest - carried, ZERO)
     return drawn, lapsed
+
+
+def _sold_by(line: Line, own: Sequence[Grant], paid: credit_use.Paid, currency: str) -> Decimal:
+    """The credit of a prepaid line. Of one that is paid by instalments the whole, whatever was opened of it."""
+    model = line.segments[0].price.model
+    if line.scheduled and isinstance(model, Prepaid) and all(grant.instalment for grant in own):
+        return quantize(model.credit, currency)
+    return sum((_sold(grant, paid) for grant in own), ZERO)
 
 
 def _sold(grant: Grant, paid: credit_use.Paid) -> Decimal:
