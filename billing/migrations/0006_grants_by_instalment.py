@@ -21,12 +21,12 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='grant',
             name='instalment',
-            field=models.PositiveSmallIntegerField(blank=True, help_text="Which of the line's instalments bought it; empty: the whole line did", null=True),
+            field=models.PositiveSmallIntegerField(blank=True, help_text="Which of the line's instalments bought it; empty: all of it", null=True),
         ),
         migrations.AddField(
             model_name='historicalgrant',
             name='instalment',
-            field=models.PositiveSmallIntegerField(blank=True, help_text="Which of the line's instalments bought it; empty: the whole line did", null=True),
+            field=models.PositiveSmallIntegerField(blank=True, help_text="Which of the line's instalments bought it; empty: all of it", null=True),
         ),
         migrations.AddConstraint(
             model_name='grant',

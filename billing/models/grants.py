@@ -54,7 +54,7 @@ class Grant(Record):
     instalment = models.PositiveSmallIntegerField(
         null=True,
         blank=True,
-        help_text="Which of the line's instalments bought it; empty: the whole line did",
+        help_text="Which of the line's instalments bought it; empty: all of it",
     )
     origin = models.CharField(max_length=12, choices=Origin.choices)
     granted = AmountField(help_text="Credit in the currency")

@@ -85,7 +85,7 @@ def changes(lines: Mapping[int, tuple[OrderLine, Order]], through: dt.date, by: 
 
 
 def terms_of(terms: Mapping[str, Any], starts_on: dt.date, ends_on: dt.date | None) -> dict[str, Any]:
-    """The fields of a grant that its price says, keys as in orders/domain/clauses.py; `ends_on` by default."""
+    """The fields of a grant that its price says (orders/domain/clauses.py); `ends_on` where it says none."""
     months = terms.get("expires_after_months")
     return {
         "priority": int(terms.get("priority", "100")),

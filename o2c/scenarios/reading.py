@@ -181,7 +181,8 @@ def date(node: yaml.Node, problems: Problems) -> dt.date:
     try:
         if DATE.fullmatch(value):
             return dt.date.fromisoformat(value)
-        problems.add(line_of(node), f"{value!r} is not a date such as 2026-01-31")
+        more = ": contracts change at the beginning of a day, so no time" if INSTANT.fullmatch(value) else ""
+        problems.add(line_of(node), f"{value!r} is not a date such as 2026-01-31{more}")
     except ValueError:
         problems.add(line_of(node), f"{value} is not a date: there is no such day")
     return dt.date.min

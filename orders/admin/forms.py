@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 
 from orders.domain import schedules
-from orders.domain.changes import CANCEL_MODES, MAX_QUANTITY
+from orders.domain.changes import CANCEL_MODES, MAX_QUANTITY, WHOLE_DAYS
 from orders.models import BillingTerms, Contact, Customer, Order, Quote, Sku
 from orders.selectors.milestones import reached_on
 
@@ -16,7 +16,8 @@ class Day(forms.DateField):
     """A date, picked or typed as 2026-08-31."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(widget=forms.DateInput(attrs={"type": "date"}), **kwargs)
+        wrong = {"invalid": f"Enter a date such as 2026-08-31. {WHOLE_DAYS}."}
+        super().__init__(widget=forms.DateInput(attrs={"type": "date"}), error_messages=wrong, **kwargs)
 
 
 class CustomerNumber(forms.CharField):

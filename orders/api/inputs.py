@@ -8,6 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from o2c.api import fields
+from orders.domain.clauses import PER
 from orders.models import BillingTerms, Contact
 from orders.services.inputs import ContactInput, CustomerInput, LineInput, OrderInput, TermsInput
 
@@ -90,6 +91,22 @@ class Schedule(serializers.ListField):
     child = fields.Document()
 
 
+class Commitment(serializers.Serializer[Any]):
+    """At least this much in every period, or over the whole term."""
+
+    amount = fields.Amount()
+    per = serializers.ChoiceField(choices=PER)
+    skus = serializers.ListField(child=serializers.CharField(), required=False)
+    overage_factor = fields.Rate(required=False)
+
+
+@extend_schema_field(Commitment(many=True))
+class Commitments(serializers.ListField):
+    """Minimum commitments (orders/domain/clauses.py); the service checks them."""
+
+    child = fields.Document()
+
+
 class LineIn(fields.Body):
     """A line as it was sold. Without an override the list price of its first day holds."""
 
@@ -147,6 +164,15 @@ class OrderIn(fields.Body):
     po_number = serializers.CharField(max_length=60, allow_blank=True, **absent)
     late_usage_policy = serializers.ChoiceField(choices=BillingTerms.LateUsage.choices, **optional)
     late_waive_below = fields.Amount(help_text="Late usage below it is not billed.", **optional)
+    commitments = Commitments(
+        help_text='[{"amount": "10000.00", "per": "quarter", "skus": ["API"], "overage_factor": "1.5"}]',
+        **optional,
+    )
+    invoice_thresholds = serializers.ListField(
+        child=serializers.CharField(max_length=24),
+        help_text='Unbilled usage of a period that makes an early invoice, ascending: ["200.00", "500.00"]',
+        **optional,
+    )
     consolidation_key = serializers.CharField(max_length=60, allow_blank=True, required=False, default="")
     lines = LineIn(many=True, allow_empty=False)
 

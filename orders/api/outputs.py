@@ -7,7 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from o2c.api import fields
-from orders.api.inputs import Schedule
+from orders.api.inputs import Commitments, Schedule
 from orders.models import (
     Amendment,
     Contact,
@@ -140,6 +140,8 @@ class OrderOut(OrderRow):
 
     value = fields.Amount(help_text="Committed value over the term.")
     signed_total = fields.Amount(allow_null=True)
+    commitments = Commitments()
+    invoice_thresholds = serializers.ListField(child=serializers.CharField())
     blockers = BlockerOut(many=True, help_text="Of a draft or signed order.")
     lines = LineOut(many=True)
     amendments = AmendmentOut(many=True)
@@ -150,7 +152,8 @@ class OrderOut(OrderRow):
             *OrderRow.Meta.fields,
             "billing_frequency", "anchor", "anchor_on", "proration", "counted_day", "remainder",
             "payment_terms_days", "time_zone",
-            "late_usage_policy", "auto_renew", "renewal_term_months", "signed_total", "value",
+            "late_usage_policy", "commitments", "invoice_thresholds", "auto_renew", "renewal_term_months",
+            "signed_total", "value",
             "blockers", "lines", "amendments",
         )  # fmt: skip
 

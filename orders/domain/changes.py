@@ -33,6 +33,8 @@ from o2c.errors import InvalidInput
 from orders.domain import price_spec
 from orders.domain.price_spec import Findings, Spec
 
+# Why a time of day is refused, wherever one could be given.
+WHOLE_DAYS = "A contract changes at the beginning of a day in its time zone; give the date without a time"
 CANCEL_MODES = ("now", "period_end", "backdated")
 REPRICE = ("keep", "list")
 TIMINGS = ("advance", "arrears")
@@ -249,7 +251,7 @@ def _date(item: Mapping[str, Any], name: str, path: str, found: Findings) -> dt.
     try:
         return dt.date.fromisoformat(value)
     except (TypeError, ValueError):
-        found.add(f"{path}{name}", f"{value!r} is not a date such as 2027-01-31")
+        found.add(f"{path}{name}", f"{value!r} is not a date such as 2027-01-31. {WHOLE_DAYS}")
         return None
 
 

@@ -155,6 +155,13 @@ def _computed(
 ) -> tuple[dt.date, dict[str, Any], Effect]:
     """The day on which the change takes effect, its description and the effect itself."""
     _active(order)
+    if isinstance(effective_on, dt.datetime):
+        raise InvalidInput(
+            f"{effective_on.isoformat()} is not a date. {changes.WHOLE_DAYS}",
+            record=str(order),
+            fields={"effective_on": ["must be a date without a time"]},
+            code="time_of_day",
+        )
     change = changes.read(kind, asked, record=str(order))
     if isinstance(change, Renewal):
         effective_on = order.ends_on or effective_on

@@ -192,7 +192,7 @@ def _credit(
 
 
 def _sold_by(line: Line, own: Sequence[Grant], paid: credit_use.Paid, currency: str) -> Decimal:
-    """The credit of a prepaid line. Of one that is paid by instalments the whole, whatever was opened of it."""
+    """The credit of a prepaid line; of one that is paid by instalments all of it, opened or not."""
     model = line.segments[0].price.model
     if line.scheduled and isinstance(model, Prepaid) and all(grant.instalment for grant in own):
         return quantize(model.credit, currency)

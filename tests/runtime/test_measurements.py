@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench import bill_run, charges, recalculation
+from bench import bill_run, charges, long_contract, recalculation
 
 pytestmark = pytest.mark.django_db
 
@@ -20,6 +20,11 @@ def test_posting_a_run_is_measured_with_a_fixed_number_of_statements() -> None:
 def test_the_second_calculator_is_measured() -> None:
     calculated, again = recalculation.measure(10, 2)
     assert calculated.count == again.count == 10
+
+
+def test_a_long_contract_is_measured() -> None:
+    _, _, rows = long_contract.measure(12)
+    assert rows > 480
 
 
 def test_the_charge_calculation_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
