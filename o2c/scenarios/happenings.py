@@ -20,11 +20,11 @@ from billing.services import (
     retractions,
     runs,
 )
+from o2c.access.system import system_actor
 from o2c.errors import Conflict, InvalidInput
 from o2c.ledger.models import AccountingPeriod, Journal
 from o2c.scenarios import stage as staging
-from o2c.scenarios.cast import REASON
-from o2c.scenarios.language import (
+from o2c.scenarios.acts import (
     AddLine,
     Bill,
     Cancel,
@@ -32,13 +32,14 @@ from o2c.scenarios.language import (
     ChangePrice,
     ChangeQuantity,
     Credit,
+    Expire,
     GrantCredit,
     Happening,
-    ListPrice,
     Months,
     NewPrice,
     PauseBlock,
     Pay,
+    Reach,
     Renew,
     Resume,
     Retract,
@@ -48,9 +49,11 @@ from o2c.scenarios.language import (
     UseCredit,
     Void,
 )
+from o2c.scenarios.cast import REASON
+from o2c.scenarios.language import ListPrice
 from o2c.scenarios.stage import Stage
 from orders.models import OrderLine
-from orders.services import amendments
+from orders.services import amendments, milestones
 from revenue.selectors.checklist import unanswered
 from revenue.services import close as closing
 from revenue.services import exports, recognition
@@ -131,6 +134,25 @@ def _grant(stage: Stage, happening: Happening, grant: GrantCredit) -> None:
         actor=stage.cast.approver,
         reason=_reason(happening),
     )
+
+
+def _expire(stage: Stage, happening: Happening, act: Expire) -> None:
+    """What happens every night, on this one."""
+    grants.expire(happening.on, customer_ids=[stage.customer.pk], actor=system_actor("system"), reason=REASON)
+
+
+def _reach(stage: Stage, happening: Happening, reach: Reach) -> None:
+    what: dict[str, Any] = {
+        "line": stage.line(reach.deal, reach.line).pk,
+        "milestone": reach.milestone,
+        "actor": stage.cast.activator,
+        "reason": _reason(happening),
+    }
+    order = stage.order(reach.deal).pk
+    if reach.taken_back:
+        milestones.retract(order, **what)
+    else:
+        milestones.record(order, reached_on=happening.on, as_of=happening.on, **what)
 
 
 def _key(stage: Stage, one: Use) -> str:
@@ -359,6 +381,8 @@ ACTS: dict[str, Callable[[Stage, Happening, Any], None]] = {
     "use": _use,
     "retract": _retract,
     "grant": _grant,
+    "expire": _expire,
+    "reach": _reach,
     "change_quantity": _change_quantity,
     "change_price": _change_price,
     "change_plan": _change_plan,

@@ -19,9 +19,10 @@ from o2c.errors import DomainError, InvalidInput
 from o2c.periods import add_months
 from o2c.scenarios import runner
 from o2c.scenarios import stage as staging
+from o2c.scenarios.acts import Bill, Happening, Months, Use
 from o2c.scenarios.cast import Cast
 from o2c.scenarios.happenings import perform
-from o2c.scenarios.language import Bill, Happening, Months, Scenario, Use
+from o2c.scenarios.language import Scenario
 from o2c.scenarios.stage import Stage
 from orders.models import Order
 from revenue.models import Recognition

@@ -18,10 +18,11 @@ from o2c.actor import ambient
 from o2c.errors import DomainError
 from o2c.scenarios import language
 from o2c.scenarios import stage as staging
+from o2c.scenarios.acts import Happening
 from o2c.scenarios.cast import REASON, Cast
 from o2c.scenarios.expectations import Difference, differences
 from o2c.scenarios.happenings import perform
-from o2c.scenarios.language import Happening, Scenario
+from o2c.scenarios.language import Scenario
 from o2c.scenarios.observed import observe
 from o2c.scenarios.outcome import Expect
 from o2c.scenarios.reading import Unreadable

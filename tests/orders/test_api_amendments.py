@@ -73,7 +73,7 @@ def test_a_call_that_is_repeated_drafts_once(machine: Caller, order: Order) -> N
     ("kind", "changes"),
     [
         ("price", {"lines": [{"line": 0, "discount_percent": "10"}]}),
-        ("pause", {"until": "2026-10-01"}),
+        ("pause", {"until": "2027-07-01"}),
         ("cancel", {"mode": "period_end"}),
         ("renew", {"term_months": 12, "uplift_percent": "5"}),
         ("add_line", {"lines": [{"sku": "PLATFORM"}]}),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from o2c.scenarios import language, outcome, runner
+from o2c.scenarios import acts, language, outcome, runner
 from o2c.scenarios.cast import Cast
 from o2c.scenarios.reading import Block, Problems, keys_of
 
@@ -38,7 +38,7 @@ def blocks(one: type[Block]) -> Iterator[type[Block]]:
         yield from blocks(child)
 
 
-PARTS = (language.__name__, outcome.__name__)
+PARTS = (language.__name__, acts.__name__, outcome.__name__)
 BLOCKS = {one.__name__: one for one in blocks(Block) if one.__module__ in PARTS}
 
 

@@ -15,9 +15,10 @@ from django.core.management import call_command
 from o2c.errors import InvalidInput
 from o2c.scenarios import preview, runner
 from o2c.scenarios import stage as staging
+from o2c.scenarios.acts import Bill, Happening, Months
 from o2c.scenarios.cast import Cast
 from o2c.scenarios.happenings import documents, perform
-from o2c.scenarios.language import Bill, Happening, Months, parse
+from o2c.scenarios.language import parse
 from o2c.scenarios.observed import revenue
 
 DEAL = """
