@@ -37,6 +37,7 @@ def contract(changes: int) -> dict[str, Any]:
         "filtered": False,
         "segments": segments,
         "events": [],
+        "coupons": [],
     }
     return {
         "currency": "USD",
@@ -48,6 +49,7 @@ def contract(changes: int) -> dict[str, Any]:
         "anchor_on": None,
         "counted_day": "first",
         "remainder": "each",
+        "agreed": [],
         "lines": [line] * LINES,
     }
 

@@ -26,4 +26,4 @@ def test_a_long_contract_is_read_with_a_handful_of_queries(team: Team, customer:
 
     with CaptureQueriesContext(connection) as queries:
         assert rating.due([order], END) == {order: []}
-    assert len(queries) <= 6
+    assert len(queries) <= 8
