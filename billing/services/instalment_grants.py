@@ -68,7 +68,7 @@ def changes(lines: Mapping[int, tuple[OrderLine, Order]], through: dt.date, by: 
             continue  # it was sold before grants were opened by instalment, and has them all
         first, ends = segments[pk][0], _end(segments[pk])
         bought = _bought(line, first, order.currency, reached.get(pk, {}), min(through, ends or through))
-        wanted = {(one.number, one.on): one for one in bought}
+        wanted: dict[tuple[int | None, dt.date], Bought] = {(one.number, one.on): one for one in bought}
         gone = [grant for grant in own if (grant.instalment, grant.starts_on) not in wanted]
         withdrawn += [(grant, grant.starts_on) for grant in gone if grant.remaining > 0]
         # What was used of credit that is taken back is no new credit when its instalment comes again.
