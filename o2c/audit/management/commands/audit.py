@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,9 @@ from o2c.audit.reconcile import reconcile, tracked
 from o2c.audit.services import anchoring, sealing
 from o2c.audit.verification import verify_here
 from o2c.audit.verifier.main import lines
+from o2c.evidence import pack as evidence
+from o2c.evidence.life import life
+from o2c.evidence.registry import control, controls
 
 
 class Command(BaseCommand):
@@ -34,9 +38,21 @@ class Command(BaseCommand):
         for name, what in (("seal", "seal what is over"), ("anchor", "seal, sign the head and put it away")):
             self._act(acts, name, what)
         epoch = self._act(acts, "epoch", "continue the chain in a restored database; as the owner")
-        for act in (epoch,):
-            act.add_argument("--actor", required=True, help="your user name")
-            act.add_argument("--reason", required=True)
+        epoch.add_argument("--actor", required=True, help="your user name")
+        epoch.add_argument("--reason", required=True)
+        show = self._act(acts, "show", "one record's life: who, when, why, under which approval")
+        show.add_argument("model", help="app.Model, e.g. billing.Invoice")
+        show.add_argument("pk", type=int)
+        self._act(acts, "controls", "the controls that can be packed and performed anew")
+        pack = self._act(acts, "pack", "population, sample and evidence of a control, as files")
+        pack.add_argument("--n", type=int, default=25, help="items in the sample")
+        pack.add_argument("--seed", required=True, help="any text; the same seed draws the same sample")
+        pack.add_argument("--out", type=Path, required=True, help="a new directory")
+        again = self._act(acts, "reperform", "perform a control anew over its population; exit status 1")
+        for act in (pack, again):
+            act.add_argument("control", help="its code, e.g. C-06")
+            act.add_argument("--from", dest="start", type=dt.date.fromisoformat, required=True)
+            act.add_argument("--to", dest="end", type=dt.date.fromisoformat, required=True, help="exclusive")
 
     def _act(self, acts: Any, name: str, what: str) -> CommandParser:
         parser: CommandParser = acts.add_parser(name, help=what, description=what)
@@ -94,6 +110,39 @@ class Command(BaseCommand):
             raise CommandError(f"There is no user {options['actor']!r}")
         block = sealing.begin_epoch(actor=Actor.of(user), reason=options["reason"])
         self.stdout.write(f"Epoch {block.epoch} begins with block {block.n}")
+
+    def show(self, options: dict[str, Any]) -> None:
+        for event in life(options["model"], options["pk"]):
+            who = f"{event.who} for {event.on_behalf_of}" if event.on_behalf_of else event.who
+            self.stdout.write(f"{event.at:%Y-%m-%d %H:%M:%S}  {event.what}  {event.kind} by {who}")
+            about = (("why", event.why), ("approval", event.approval), ("request", event.request_id))
+            for name, text in about:
+                if text:
+                    self.stdout.write(f"    {name}: {text}")
+            for change in event.changes:
+                self.stdout.write(f"    {change}")
+
+    def controls(self, options: dict[str, Any]) -> None:
+        for found in controls():
+            self.stdout.write(f"{found.code:6} {found.kind:11} {found.title} [{found.enforced_by}]")
+
+    def pack(self, options: dict[str, Any]) -> None:
+        made = evidence.pack(
+            control(options["control"]), start=options["start"], end=options["end"],
+            count=options["n"], seed=options["seed"], place=options["out"],
+        )  # fmt: skip
+        counted = f"{made.sample} of {made.population} items, {made.exceptions} exceptions"
+        self.stdout.write(f"{made.place}: {counted}")
+
+    def reperform(self, options: dict[str, Any]) -> None:
+        chosen = control(options["control"])
+        population = evidence.ask(chosen.population, options["start"], options["end"])
+        exceptions = evidence.reperform(chosen, options["start"], options["end"])
+        for pk, problem in exceptions.rows:
+            self.stderr.write(f"{chosen.model} {pk}: {problem}")
+        if exceptions.rows:
+            raise CommandError(f"{len(exceptions.rows)} exceptions in {len(population.rows)} items")
+        self.stdout.write(f"{chosen.code}: {len(population.rows)} items, no exception")
 
 
 def _system() -> Actor:
