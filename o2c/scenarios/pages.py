@@ -65,14 +65,15 @@ def page(request: HttpRequest) -> HttpResponse:
     """GET shows the form, with an order's file when one is named; POST lives what is sent, and undoes it."""
     if not holds(request.user, PREVIEW):
         raise PermissionDenied(f"Previewing deals needs the duty {PREVIEW}.")
-    sides = [Side("a"), Side("b")]
+    sides, order = [Side("a"), Side("b")], None
     if request.method == "POST":
         for side in sides:
             _receive(request, side)
             if side.text.strip():
                 _live(side, check=request.POST.get("act") == "check")
     else:
-        sides[0].text = _text_of_order(request.GET.get("order", "")) or EXAMPLE
+        order = _order(request.GET.get("order", ""))
+        sides[0].text = _text_of(order) if order else EXAMPLE
     previews = _previews(sides)
     months = _table(previews)
     context = {
@@ -80,6 +81,7 @@ def page(request: HttpRequest) -> HttpResponse:
         "title": "Deal preview",
         "is_fullwidth": "1",
         "sides": sides,
+        "order": order,
         "two": bool(sides[1].text.strip()),
         "previews": previews,
         "difference": len({one.currency for one in previews}) < len(previews),
@@ -123,12 +125,17 @@ def _live(side: Side, *, check: bool) -> None:
         side.problems = [str(error)]
 
 
-def _text_of_order(number: str) -> str:
+def _order(number: str) -> Order | None:
+    """The order of that number, when one is named."""
     if not number:
-        return ""
+        return None
     order = Order.objects.filter(number=number).first()
     if order is None:
         raise Http404(f"There is no order {number}.")
+    return order
+
+
+def _text_of(order: Order) -> str:
     try:
         return export.text_of(order)
     except DomainError as error:

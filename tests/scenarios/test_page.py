@@ -70,8 +70,11 @@ def test_an_order_leads_to_its_file(dana: Client) -> None:
     order = make_order(books.team, make_customer(books.team), [line("SEATS", 5)], state="active")
     page = dana.get(reverse("admin:orders_order_change", args=[order.pk])).content.decode()
     assert f"/admin/scenarios/?order={order.number}" in page
-    assert f"scenario: {order.number}" in dana.get(f"/admin/scenarios/?order={order.number}").content.decode()
-    file = dana.get(reverse("scenarios_order", args=[order.pk]))
+    preview = dana.get(f"/admin/scenarios/?order={order.number}").content.decode()
+    assert f"scenario: {order.number}" in preview
+    kept = reverse("scenarios_order", args=[order.pk])
+    assert f'href="{kept}"' in preview
+    file = dana.get(kept)
     assert file["Content-Disposition"] == f'attachment; filename="{order.number}.yaml"'
     assert dana.get("/admin/scenarios/?order=O-1").status_code == 404
 
