@@ -15,18 +15,21 @@ from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_GET
 
 from o2c.console import format as fmt
+from o2c.console.as_known import in_effect, parts_then, shown
 from o2c.console.diffs import Names, Version, versions
 from o2c.console.object_page import find
 from o2c.console.timeline import timeline_of
+from o2c.evidence.life import SENSITIVE, masked
 
 PER_PAGE = 50
 TIMELINE_ROWS = 500
 
 
 class MomentForm(forms.Form):
-    """A moment in UTC, to the second."""
+    """A moment of knowledge in UTC, to the second; and a day of effect, where one matters."""
 
     at = forms.CharField(label="At (UTC)", max_length=40)
+    on = forms.DateField(label="In effect on", required=False)
 
     def clean_at(self) -> datetime:
         text = self.cleaned_data["at"].strip()
@@ -76,7 +79,7 @@ def version(request: HttpRequest, object_id: str, version_id: str, *, admin: Any
 
 @require_GET
 def as_of(request: HttpRequest, object_id: str, *, admin: Any) -> HttpResponse:
-    """The record as it stood at a moment, beside the record as it stands now."""
+    """The record and its parts as they were known at a moment, beside the record as it stands now."""
     obj = find(admin, request, object_id)
     form = MomentForm(request.GET or None)
     context: dict[str, Any] = {"moment_form": form}
@@ -88,7 +91,11 @@ def as_of(request: HttpRequest, object_id: str, *, admin: Any) -> HttpResponse:
             .first()
         )
         gone = row is None or row.history_type == "-"
-        context |= {"at": at, "absent": gone, "fields": [] if gone else _beside(obj, row), "version": row}
+        on = form.cleaned_data["on"]
+        context |= {"at": at, "on": on, "absent": gone, "version": row}
+        if row is not None and not gone:
+            context |= {"fields": _beside(obj, row), "parts": parts_then(obj, at, on)}
+            context["outside"] = not in_effect(row, on)
     return _page(admin, request, obj, "console/as_of.html", "As it was", context)
 
 
@@ -103,8 +110,8 @@ def _beside(obj: Any, row: Any) -> list[tuple[str, Any, Any, bool]]:
         compared.append(
             (
                 fmt.label(str(field.verbose_name)),
-                names.show(field, then, row),
-                fmt.value_of(obj, field),
+                shown(field, then, row, names),
+                masked(field.name, now) if field.name in SENSITIVE else fmt.value_of(obj, field),
                 then != now,
             )
         )

@@ -8,14 +8,31 @@ import pytest
 from django.urls import reverse
 from django.utils.http import urlencode
 
+from o2c import clock
 from o2c.actor import Actor
 from o2c.console import format as fmt
-from o2c.console.diffs import FieldChange
+from o2c.console.diffs import FieldChange, plain
 from o2c.ledger import services
 from o2c.ledger.models import LegalEntity
+from orders.models import Amendment, Order
+from orders.services import amendments
 from tests.console.conftest import SignIn
+from tests.factories.orders import line, make_customer, make_order, orders_team
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def order_with_an_amendment() -> Order:
+    team = orders_team()
+    order = make_order(team, make_customer(team), [line("SEATS", 20)], state="active")
+    october = dt.date(2026, 10, 1)
+    asked = {"lines": [{"line": order.lines.get().pk, "quantity": "30"}]}
+    drafted = amendments.draft(
+        order.pk, kind="quantity", effective_on=october, changes=asked, actor=team, reason="growth"
+    )
+    amendments.apply(drafted.pk, actor=team, as_of=october)
+    return order
 
 
 @pytest.fixture
@@ -100,3 +117,36 @@ def test_a_nested_value_says_what_of_it_changed() -> None:
     assert FieldChange("City", "city", "Boston", "Denver", ("Boston", "Denver")).texts[1:] == (
         "Boston", "Denver",
     )  # fmt: skip
+
+
+def test_parts_stand_as_they_were_known_and_in_effect(
+    signed_in: SignIn, order_with_an_amendment: Order
+) -> None:
+    """Twenty seats from August; since yesterday's amendment thirty from October."""
+    order = order_with_an_amendment
+    before = Amendment.history.filter(order_id=order.pk).earliest("history_id").history_date
+    page = reverse("admin:orders_order_as_of", args=(order.pk,))
+    client = signed_in("auditor")
+
+    def seats(at: dt.datetime, **on: str) -> list[tuple[str, bool]]:
+        context = client.get(f"{page}?{urlencode({'at': at.isoformat(), **on})}").context
+        part = next(p for p in context["parts"] if p.title == "Segments")
+        quantity = list(part.columns).index("Quantity")
+        return [(plain(cells[quantity]), changed) for changed, cells in part.rows]
+
+    known_before = before - dt.timedelta(microseconds=1)
+    assert seats(known_before) == [("20", True)], "one segment, without the end that it was given later"
+    assert seats(known_before, on="2026-10-15") == [("20", True)]
+    assert seats(clock.now()) == [("20", False), ("30", False)]
+    assert seats(clock.now(), on="2026-09-15") == [("20", False)]
+    assert seats(clock.now(), on="2026-10-15") == [("30", False)]
+
+
+def test_bank_details_of_the_past_are_masked(signed_in: SignIn, moved: LegalEntity) -> None:
+    account = moved.bank_account
+    later = (moved.history.latest().history_date + dt.timedelta(seconds=1)).isoformat()
+
+    page = signed_in("auditor").get(f"{url(moved, 'as_of')}?{urlencode({'at': later})}").content.decode()
+
+    assert f"••••{account[-4:]}" in page
+    assert f">{account}<" not in page
