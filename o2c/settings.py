@@ -33,6 +33,8 @@ ALLOWED_HOSTS = env.list(
     "ALLOWED_HOSTS",
     default=environ.Env.NOTSET if PRODUCTION else ["localhost", "127.0.0.1", "[::1]", "testserver"],
 )
+# Keys of encrypted columns (o2c/vault.py): "id:base64,…"; the first seals, the others only open.
+FIELD_KEYS = env.str("O2C_FIELD_KEYS", default=environ.Env.NOTSET if PRODUCTION else home.field_keys())
 CSRF_FAILURE_VIEW = "o2c.console.errors.csrf_failure"
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 PUBLIC_URL = env.str("O2C_PUBLIC_URL", default=environ.Env.NOTSET if PRODUCTION else "http://localhost:8000")

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from django.urls import reverse
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from billing.models import Application, Invoice, InvoiceLine, Receipt
 from o2c.api.fields import Amount, Currency, Document, Quantity, Rate
+from o2c.vault import is_sealed, masked
 
 
 class InvoiceLineOut(serializers.ModelSerializer[InvoiceLine]):
@@ -91,10 +93,15 @@ class InvoiceOut(InvoiceRow):
 
     lines = InvoiceLineOut(many=True)
     bill_to = Document()
-    seller = Document()
+    seller = serializers.SerializerMethodField()
 
     class Meta(InvoiceRow.Meta):
         fields = (*InvoiceRow.Meta.fields, "tax_note", "bill_to", "seller", "lines")  # type: ignore[assignment]
+
+    @extend_schema_field(Document())
+    def get_seller(self, document: Invoice) -> dict[str, Any]:
+        """As printed, with bank data by its last characters: the document itself says where to pay."""
+        return {name: masked(value) if is_sealed(value) else value for name, value in document.seller.items()}
 
 
 class BucketsOut(serializers.Serializer[Any]):

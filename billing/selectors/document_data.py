@@ -20,6 +20,7 @@ from billing.models import Invoice, InvoiceLine
 from billing.selectors import ageing, snapshots, statements
 from o2c.ledger.models import LegalEntity
 from o2c.money import minor_units
+from o2c.vault import opened
 from orders.models import Customer
 
 LOCALES = {"US": "en_US", "IE": "en_IE", "GB": "en_GB"}
@@ -269,12 +270,13 @@ def _remittance(document: Invoice, formats: Formats) -> list[list[str]]:
     if document.kind == Invoice.Kind.CREDIT_MEMO or document.channel != Invoice.Channel.DIRECT:
         return []
     seller = document.seller
-    label = "IBAN" if seller["bank_account"][:2].isalpha() else "Account number"
+    account = opened(seller["bank_account"])
+    label = "IBAN" if account[:2].isalpha() else "Account number"
     rows = [
         ["Beneficiary", seller["legal_name"]],
         ["Bank", seller["bank_name"]],
-        [label, _spaced(seller["bank_account"]) if label == "IBAN" else seller["bank_account"]],
-        ["Routing number", seller["bank_routing"]],
+        [label, _spaced(account) if label == "IBAN" else account],
+        ["Routing number", opened(seller["bank_routing"])],
         ["BIC / SWIFT", seller["swift"]],
         ["Payment reference", document.number or ""],
         ["Amount", formats.money(document.total)],
@@ -343,7 +345,7 @@ def statement(
         "remittance": [
             ["Beneficiary", seller["legal_name"]],
             ["Bank", seller["bank_name"]],
-            ["Account", seller["bank_account"]],
+            ["Account", opened(seller["bank_account"])],
             ["BIC / SWIFT", seller["swift"]],
         ],
     }
@@ -355,7 +357,7 @@ def email_context(document: Invoice) -> dict[str, Any]:
     return {
         "title": TITLES[Invoice.Kind(document.kind)],
         "number": document.number,
-        "seller": document.seller,
+        "seller": document.seller | {"bank_account": opened(document.seller["bank_account"])},
         "buyer": document.bill_to,
         "total": formats.money(document.total),
         "due": formats.day(document.due_date),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from o2c.ledger.models import LegalEntity
+from o2c.vault import sealed
 from orders.models import Customer
 
 
@@ -24,8 +25,8 @@ def seller(entity: LegalEntity) -> dict[str, Any]:
         "registration": entity.registration,
         "email": entity.email,
         "bank_name": entity.bank_name,
-        "bank_account": entity.bank_account,
-        "bank_routing": entity.bank_routing,
+        "bank_account": sealed(entity.bank_account),
+        "bank_routing": sealed(entity.bank_routing),
         "swift": entity.swift,
     }
 

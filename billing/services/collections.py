@@ -22,6 +22,7 @@ from billing.selectors.document_data import Formats
 from o2c.access import require
 from o2c.actor import Actor, acting
 from o2c.ledger.models import LegalEntity
+from o2c.vault import opened
 from orders.models import Customer
 
 
@@ -114,7 +115,7 @@ def _mail(notice: DunningNotice, level: DunningLevel, debt: Overdue) -> bool:
         "",
         *rows,
         "",
-        f"Please pay to {entity.bank_name}, {entity.bank_account}, and name the invoice.",
+        f"Please pay to {entity.bank_name}, {opened(entity.bank_account)}, and name the invoice.",
         f"Questions: {entity.email}",
         "",
         entity.legal_name,

@@ -37,6 +37,7 @@ from rest_framework.utils.encoders import JSONEncoder
 
 from o2c.access.middleware import SAFE_METHODS, reason_of
 from o2c.access.models import AuthToken, User
+from o2c.access.services import reads
 from o2c.actor import Actor, acting
 from o2c.api import idempotency
 from o2c.errors import DomainError
@@ -201,6 +202,9 @@ class ListView(ApiView):
 
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
+        if not request.query_params:  # the first page of everything
+            what = f"{request.path}: from the first page on"
+            reads.record(reads.API, what, len(page or ()), actor=self.actor, reason="GET")
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
 

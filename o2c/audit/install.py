@@ -15,7 +15,16 @@ from django.db import connection
 
 from o2c.audit.declarations import Declaration, declarations
 from o2c.audit.layouts import register
-from o2c.audit.triggers import ACTOR_FUNCTION, PREFIX, REFUSE_FUNCTION, Trigger, q, triggers
+from o2c.audit.triggers import (
+    ACTOR_FUNCTION,
+    FACT_ACTOR_FUNCTION,
+    KNOWN_ACTOR_FUNCTION,
+    PREFIX,
+    REFUSE_FUNCTION,
+    Trigger,
+    q,
+    triggers,
+)
 from o2c.runtime.roles import APP
 
 EXISTING = """
@@ -74,7 +83,7 @@ def install(config: AppConfig) -> None:
     names = {(t.table, t.name) for t in wanted}
     tables = {t.table for t in wanted}
     stale = [key for key in existing_triggers() if key[0] in tables and key not in names]
-    statements = [REFUSE_FUNCTION, ACTOR_FUNCTION]
+    statements = [REFUSE_FUNCTION, ACTOR_FUNCTION, KNOWN_ACTOR_FUNCTION, FACT_ACTOR_FUNCTION]
     statements += [f"DROP TRIGGER {q(name)} ON {q(table)}" for table, name in stale]
     statements += [statement for trigger in wanted for statement in trigger.statements]
     statements += withheld_rights(declared)

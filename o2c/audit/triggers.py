@@ -38,6 +38,32 @@ END $$
 """
 
 
+# Asked once a statement: an id that nobody has would leave a trace that leads to nobody.
+KNOWN_ACTOR_FUNCTION = """
+CREATE OR REPLACE FUNCTION o2c_known_actor() RETURNS void LANGUAGE plpgsql STABLE AS $$
+DECLARE actor text := current_setting('o2c.actor_id', true);
+  behalf text := current_setting('o2c.on_behalf_of_id', true);
+BEGIN
+  IF coalesce(actor, '') NOT IN ('', '0') AND NOT EXISTS (
+    SELECT 1 FROM access_user WHERE id = actor::bigint) THEN
+    RAISE EXCEPTION 'Actor % is nobody here: say who acts before changing a controlled table', actor
+      USING ERRCODE = 'OC002';
+  END IF;
+  IF coalesce(behalf, '') <> '' AND NOT EXISTS (SELECT 1 FROM access_user WHERE id = behalf::bigint) THEN
+    RAISE EXCEPTION 'The actor acts on behalf of %, who is nobody here', behalf USING ERRCODE = 'OC002';
+  END IF;
+END $$
+"""
+
+FACT_ACTOR_FUNCTION = """
+CREATE OR REPLACE FUNCTION o2c_fact_actor() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM o2c_known_actor();
+  RETURN NULL;
+END $$
+"""
+
+
 @dataclass(frozen=True)
 class Trigger:
     """A trigger of `table`: its name, and the statements that make it and what it needs."""
@@ -114,6 +140,7 @@ CREATE OR REPLACE FUNCTION {q(PREFIX + "history_" + d.table)}() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp {TEXT_FORM} AS $$
 DECLARE this_xid bigint := {XID};
 BEGIN
+  PERFORM o2c_known_actor();
   IF TG_OP = 'INSERT' THEN {copy("+", "n", "new_rows n")}
   ELSIF TG_OP = 'UPDATE' THEN {copy("~", "n", changed)}
   ELSE {copy("-", "o", "old_rows o")}
@@ -232,6 +259,9 @@ def triggers(d: Declaration) -> Iterator[Trigger]:
         layout = layout_of(d)
         if layout is not None:
             yield _sealing(d, layout)
+        if "actor_id" in d.columns:
+            run = "FOR EACH STATEMENT EXECUTE FUNCTION o2c_fact_actor()"
+            yield _trigger(d.table, f"{PREFIX}known_actor", "BEFORE INSERT", run)
         return
     if d.no_delete:
         yield _refusing(d.table, "no_delete", "BEFORE DELETE", "Rows of %s are never deleted")

@@ -28,6 +28,7 @@ from xlsxwriter.utility import xl_col_to_name
 
 from o2c import clock
 from o2c import money as o2c_money
+from o2c.access.services import reads
 from o2c.actor import acting
 from o2c.console import format as fmt
 from o2c.console.acts import request_id_of
@@ -91,6 +92,7 @@ def _record(request: HttpRequest, admin: Any, title: str, name: str, content: by
             file_name=name,
             sha256=hashlib.sha256(content).hexdigest(),
         )
+        reads.record(reads.EXPORT, f"{title}: {name}", count, actor=actor(request))
 
 
 def _readme(request: HttpRequest, title: str) -> list[tuple[str, str]]:

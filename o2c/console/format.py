@@ -20,6 +20,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from o2c import money as o2c_money
+from o2c import vault
 
 MINUS = "\u2212"
 NONE = "\u2013"  # how nothing looks in text
@@ -335,6 +336,8 @@ def show(
         return DASH
     if isinstance(value, SafeString):
         return value
+    if vault.is_sealed(value):
+        return format_html("{}", vault.masked(value))
     if field is not None:
         if field.primary_key or field.name.endswith(("_id", "txid")):
             return format_html("{}", value)
@@ -354,9 +357,13 @@ def _is_plain(value: Any) -> bool:
     return value is None or isinstance(value, str | int | bool | Decimal)
 
 
+def _plainly(value: Any) -> str:
+    return vault.masked(value) if vault.is_sealed(value) else str(value)
+
+
 def pairs(values: dict[str, Any]) -> SafeString:
     """A flat JSON object as names and values; what is empty is left out."""
-    filled = [(label(name), str(value)) for name, value in values.items() if value not in (None, "")]
+    filled = [(label(name), _plainly(value)) for name, value in values.items() if value not in (None, "")]
     rows = format_html_join("", "<div><dt>{}</dt><dd>{}</dd></div>", filled)
     return format_html('<dl class="o-pairs">{}</dl>', rows) if filled else DASH
 
@@ -371,9 +378,9 @@ def nested(value: Any) -> SafeString:
             '<dl class="o-tree">{}</dl>', format_html_join("", "<div><dt>{}</dt><dd>{}</dd></div>", rows)
         )
     if not isinstance(value, list):
-        return DASH if value in (None, "") else format_html("{}", value)
+        return DASH if value in (None, "") else format_html("{}", _plainly(value))
     if all(_is_plain(v) for v in value):
-        return format_html("{}", ", ".join(map(str, value)))
+        return format_html("{}", ", ".join(map(_plainly, value)))
     if all(isinstance(v, dict) for v in value):
         return _rows(value)
     return format_html_join("", '<div class="o-tree">{}</div>', ((nested(v),) for v in value))

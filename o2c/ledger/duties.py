@@ -1,5 +1,6 @@
 DUTIES = {
     "ledger.entity.maintain": "Maintain legal entities and their remittance details",
+    "ledger.bank.reveal": "See bank details in clear, with a reason that is kept",
     "ledger.entity.approve_bank": "Approve a change of the bank details that customers pay to",
     "ledger.period.open": "Open accounting periods",
     "ledger.period.close": "Start the close of an accounting period and lock it",
@@ -11,6 +12,7 @@ ROLE_DUTIES = {
     "approver": ["ledger.entity.approve_bank"],
     "revenue_accounting": ["ledger.period.close"],
     "controller": [
+        "ledger.bank.reveal",
         "ledger.entity.maintain",
         "ledger.rate.load",
         "ledger.period.open",

@@ -25,6 +25,7 @@ FROM ledger_legalentity e WHERE e.id = $1
         table="ledger_legalentity",
         changes=BANK,
         proposes=True,
+        secret=("bank_account", "bank_routing"),
         amount="",
         labels={
             "entity": "Entity",

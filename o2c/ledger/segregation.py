@@ -14,6 +14,8 @@ ACTS = {
 }
 
 NEUTRAL = [
+    # Reads; every reading is on record.
+    "ledger.bank.reveal",
     # Decides requests only; whoever changes the details is kept apart by the request itself.
     "ledger.entity.approve_bank",
 ]

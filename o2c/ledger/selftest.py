@@ -23,7 +23,7 @@ def build(world: World) -> None:
         entity.pk,
         controller,
         world.person("approver"),
-        by_hand="UPDATE ledger_legalentity SET bank_account = '99887766' WHERE id = %s",
+        by_hand="UPDATE ledger_legalentity SET bank_name = 'Other bank' WHERE id = %s",
         edit="",
         parameters=BANK,
     )

@@ -12,13 +12,15 @@ from typing import Any
 
 from o2c import locks
 from o2c.access import require
+from o2c.access.services import reads
 from o2c.actor import Actor, acting
 from o2c.controls import approvals
-from o2c.errors import InvalidInput
+from o2c.errors import InvalidInput, NotFound
 from o2c.ledger.models import AccountingPeriod, ExchangeRate, LegalEntity
 from o2c.ledger.policies import BANK
 from o2c.money import minor_units
 from o2c.periods import Period, month_periods
+from o2c.vault import opened
 
 Rate = tuple[str, str, dt.date, Decimal]
 """From currency, to currency, valid from this day, units of `to` for one unit of `from`."""
@@ -37,9 +39,31 @@ def save_entity(code: str, *, actor: Actor, reason: str = "", **columns: Any) ->
         minor_units(entity.currency)
         known = LegalEntity.objects.filter(pk=entity.pk).values_list(*BANK).first()
         entity.save()
-        if known is not None and known != tuple(getattr(entity, name) for name in BANK):
+        if known is not None and known != tuple(_stored(entity, name) for name in BANK):
             approvals.gate("ledger.entity.change_bank", [entity.pk])
         return entity
+
+
+def _stored(entity: LegalEntity, name: str) -> Any:
+    """The value of a column as the database has it after saving."""
+    return LegalEntity._meta.get_field(name).get_prep_value(getattr(entity, name))
+
+
+def reveal_bank(pk: int, *, actor: Actor, reason: str = "") -> dict[str, str]:
+    """The bank details of a company of ours in clear; that somebody read them is recorded, and why.
+
+    Raises InvalidInput without a reason.
+    """
+    with acting(actor, reason=reason):
+        entity = LegalEntity.objects.filter(pk=pk).first()
+        if entity is None:
+            raise NotFound(f"There is no legal entity {pk}")
+        require(actor, "ledger.bank.reveal", record=entity.code)
+        if not reason.strip():
+            raise InvalidInput("Say why", record=entity.code, fields={"reason": ["is missing"]})
+        shown = {name: opened(getattr(entity, name)) for name in BANK}
+        reads.record(reads.REVEAL, f"bank details of {entity.code}", 1, actor=actor, reason=reason)
+        return shown
 
 
 def load_rates(rates: Iterable[Rate], *, source: str, actor: Actor, reason: str = "") -> int:

@@ -6,6 +6,7 @@ ports, process records and logs. Nothing of it belongs in the repository or in a
 
 from __future__ import annotations
 
+import base64
 import fcntl
 import json
 import os
@@ -72,6 +73,20 @@ def passwords() -> dict[str, str]:
         known |= {name: secrets.token_urlsafe(48 if name == "secret_key" else 24) for name in missing}
         write_json(path, known)
     return known
+
+
+def field_keys() -> str:
+    """The key of encrypted columns of this checkout, generated once: losing it loses what it sealed."""
+    path = home() / "secrets.json"
+    known: dict[str, str] = read_json(path)
+    if "field_keys" not in known:
+        with lock("field-keys"):
+            known = read_json(path)
+            if "field_keys" not in known:
+                key = base64.urlsafe_b64encode(secrets.token_bytes(64)).decode()
+                known["field_keys"] = f"local{secrets.token_hex(3)}:{key}"
+                write_json(path, known)
+    return known["field_keys"]
 
 
 def known_password(name: str) -> str:

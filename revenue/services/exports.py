@@ -11,6 +11,7 @@ from django.db.models import Max
 
 from o2c import locks
 from o2c.access import require
+from o2c.access.services import reads
 from o2c.actor import Actor, acting
 from o2c.documents import store
 from o2c.errors import Conflict, InvalidInput, NotFound
@@ -65,7 +66,9 @@ def build(
             raise Conflict(
                 "Every journal of the period is exported", record=str(period), code="nothing_to_export"
             )
-        return _write(period, format, journals)
+        export = _write(period, format, journals)
+        reads.record(reads.FILE, f"journals: {export.external_id}", len(journals), actor=actor)
+        return export
 
 
 def _alone(period_id: int) -> None:

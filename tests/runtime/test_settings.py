@@ -15,6 +15,7 @@ PRODUCTION = {
     "O2C_PROFILE": "production",
     "SECRET_KEY": "k9!vQ2zL#x7Rw@4nT8pB%e5YcH3mJ6sF1dGaUoKiXtEyWqZrNbVl",
     "ALLOWED_HOSTS": "o2c.example.com",
+    "O2C_FIELD_KEYS": "k1:" + "A" * 86 + "==",
     "O2C_PUBLIC_URL": "https://o2c.example.com",
     "DATABASE_URL": "postgres://o2c_app:secret@db.example.com:5432/o2c",
     "CELERY_BROKER_URL": "redis://broker.example.com:6379/0",

@@ -10,6 +10,7 @@ from django.db.models import F, QuerySet, Sum
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from o2c import vault
 from o2c.actor import Actor
 from o2c.console import Act, Column, Fact, ListAct, Panel, RecordAdmin
 from o2c.console import format as fmt
@@ -72,7 +73,14 @@ def open_periods(*, entity: LegalEntity, first: Any, months: int, actor: Actor, 
 def bank_form(entity: LegalEntity) -> type[forms.Form]:
     """The details as they are, to be changed."""
     fields = {
-        name: forms.CharField(initial=getattr(entity, name), max_length=120, required=name != "bank_routing")
+        name: forms.CharField(
+            initial="" if vault.is_sealed(getattr(entity, name)) else getattr(entity, name),
+            help_text="Is " + vault.masked(getattr(entity, name))
+            if vault.is_sealed(getattr(entity, name))
+            else "",
+            max_length=120,
+            required=name != "bank_routing",
+        )
         for name in BANK
     }
     return type("BankForm", (forms.Form,), fields)
@@ -102,7 +110,13 @@ class LegalEntityAdmin(RecordAdmin):
             "ask_bank", "Ask to change bank details…", "o2c.console.admin.ledger.ask_bank",
             duty="ledger.entity.maintain", form=bank_form, reason="required", primary=False,
             description="Somebody else decides; it takes effect three days after they agreed.",
-        )
+        ),
+        Act(
+            "reveal_bank", "Show bank details…", "o2c.ledger.services.reveal_bank", duty="ledger.bank.reveal",
+            reason="required", primary=False,
+            shown=lambda found: [(fmt.label(name), value) for name, value in found.items()],
+            description="Shown once. That you read them is kept, with your reason.",
+        ),
     ]  # fmt: skip
 
     def facts(self, entity: LegalEntity) -> list[Fact]:

@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponseRedirect
 from o2c import clock
 from o2c.access import registry
 from o2c.access.authorise import in_force
-from o2c.access.models import RoleDuty, RoleGrant, ServiceAccount, SignIn, User
+from o2c.access.models import ReadEvent, RoleDuty, RoleGrant, ServiceAccount, SignIn, User
 from o2c.console import Act, Column, Fact, ListAct, Panel, RecordAdmin
 from o2c.console import format as fmt
 from o2c.console.admin.access_forms import (
@@ -260,6 +260,17 @@ class ServiceAccountAdmin(UserAdmin):
             _grant_panel(account),
             _duty_panel(account),
         ]
+
+
+@admin.register(ReadEvent)
+class ReadEventAdmin(RecordAdmin):
+    """Who read bank data in clear, and who took whole lists away."""
+
+    area, icon, nav_position, nav_title = AREA, "visibility", 65, "Readings"
+    list_display = ["at", "reader", "kind", "what", "rows", "why"]
+    list_filter = ["kind", "at"]
+    search_fields = ["reader", "what"]
+    empty_text = "Nobody has read bank data in clear or taken a list away."
 
 
 @admin.register(SignIn)

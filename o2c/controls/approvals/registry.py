@@ -56,6 +56,7 @@ class Act:
     proposes    the row, or its new values, exist only after the act: facts are taken in the rehearsal
     amount      path of the fact that says what is at stake, in functional currency; currency beside it
     labels      what a person reads for a path
+    secret      parameters that are stored sealed (o2c.vault); the service takes them so
     form        dotted path of the form of the parameters; "" when there are none
     """
 
@@ -77,6 +78,7 @@ class Act:
     currency: str = "functional_currency"
     labels: Mapping[str, str] = field(default_factory=dict)
     form: str = ""
+    secret: tuple[str, ...] = ()
 
     @property
     def function(self) -> str:

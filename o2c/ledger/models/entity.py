@@ -6,6 +6,7 @@ from django.db import models
 
 from o2c.money import CurrencyField, RateField
 from o2c.records import Record
+from o2c.vault import PREFIX, SealedField
 
 
 class LegalEntity(Record):
@@ -26,13 +27,23 @@ class LegalEntity(Record):
     postal_code = models.CharField(max_length=20)
     email = models.EmailField()
     bank_name = models.CharField(max_length=120)
-    bank_account = models.CharField(max_length=40, help_text="IBAN, or account number")
-    bank_routing = models.CharField(max_length=20, blank=True, help_text="Routing number, where used")
+    bank_account = SealedField(help_text="IBAN, or account number")
+    bank_routing = SealedField(blank=True, help_text="Routing number, where used")
     swift = models.CharField(max_length=11, blank=True)
 
     class Meta:
         verbose_name_plural = "legal entities"
         ordering = ("code",)
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(bank_account="") | models.Q(bank_account__startswith=PREFIX),
+                name="bank_account_is_sealed",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(bank_routing="") | models.Q(bank_routing__startswith=PREFIX),
+                name="bank_routing_is_sealed",
+            ),
+        ]
 
     class Guards:
         immutable = ["code", "currency"]

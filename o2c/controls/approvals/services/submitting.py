@@ -35,6 +35,7 @@ from o2c.controls.approvals.selectors.facts import (
 from o2c.controls.approvals.services import rounds
 from o2c.controls.approvals.services.rehearsal import Seen, binding, rehearse
 from o2c.errors import Conflict, DomainError, InvalidInput, NotAuthorised
+from o2c.vault import sealed
 
 ASKED = "approvals.request.asked"
 SUBMIT = "approvals.request.submit"
@@ -75,6 +76,7 @@ def submit(
         if not reason.strip():
             raise InvalidInput("A request says why", record=record, fields={"reason": ["is missing"]})
         values = json.loads(canonical(parameters or {}))
+        values |= {name: sealed(values[name]) for name in act.secret if name in values}
         live = Request.objects.filter(act=code, subject_id=pk, state__in=Request.LIVE).first()
         if live is not None:
             raise Conflict(
