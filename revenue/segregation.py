@@ -19,9 +19,12 @@ NEUTRAL = ["revenue.export.build", "revenue.export.send", "revenue.export.acknow
 LINEAGE = {
     "revenue.closerun": ["explanations", "tie_outs", "period"],
     "revenue.revenuecontract": ["obligations", "order", "order__lines"],
+    "revenue.obligation": ["order_line__sku__ssp_entries"],
 }
 
 ACTS = {
+    "REV.SSP": [Act("revenue.sspentry", "edit")],
+    "REV.RUN": [Act("revenue.obligation", "insert")],
     "REC.PREP": [
         Act("revenue.closerun", "move", to=("prepared",)),
         Act("revenue.explanation", "insert"),
