@@ -28,6 +28,7 @@ PARTS = (
     "models.py",
     "triggers.py",
     "guards.py",
+    "numbers.py",
     "policies.py",
     "sql.py",
     "registry.py",

@@ -24,6 +24,7 @@ from o2c.errors import Conflict
 from o2c.ledger import services as books_services
 from o2c.ledger.models import LegalEntity
 from o2c.runtime.models import Heartbeat
+from o2c.vault import opened
 from orders.models import Quote
 from orders.services import quotes
 from orders.services.inputs import QuoteInput
@@ -116,7 +117,7 @@ def test_bank_details_change_three_days_after_somebody_else_agreed(team, as_owne
     assert "cools off until" in done.problem
     with pytest.raises(Conflict, match="cools off"):
         carrying.carry_out(request.pk, actor=team.controller)
-    assert LegalEntity.objects.get(code="US").bank_account != "99887766"
+    assert opened(LegalEntity.objects.get(code="US").bank_account) != "99887766"
 
     immediately()
     with as_owner(), connection.cursor() as cursor:
@@ -126,7 +127,7 @@ def test_bank_details_change_three_days_after_somebody_else_agreed(team, as_owne
         cursor.execute("ALTER TABLE approvals_decision ENABLE ALWAYS TRIGGER o2c_append_only")
         cursor.execute("SET CONSTRAINTS ALL DEFERRED")
     assert timers.tick(actor=system_actor(), now=clock.now()).carried == 1
-    assert LegalEntity.objects.get(code="US").bank_account == "99887766"
+    assert opened(LegalEntity.objects.get(code="US").bank_account) == "99887766"
     immediately()
 
 

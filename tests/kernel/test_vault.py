@@ -122,8 +122,7 @@ def test_the_page_shows_the_last_four_and_the_dialog_all_once(entity: LegalEntit
 def test_a_whole_list_by_the_api_is_on_record_and_a_search_is_not(db: None, client: Client) -> None:
     robot = make_account("robot", "crm")
     headers = {"Authorization": f"Bearer {make_token(robot, ['orders.read'])}"}
-    assert client.get("/api/v1/customers?search=x", headers=headers).status_code in (200, 400)
-    assert client.get("/api/v1/customers?limit=1", headers=headers).status_code in (200, 400)
+    assert client.get("/api/v1/customers?country=US", headers=headers).status_code == 200
     assert not ReadEvent.objects.exists()
     assert client.get("/api/v1/customers", headers=headers).status_code == 200
     event = ReadEvent.objects.get()

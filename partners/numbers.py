@@ -1,0 +1,3 @@
+"""Which documents take the numbers of which series."""
+
+SERIES = {"AWS": ("partners_awsagreement", "number")}
