@@ -9,6 +9,7 @@ import o2c.vault
 from o2c import vault
 
 TABLES = (("ledger_legalentity", "id"), ("ledger_historicallegalentity", "history_id"))
+WITHOUT = "DROP TRIGGER IF EXISTS o2c_now_ledger_entity_change_bank ON ledger_legalentity"
 COLUMNS = ("bank_account", "bank_routing")
 
 
@@ -41,6 +42,8 @@ class Migration(migrations.Migration):
     dependencies = [("ledger", "0001_initial")]
 
     operations = [
+        # It names the columns; the guards are made anew after migrating.
+        migrations.RunSQL(WITHOUT, migrations.RunSQL.noop),
         migrations.AlterField("legalentity", "bank_account", _field(help_text="IBAN, or account number")),
         migrations.AlterField(
             "legalentity", "bank_routing", _field(blank=True, help_text="Routing number, where used")
@@ -51,6 +54,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             "historicallegalentity", "bank_routing", _field(blank=True, help_text="Routing number, where used")
         ),
+        migrations.RunSQL(migrations.RunSQL.noop, WITHOUT),
         migrations.RunPython(_rewritten(vault.sealed), _rewritten(vault.opened)),
         migrations.AddConstraint(
             "legalentity",
