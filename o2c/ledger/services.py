@@ -46,7 +46,8 @@ def save_entity(code: str, *, actor: Actor, reason: str = "", **columns: Any) ->
 
 def _stored(entity: LegalEntity, name: str) -> Any:
     """The value of a column as the database has it after saving."""
-    return LegalEntity._meta.get_field(name).get_prep_value(getattr(entity, name))
+    column: Any = LegalEntity._meta.get_field(name)
+    return column.get_prep_value(getattr(entity, name))
 
 
 def reveal_bank(pk: int, *, actor: Actor, reason: str = "") -> dict[str, str]:
