@@ -304,6 +304,68 @@ class Ramp:
 
 
 @dataclass(frozen=True, slots=True)
+class Of:
+    """`factor` times the price of another SKU, not looked up yet (`billing.domain.following`)."""
+
+    sku: str
+    factor: Fraction
+    name: str = "of"
+
+    def rate(self, measures: Measures) -> Rated:
+        raise InvalidInput(f"The price follows that of {self.sku}, which was not looked up")
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """A price on `[starts_on, ends_on)`, and the first day of its line, from which a ramp counts."""
+
+    starts_on: dt.date
+    ends_on: dt.date | None
+    price: Price
+    origin: dt.date
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """`factor` times what another SKU costs on each day, in order of time."""
+
+    sku: str
+    factor: Fraction
+    stretches: tuple[Followed, ...]
+    name: str = "of"
+
+    def rate(self, measures: Measures) -> Rated:
+        raise InvalidInput("A price that follows another is rated per date: ask `pieces` first")
+
+    def pieces(self, start: dt.date, end: dt.date) -> list[tuple[dt.date, dt.date, Price]]:
+        """`[start, end)` cut where the followed price changes; days without one have a price that fails."""
+        found, reached = [], start
+        for one in self.stretches:
+            low, high = max(start, one.starts_on), min(end, one.ends_on or end)
+            if low >= high:
+                continue
+            if low > reached:
+                found.append((reached, low, self._missing(reached)))
+            for a, b, price in one.price.pieces(low, high, one.origin):
+                found.append((a, b, price.times(self.factor)))
+            reached = high
+        if reached < end:
+            found.append((reached, end, self._missing(reached)))
+        return found
+
+    def _missing(self, day: dt.date) -> Price:
+        return Price(
+            Unreadable(
+                InvalidInput(
+                    f"The price follows that of {self.sku}, which has none on {day}",
+                    code="missing_rate",
+                    remedy=f"Give {self.sku} a list price in this currency, or the line a price of its own",
+                )
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Unreadable:
     """Stands for a price whose specification is wrong: applying it says what."""
 
@@ -342,6 +404,8 @@ class Price:
             inner = [price for _, price in model.cells] + ([model.default] if model.default else [])
         elif isinstance(model, Ramp):
             inner = [price for _, price in model.steps]
+        elif isinstance(model, Following):
+            inner = [one.price for one in model.stretches]
         return any(price.needs_transactions for price in inner)
 
     def rate(self, measures: Measures) -> Rated:
@@ -374,12 +438,14 @@ class Price:
         return remaining
 
     def pieces(self, start: dt.date, end: dt.date, origin: dt.date) -> list[tuple[dt.date, dt.date, Price]]:
-        """`[start, end)` cut where a ramp changes the price; one piece for every other model.
+        """`[start, end)` cut where a ramp or a followed price changes; one piece for every other model.
 
         `origin` is the first day of the line, from which a ramp counts its months.
         """
         if isinstance(self.model, Ramp):
             return self.model.pieces(start, end, origin)
+        if isinstance(self.model, Following):
+            return self.model.pieces(start, end)
         return [(start, end, self)]
 
     def times(self, factor: Fraction) -> Price:

@@ -159,6 +159,11 @@ def _multiple(spec: Spec) -> Price:
     return _price(spec["price"]).times(_number(spec, "factor"))
 
 
+def _of(spec: Spec) -> Price:
+    _known(spec, "sku", "factor")
+    return Price(prices.Of(str(spec["sku"]), _number(spec, "factor", "1")))
+
+
 def _prepaid(spec: Spec) -> Price:
     _known(spec, "amount", "credit", "price", "grant")
     drawdown = _price(spec["price"]) if "price" in spec else None
@@ -180,4 +185,5 @@ READERS: dict[str, Callable[[Spec], Price]] = {
     "overage": _overage,
     "multiple": _multiple,
     "prepaid": _prepaid,
+    "of": _of,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -26,6 +26,7 @@ COLUMNS = (
     "order_id",
     "product_id",
     "sku_id",
+    "sku__code",
     "dimensions",
     "method",
     "value",
@@ -35,25 +36,30 @@ COLUMNS = (
 )
 
 
+def agreed_with(orders: Mapping[int, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The active overrides of the customers of these orders, without those of their other orders."""
+    customers = {row["customer_id"] for row in orders.values()}
+    return list(
+        PriceAdjustment.objects.filter(customer__in=customers, state=PriceAdjustment.State.ACTIVE)
+        .filter(Q(order__isnull=True) | Q(order__in=list(orders)))
+        .order_by("id")
+        .values(*COLUMNS)
+    )
+
+
 def with_adjustments(
     lines: Mapping[int, list[Line]],
     orders: Mapping[int, Mapping[str, Any]],
     skus: Mapping[int, tuple[int, int]],
+    agreed: Sequence[Mapping[str, Any]],
 ) -> dict[int, tuple[Line, ...]]:
-    """The lines by order with what is agreed about them. Two statements, whatever their number.
+    """The lines by order with what is agreed about them. One statement, for coupons.
 
     A prepayment is left alone: its amount is also what its credit is worth, so it is negotiated on the line;
     so is a line billed by a schedule, whose amounts are what was agreed.
 
     `skus` gives SKU and product of each line.
     """
-    customers = {row["customer_id"] for row in orders.values()}
-    agreed = list(
-        PriceAdjustment.objects.filter(customer__in=customers, state=PriceAdjustment.State.ACTIVE)
-        .filter(Q(order__isnull=True) | Q(order__in=list(orders)))
-        .order_by("id")
-        .values(*COLUMNS)
-    )
     redeemed = _redemptions(line.id for own in lines.values() for line in own)
     if not agreed and not redeemed:
         return {pk: tuple(own) for pk, own in lines.items()}

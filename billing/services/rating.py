@@ -33,7 +33,8 @@ from billing.domain.types import (
 )
 from billing.models import Charge
 from billing.selectors import commitments, metered, unbilled
-from billing.selectors.adjustments import with_adjustments
+from billing.selectors.adjustments import agreed_with, with_adjustments
+from billing.selectors.following import looked_up
 from o2c.errors import DomainError, InvalidInput
 from orders.domain import schedules
 from orders.models import Order, OrderLine
@@ -42,7 +43,8 @@ from orders.selectors.milestones import reached_on
 
 
 def load_timelines(order_ids: Iterable[int], through: dt.date) -> dict[int, Timeline]:
-    """The timelines of these orders, by order id. Five statements, one more where milestones are sold.
+    """The timelines of these orders, by order id. Five statements, one more where milestones are sold, one
+    where a price follows another.
 
     Lines whose first segment begins on or after `through` are left out; `date.max` loads everything.
     A price that cannot be read fails when it is applied, so that only its own order fails.
@@ -59,7 +61,8 @@ def load_timelines(order_ids: Iterable[int], through: dt.date) -> dict[int, Time
             instalments = _instalments(row, reached.get(row["id"], {}))
             lines[row["order_id"]].append(_line(row, orders[row["order_id"]], own, instalments))
             skus[row["id"]] = (row["sku_id"], row["sku__product_id"])
-    adjusted = with_adjustments(lines, orders, skus)
+    agreed = agreed_with(orders)
+    adjusted = with_adjustments(looked_up(lines, orders, agreed), orders, skus, agreed)
     return {
         pk: Timeline(
             pk,

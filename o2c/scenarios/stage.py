@@ -289,7 +289,9 @@ def _commitment(stage: Stage, one: Commitment) -> dict[str, Any]:
 
 
 def spec(stage: Stage, price: Any) -> Any:
-    """A price as the database keeps it: what the credit of a prepayment pays is named by our own codes."""
+    """A price as the database keeps it: the SKUs and meters that it names have our own codes."""
+    if isinstance(price, dict) and price.get("model") == "of":
+        return {**price, "sku": stage.code(price["sku"])}
     scope = price.get("grant", {}).get("scope") if isinstance(price, dict) else None
     if not scope:
         return price

@@ -38,6 +38,8 @@ def price_text(spec: Mapping[str, Any] | None, currency: str = "") -> str:
         return f"{len(spec['cells'])} cells by {', '.join(spec['dimensions'])}"
     if model == "prepaid":
         return f"{spec['amount']} {currency} for {spec['credit']} of credit".replace("  ", " ")
+    if model == "of":
+        return f"{spec.get('factor', '1')} times the price of {spec['sku']}"
     if isinstance(spec.get("price"), Mapping):
         bound = spec.get("amount") or spec.get("included") or spec.get("factor") or ""
         return f"{model} {bound}: {price_text(spec['price'], currency)}"

@@ -21,8 +21,8 @@ that holds the spec; unit amounts may have up to 12 decimals, and are never roun
     {"model": "cap", "amount": "5000", "price": {...}}              at most this much a period
     {"model": "overage", "included": "1000", "price": {...}}        only what goes beyond it
     {"model": "multiple", "factor": "0.5", "price": {...}}          half of what the price comes to
-    {"model": "prepaid", "amount": "9000.00", "credit": "10000.00", "price": {...}}
-                                                                    pay amount, draw credit down at price
+    {"model": "of", "sku": "TOKENS", "factor": "0.5"}               half of what TOKENS costs on that day
+    {"model": "prepaid", "amount": "9000.00", "credit": "10000.00"} pay amount, use credit
 
 The credit of a prepayment is a grant; "grant" holds its terms (orders/domain/clauses.py).
 
@@ -30,17 +30,22 @@ A tier covers (end of the tier before, up_to]; the last one has `up_to` null. A 
 as "from"; it must then be the end of the tier before. "over_term": true counts tiers from the start of the
 segment instead of the billing period; "prorated": true (graduated) prices a level that varies by time. A cell
 of a matrix may name fewer dimensions than the matrix has: it is a fallback for the rest.
+
+A clause that would change nothing where it stands is refused: what somebody wrote into a price, they expect
+on the invoice.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from decimal import Context, Decimal, Inexact
 from typing import Any
 
 from o2c.errors import InvalidInput
 from orders.domain.clauses import grant_problems
+from orders.domain.price_fit import unfit
 
 Spec = Mapping[str, Any]
 
@@ -50,32 +55,6 @@ EXACT = Context(prec=80, traps=[Inexact])
 MAX_DEPTH = 4
 MAX_TIERS = 100
 MAX_CELLS = 2000
-
-# Models by the kind of SKU they can price. A usage price is applied to a metered quantity of a period, a
-# recurring price to the quantity of a segment, one-time and prepaid prices once.
-MODELS_OF_KIND: dict[str, frozenset[str]] = {
-    "recurring": frozenset(
-        {"flat", "per_unit", "graduated", "volume", "package", "ramp", "minimum", "cap", "multiple"}
-    ),
-    "usage": frozenset(
-        {
-            "flat",
-            "per_unit",
-            "graduated",
-            "volume",
-            "package",
-            "percentage",
-            "matrix",
-            "ramp",
-            "minimum",
-            "cap",
-            "overage",
-            "multiple",
-        }
-    ),
-    "one_time": frozenset({"flat", "one_time", "per_unit", "graduated", "volume", "package"}),
-    "prepaid": frozenset({"prepaid"}),
-}
 
 
 class Findings:
@@ -93,6 +72,17 @@ class Findings:
             for path, found in self.by_path.items()
             for message in found
         ]
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """How deep a price stands in another one, and what can't stand there."""
+
+    depth: int = 0
+    forbidden: frozenset[str] = frozenset()
+
+    def deeper(self, forbidden: frozenset[str]) -> Inside:
+        return Inside(self.depth + 1, self.forbidden | forbidden | {"of"})
 
 
 def validate(spec: object, *, record: str, kind: str = "") -> None:
@@ -116,17 +106,13 @@ def problems(spec: object, *, kind: str = "") -> list[str]:
     return examine(spec, kind=kind).lines()
 
 
-def examine(spec: object, *, kind: str = "") -> Findings:
+def examine(spec: object, *, kind: str = "", aggregation: str = "") -> Findings:
+    """Every problem by its place. `kind` is that of the SKU, `aggregation` that of its meter, where known."""
     found = Findings()
-    _spec(spec, "", found, depth=0)
-    if kind and not found.by_path:
-        model = spec["model"] if isinstance(spec, Mapping) else ""
-        allowed = MODELS_OF_KIND.get(kind, frozenset())
-        if model not in allowed:
-            found.add(
-                "model",
-                f"{model!r} can't price a SKU of kind {kind!r}; use one of {', '.join(sorted(allowed))}",
-            )
+    _spec(spec, "", found, Inside())
+    if isinstance(spec, Mapping) and not found.by_path:
+        for place, text in unfit(spec, kind, aggregation):
+            found.add(place, text)
     return found
 
 
@@ -164,9 +150,7 @@ def _keys(
         found.add(_at(path, name), "is not known here")
 
 
-def _spec(
-    spec: object, path: str, found: Findings, *, depth: int, forbidden: frozenset[str] = frozenset()
-) -> None:
+def _spec(spec: object, path: str, found: Findings, inside: Inside) -> None:
     if not isinstance(spec, Mapping):
         found.add(path, f'a price must be an object with a "model", and is {type(spec).__name__}')
         return
@@ -177,33 +161,36 @@ def _spec(
             _at(path, "model"), f"{model!r} is not a price model; known are {', '.join(sorted(CHECKS))}"
         )
         return
-    if model in forbidden:
+    if model in inside.forbidden:
         found.add(_at(path, "model"), f"{model!r} can't stand inside this price")
         return
-    if depth >= MAX_DEPTH:
+    if inside.depth >= MAX_DEPTH:
         found.add(path, f"prices are nested more than {MAX_DEPTH} deep")
         return
-    check(spec, path, found, depth)
+    check(spec, path, found, inside)
 
 
-def _nested(spec: Spec, name: str, path: str, found: Findings, depth: int, forbidden: frozenset[str]) -> None:
+def _nested(
+    spec: Spec, name: str, path: str, found: Findings, inside: Inside, forbidden: frozenset[str]
+) -> None:
+    """The price at `name`: there, and however deep inside of it, these models can't stand."""
     if name in spec:
-        _spec(spec[name], _at(path, name), found, depth=depth + 1, forbidden=forbidden)
+        _spec(spec[name], _at(path, name), found, inside.deeper(forbidden))
 
 
-def _amount_only(spec: Spec, path: str, found: Findings, depth: int) -> None:
+def _amount_only(spec: Spec, path: str, found: Findings, inside: Inside) -> None:
     _keys(spec, path, found, {"amount"})
     if "amount" in spec:
         _decimal(spec, "amount", path, found)
 
 
-def _per_unit(spec: Spec, path: str, found: Findings, depth: int) -> None:
+def _per_unit(spec: Spec, path: str, found: Findings, inside: Inside) -> None:
     _keys(spec, path, found, {"unit_amount"})
     if "unit_amount" in spec:
         _decimal(spec, "unit_amount", path, found)
 
 
-def _package(spec: Spec, path: str, found: Findings, depth: int) -> None:
+def _package(spec: Spec, path: str, found: Findings, inside: Inside) -> None:
     _keys(spec, path, found, {"size", "amount"}, frozenset({"free_units"}))
     for name in ("amount", "free_units"):
         if name in spec:
@@ -212,7 +199,7 @@ def _package(spec: Spec, path: str, found: Findings, depth: int) -> None:
         _decimal(spec, "size", path, found, positive=True)
 
 
-def _percentage(spec: Spec, path: str, found: Findings, depth: int) -> None:
+def _percentage(spec: Spec, path: str, found: Findings, inside: Inside) -> None:
     _keys(spec, path, found, {"percent"}, frozenset({"fixed_amount", "floor", "ceiling"}))
     for name in ("percent", "fixed_amount", "floor", "ceiling"):
         if name in spec:
@@ -237,7 +224,7 @@ def _items(spec: Spec, name: str, path: str, found: Findings, limit: int) -> Ite
             found.add(place, f"must be an object, and is {type(item).__name__}")
 
 
-def _tiers(spec: Spec, path: str, found: Findings, depth: int) -> None:
+def _tiers(spec: Spec, path: str, found: Findings, inside: Inside) -> None:
     _keys(
         spec,
         path,
@@ -248,6 +235,8 @@ def _tiers(spec: Spec, path: str, found: Findings, depth: int) -> None:
     for name in ("over_term", "prorated"):
         if name in spec and not isinstance(spec[name], bool):
             found.add(_at(path, name), "must be true or false")
+    if spec.get("over_term") and "minimum" in inside.forbidden:
+        found.add(_at(path, "over_term"), "can't stand inside of a matrix")
     tiers = list(_items(spec, "tiers", path, found, MAX_TIERS))
     reached: Decimal | None = Decimal(0)
     for position, (place, tier) in enumerate(tiers, start=1):
@@ -284,7 +273,7 @@ def _tier_bounds(
     return end
 
 
-def _matrix(spec: Spec, path: str, found: Findings, depth: int) -> None:
+def _matrix(spec: Spec, path: str, found: Findings, inside: Inside) -> None:
     _keys(spec, path, found, {"dimensions", "cells"}, frozenset({"default"}))
     names = spec.get("dimensions")
     if not isinstance(names, list) or not names or not all(isinstance(n, str) and n for n in names):
@@ -292,13 +281,13 @@ def _matrix(spec: Spec, path: str, found: Findings, depth: int) -> None:
         return
     if len(set(names)) != len(names):
         found.add(_at(path, "dimensions"), "names a dimension twice")
-    inside = frozenset({"matrix", "ramp", "prepaid", "one_time", "minimum", "cap"})
+    cells = frozenset({"matrix", "ramp", "prepaid", "one_time", "minimum", "cap"})
     seen: dict[tuple[str, ...], str] = {}
     for place, cell in _items(spec, "cells", path, found, MAX_CELLS):
         _keys(cell, place, found, {"match", "price"})
         _cell_match(cell.get("match"), names, place, found, seen)
-        _nested(cell, "price", place, found, depth, inside)
-    _nested(spec, "default", path, found, depth, inside)
+        _nested(cell, "price", place, found, inside, cells)
+    _nested(spec, "default", path, found, inside, cells)
 
 
 def _cell_match(
@@ -316,7 +305,7 @@ def _cell_match(
     seen.setdefault(key, place)
 
 
-def _ramp(spec: Spec, path: str, found: Findings, depth: int) -> None:
+def _ramp(spec: Spec, path: str, found: Findings, inside: Inside) -> None:
     _keys(spec, path, found, {"steps"})
     before = -1
     for position, (place, step) in enumerate(_items(spec, "steps", path, found, MAX_TIERS), start=1):
@@ -332,34 +321,42 @@ def _ramp(spec: Spec, path: str, found: Findings, depth: int) -> None:
                     _at(place, "from_month"), f"{month} does not come after {before}: steps must ascend"
                 )
             before = int(month)
-        _nested(step, "price", place, found, depth, frozenset({"ramp", "prepaid"}))
+        _nested(step, "price", place, found, inside, frozenset({"ramp", "prepaid"}))
 
 
-def _bound(spec: Spec, path: str, found: Findings, depth: int) -> None:
+def _bound(spec: Spec, path: str, found: Findings, inside: Inside) -> None:
     _keys(spec, path, found, {"amount", "price"})
     if "amount" in spec:
         _decimal(spec, "amount", path, found)
-    _nested(spec, "price", path, found, depth, frozenset({"ramp", "prepaid", "one_time"}))
+    _nested(spec, "price", path, found, inside, frozenset({"ramp", "prepaid", "one_time"}))
 
 
-def _overage(spec: Spec, path: str, found: Findings, depth: int) -> None:
+def _overage(spec: Spec, path: str, found: Findings, inside: Inside) -> None:
     _keys(spec, path, found, {"included", "price"})
     if "included" in spec:
         _decimal(spec, "included", path, found)
     _nested(
-        spec, "price", path, found, depth, frozenset({"ramp", "prepaid", "one_time", "overage", "matrix"})
+        spec, "price", path, found, inside, frozenset({"ramp", "prepaid", "one_time", "overage", "matrix"})
     )
 
 
-def _multiple(spec: Spec, path: str, found: Findings, depth: int) -> None:
+def _multiple(spec: Spec, path: str, found: Findings, inside: Inside) -> None:
     _keys(spec, path, found, {"factor", "price"})
     if "factor" in spec:
         _decimal(spec, "factor", path, found)
-    _nested(spec, "price", path, found, depth, frozenset({"ramp", "prepaid", "one_time"}))
+    _nested(spec, "price", path, found, inside, frozenset({"ramp", "prepaid", "one_time"}))
 
 
-def _prepaid(spec: Spec, path: str, found: Findings, depth: int) -> None:
-    _keys(spec, path, found, {"amount", "credit"}, frozenset({"price", "grant"}))
+def _of(spec: Spec, path: str, found: Findings, inside: Inside) -> None:
+    _keys(spec, path, found, {"sku"}, frozenset({"factor"}))
+    if "sku" in spec and not (isinstance(spec["sku"], str) and spec["sku"]):
+        found.add(_at(path, "sku"), "must be the code of a SKU")
+    if "factor" in spec:
+        _decimal(spec, "factor", path, found)
+
+
+def _prepaid(spec: Spec, path: str, found: Findings, inside: Inside) -> None:
+    _keys(spec, path, found, {"amount", "credit"}, frozenset({"grant"}))
     if "grant" in spec:
         for place, message in grant_problems(spec["grant"]):
             found.add(_at(path, "grant") + place, message)
@@ -367,10 +364,9 @@ def _prepaid(spec: Spec, path: str, found: Findings, depth: int) -> None:
         _decimal(spec, "amount", path, found)
     if "credit" in spec:
         _decimal(spec, "credit", path, found, positive=True)
-    _nested(spec, "price", path, found, depth, frozenset({"prepaid", "one_time"}))
 
 
-CHECKS: dict[str, Callable[[Spec, str, Findings, int], None]] = {
+CHECKS: dict[str, Callable[[Spec, str, Findings, Inside], None]] = {
     "flat": _amount_only,
     "one_time": _amount_only,
     "per_unit": _per_unit,
@@ -385,6 +381,7 @@ CHECKS: dict[str, Callable[[Spec, str, Findings, int], None]] = {
     "overage": _overage,
     "multiple": _multiple,
     "prepaid": _prepaid,
+    "of": _of,
 }
 
 MONEY_KEYS = frozenset({"amount", "unit_amount", "flat_amount", "fixed_amount", "floor", "ceiling"})

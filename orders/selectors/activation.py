@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from typing import Any
 
 from o2c.periods import Period
 from orders.domain import effects, price_spec, schedules
 from orders.domain.activation import Blocker, LineFacts, OrderFacts, SegmentFacts, blockers
-from orders.models import Order, OrderLine, Price, Segment
+from orders.models import Order, OrderLine, Price, Segment, Sku
 from orders.selectors.facts import order_facts
 from orders.selectors.value import value_of
 
@@ -22,7 +23,7 @@ def blockers_of(pks: Iterable[int]) -> dict[int, list[Blocker]]:
     rows = Order.objects.filter(pk__in=chosen).select_related("customer__entity", "entity")
     orders = {order.pk: order for order in rows}
     rows_of_lines = list(
-        OrderLine.objects.filter(order__in=chosen).select_related("sku").order_by("position")
+        OrderLine.objects.filter(order__in=chosen).select_related("sku__meter").order_by("position")
     )
     scheduled = {line.order_id for line in rows_of_lines if line.schedule}
     worth = order_facts(
@@ -54,8 +55,7 @@ def blockers_of(pks: Iterable[int]) -> dict[int, list[Blocker]]:
 def _line_facts(
     rows: Sequence[OrderLine], pks: list[int], worth: Mapping[int, effects.OrderFacts]
 ) -> dict[int, list[LineFacts]]:
-    kinds = {line.pk: line.sku.kind for line in rows}
-    segments = _segment_facts(pks, kinds)
+    segments = _segment_facts(pks, {line.pk: line.sku for line in rows})
     lines: dict[int, list[LineFacts]] = defaultdict(list)
     values = {
         line.key: effects.value(line, facts, effects.horizon_of(facts))
@@ -81,16 +81,22 @@ def _line_facts(
     return lines
 
 
-def _segment_facts(pks: list[int], kinds: Mapping[int, str]) -> dict[int, list[SegmentFacts]]:
+def _wrong(spec: Mapping[str, Any], sku: Sku) -> tuple[str, ...]:
+    """What is wrong with a price of the SKU."""
+    aggregation = sku.meter.aggregation if sku.meter else ""
+    return tuple(price_spec.examine(spec, kind=sku.kind, aggregation=aggregation).lines())
+
+
+def _segment_facts(pks: list[int], skus: Mapping[int, Sku]) -> dict[int, list[SegmentFacts]]:
     """Segments by line. A price is examined once, however many segments point at it."""
     rows = list(Segment.objects.in_force().filter(line__order__in=pks).order_by("line_id", "starts_on"))
-    prices = Price.objects.select_related("sku").in_bulk({segment.price_id for segment in rows})
-    wrong = {pk: tuple(price_spec.problems(p.spec, kind=p.sku.kind)) for pk, p in prices.items()}
+    prices = Price.objects.select_related("sku__meter").in_bulk({segment.price_id for segment in rows})
+    wrong = {pk: _wrong(price.spec, price.sku) for pk, price in prices.items()}
     segments: dict[int, list[SegmentFacts]] = defaultdict(list)
     for segment in rows:
         price = prices[segment.price_id]
         own = segment.price_override
-        found = tuple(price_spec.problems(own, kind=kinds[segment.line_id])) if own else wrong[price.pk]
+        found = _wrong(own, skus[segment.line_id]) if own else wrong[price.pk]
         segments[segment.line_id].append(
             SegmentFacts(
                 days=Period(segment.starts_on, segment.ends_on),

@@ -16,8 +16,8 @@ from orders.domain import price_spec
 from orders.models import Customer, Order, PriceAdjustment, Product, Sku
 from orders.services.common import Problems, move, responsible
 
-# Prices that count from the beginning of a line can't begin in the middle of it.
-NOT_A_REPLACEMENT = frozenset({"ramp", "prepaid"})
+# Prices that count from the beginning of a line, or have no amount of their own, can't begin in its middle.
+NOT_A_REPLACEMENT = frozenset({"ramp", "prepaid", "of"})
 # Prices that can stand beside that of the rest: no amount, floor or ceiling of a whole period.
 OF_SINGLE_VALUES = frozenset({"per_unit", "graduated", "volume", "package", "percentage"})
 
@@ -155,7 +155,7 @@ def _check_replacement(row: PriceAdjustment, found: Problems) -> None:
         for text in texts:
             found.add(f"spec.{place}" if place else "spec", text)
     if row.spec and (row.spec.get("model") in NOT_A_REPLACEMENT or row.spec.get("over_term")):
-        found.add("spec.model", "counts from the beginning of a line; amend the line instead")
+        found.add("spec.model", "can't begin in the middle of a line; amend the line instead")
     if row.spec and row.dimensions and row.spec.get("model") not in OF_SINGLE_VALUES:
         found.add("spec.model", f"of single values is one of {', '.join(sorted(OF_SINGLE_VALUES))}")
 

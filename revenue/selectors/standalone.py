@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
 
 from django.db.models import Q
 
 from billing.domain import specs
-from billing.domain.prices import Price
+from billing.domain.following import Source, resolved
+from billing.domain.prices import Of, Price
 from billing.domain.types import Line, Timeline
+from billing.selectors.following import Listed, list_prices
 from o2c.money import quantize
 from orders import models as orders
 from revenue.domain.schedules import units
@@ -41,6 +43,7 @@ class Prices:
     entries: Mapping[tuple[int, str], Sequence[SspEntry]]
     skus: Mapping[int, int]
     currencies: Mapping[int, str]
+    followed: Listed = field(default_factory=dict)
 
     def differ(self, timeline: Timeline) -> bool:
         """Whether any line of the timeline has another price than the list."""
@@ -59,7 +62,12 @@ class Prices:
                 for s in line.segments
             ]
             lines.append(replace(line, segments=tuple(segments), adjustments=()))
-        return replace(timeline, lines=tuple(lines))
+        sources = {
+            sku: Source(tuple(found))
+            for (sku, currency), found in self.followed.items()
+            if currency == timeline.currency
+        }
+        return replace(timeline, lines=tuple(resolved(lines, sources)))
 
     def entry(self, line: Line, service: Sequence[Band], on: dt.date) -> Found | None:
         """The approved entry in force on `on`, times the promised service of the line."""
@@ -77,7 +85,9 @@ class Prices:
 
 
 def load(order_ids: Iterable[int]) -> Prices:
-    """What these orders need: three queries, a fourth for list prices when something was negotiated."""
+    """What these orders need: three queries, a fourth for list prices when something was negotiated, a fifth
+    when one of these follows another.
+    """
     lines = orders.OrderLine.objects.filter(order_id__in=list(order_ids))
     rows = list(lines.values_list("id", "sku_id", "order__currency"))
     negotiated = list(
@@ -89,6 +99,7 @@ def load(order_ids: Iterable[int]) -> Prices:
     if negotiated:
         found = orders.Price.objects.filter(pk__in={price for _, price in negotiated})
         lists = {p.pk: specs.parse(p.spec, record=f"price {p.pk}") for p in found}
+    codes = {price.model.sku for price in lists.values() if isinstance(price.model, Of)}
     entries: dict[tuple[int, str], list[SspEntry]] = {}
     approved = SspEntry.objects.filter(sku__in={row[1] for row in rows}, approved_by__isnull=False)
     for entry in approved.order_by("-effective_from"):
@@ -99,4 +110,5 @@ def load(order_ids: Iterable[int]) -> Prices:
         entries=entries,
         skus={pk: sku for pk, sku, _ in rows},
         currencies={pk: currency for pk, _, currency in rows},
+        followed=list_prices(codes) if codes else {},
     )

@@ -117,6 +117,9 @@ def specs(draw: st.DrawFn, kind: str) -> dict[str, Any]:
         return draw(leaves(kind))
     if kind == "usage" and draw(st.integers(0, 4)) == 0:
         return _bounded(draw, draw(matrices()))
+    if kind == "usage" and draw(st.integers(0, 7)) == 0:
+        followed = f"R-{draw(st.sampled_from(('sum', *AGGREGATIONS)))}"
+        return {"model": "of", "sku": followed, "factor": draw(st.sampled_from(["0.5", "3"]))}
     if draw(st.integers(0, 6)) == 0:
         months = sorted(draw(st.sets(st.integers(1, 14), min_size=1, max_size=2)))
         steps = [{"from_month": str(m), "price": draw(leaves(kind))} for m in (0, *months)]
@@ -302,11 +305,22 @@ def make_world(customer: Customer) -> World:
                 sku=skus[kind], currency=currency, spec={"model": "flat", "amount": "1"}, period=period,
                 effective_from=EPOCH, version=n + 1,
             )  # fmt: skip
+        if kind in AGGREGATIONS:
+            _list_price(skus[kind], n + 2)
     source = UsageSource.objects.create(code="random")
     batch = UsageBatch.objects.create(
         source=source, channel="api", received=0, accepted=0, duplicate=0, parked=0
     )
     return World(customer, skus, prices, source, batch)
+
+
+def _list_price(sku: Sku, version: int) -> None:
+    """What others may follow, from the middle of the first year on."""
+    price = Price.objects.create(
+        sku=sku, currency="USD", spec={"model": "per_unit", "unit_amount": "0.70"}, version=version,
+        effective_from=EPOCH + dt.timedelta(days=200),
+    )  # fmt: skip
+    Price.objects.filter(pk=price.pk).update(state="active")
 
 
 def store(world: World, drawn: Sequence[dict[str, Any]]) -> list[int]:

@@ -11,6 +11,8 @@ from o2c.errors import InvalidInput
 from orders.domain import price_spec
 
 PER_UNIT = {"model": "per_unit", "unit_amount": "0.0000025"}
+FLAT = {"model": "flat", "amount": "5"}
+TIERED = {"model": "graduated", "tiers": [{"up_to": None, "unit_amount": "1"}]}
 
 GOOD: list[tuple[str, dict[str, Any]]] = [
     ("recurring", {"model": "flat", "amount": "500.00"}),
@@ -26,7 +28,7 @@ GOOD: list[tuple[str, dict[str, Any]]] = [
         },
     ),
     (
-        "recurring",
+        "usage",
         {
             "model": "volume",
             "over_term": True,
@@ -68,7 +70,8 @@ GOOD: list[tuple[str, dict[str, Any]]] = [
     ("usage", {"model": "overage", "included": "1000000", "price": PER_UNIT}),
     ("usage", {"model": "multiple", "factor": "0.5", "price": PER_UNIT}),
     ("one_time", {"model": "one_time", "amount": "2500.00"}),
-    ("prepaid", {"model": "prepaid", "amount": "9000.00", "credit": "10000.00", "price": PER_UNIT}),
+    ("prepaid", {"model": "prepaid", "amount": "9000.00", "credit": "10000.00"}),
+    ("usage", {"model": "of", "sku": "ONLINE", "factor": "0.5"}),
 ]
 
 
@@ -155,11 +158,74 @@ BAD: list[tuple[Any, str]] = [
         {"model": "minimum", "amount": "1", "price": {"model": "flat", "amount": 1.5}},
         "price.amount: must be a decimal string",
     ),
+    ({"model": "minimum", "amount": "1", "price": {"model": "of", "sku": "X"}}, "'of' can't stand inside"),
+    ({"model": "prepaid", "amount": "1", "credit": "1", "price": PER_UNIT}, "price: is not known here"),
+    ({"model": "percentage", "percent": "1", "floor": "5", "ceiling": "1"}, "floor: 5 is above the ceiling"),
+    (
+        {"model": "overage", "included": "5", "price": {"model": "multiple", "factor": "2", "price": FLAT}},
+        "included: has no effect: price.price is an amount",
+    ),
+    (
+        {
+            "model": "matrix",
+            "dimensions": ["m"],
+            "cells": [
+                {
+                    "match": {"m": "1"},
+                    "price": {
+                        "model": "multiple",
+                        "factor": "2",
+                        "price": {"model": "cap", "amount": "5", "price": PER_UNIT},
+                    },
+                }
+            ],
+        },
+        "cells[0].price.price.model: 'cap' can't stand inside",
+    ),
+    (
+        {
+            "model": "matrix",
+            "dimensions": ["m"],
+            "cells": [{"match": {"m": "1"}, "price": {**TIERED, "over_term": True}}],
+        },
+        "cells[0].price.over_term: can't stand inside of a matrix",
+    ),
     (
         {"model": "minimum", "amount": "1", "price": {"model": "ramp", "steps": []}},
         "'ramp' can't stand inside",
     ),
 ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "aggregation", "spec", "told"),
+    [
+        ("recurring", "", {**TIERED, "over_term": True}, "over_term: is for usage"),
+        (
+            "recurring",
+            "",
+            {"model": "cap", "amount": "1", "price": {**TIERED, "prorated": True}},
+            "price.prorated",
+        ),
+        ("usage", "sum", {**TIERED, "prorated": True}, "prorated: needs a meter that weighs by time"),
+        (
+            "usage",
+            "count",
+            {"model": "percentage", "percent": "1", "floor": "1"},
+            "floor: needs a meter that adds",
+        ),
+        (
+            "recurring",
+            "",
+            {"model": "minimum", "amount": "1", "price": {"model": "percentage", "percent": "1"}},
+            "price.model: 'percentage' can't price a SKU of kind 'recurring'",
+        ),
+    ],
+)
+def test_what_does_not_fit_what_is_sold_is_refused(
+    kind: str, aggregation: str, spec: dict[str, Any], told: str
+) -> None:
+    assert told in "; ".join(price_spec.examine(spec, kind=kind, aggregation=aggregation).lines())
 
 
 @pytest.mark.parametrize(("spec", "told"), BAD)
