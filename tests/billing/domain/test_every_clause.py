@@ -58,7 +58,7 @@ PRICES = [
     *(spec for inner in SIMPLE for spec in around(inner)),
     *(spec for inner in NESTED for middle in around(inner) for spec in around(middle)),
 ]
-QUANTITIES = ("1", "4", "12", "300")
+QUANTITIES = ("1", "2", "4", "12", "300")
 
 
 def changed(spec: Any) -> Iterator[tuple[str, Any]]:
