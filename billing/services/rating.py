@@ -200,7 +200,7 @@ def load_usage(
     """Usage of the orders' usage lines before `until`, by line id; added up as far as rating allows.
 
     Inside a point everything is of one billing period, one price and one calendar month, so that the points
-    also tell the months apart. Two statements, three more when the timelines are not given.
+    also tell the months apart. Two statements, five more when the timelines are not given.
     """
     if timelines is None:
         timelines = load_timelines(order_ids, until)
@@ -238,7 +238,7 @@ BILLED_COLUMNS = (
 def due(order_ids: Iterable[int], through: dt.date) -> dict[int, list[ChargeLine] | DomainError]:
     """Expected minus billed for each order through `through` (exclusive), by order id.
 
-    Five statements, six when some usage is not a plain sum.
+    Seven statements, eight when some usage is not a plain sum.
 
     An order that cannot be calculated answers with its error; the others are not affected.
     """
@@ -260,7 +260,7 @@ def due(order_ids: Iterable[int], through: dt.date) -> dict[int, list[ChargeLine
 def early(order_ids: Iterable[int], as_of: dt.date) -> dict[int, list[ChargeLine] | DomainError]:
     """The early invoices of those orders whose unbilled usage before `as_of` reaches a threshold of theirs.
 
-    Six statements, seven when some usage is not a plain sum; one when no order has a threshold.
+    Eight statements, nine when some usage is not a plain sum; one when no order has a threshold.
     """
     clauses = Order.objects.filter(pk__in=sorted(set(order_ids))).exclude(invoice_thresholds=[])
     thresholds = {
