@@ -75,8 +75,8 @@ def test_tiers_floor_and_cap_are_followed_with_quantities_of_its_own() -> None:
 
     # half of 100 at least, half of 100 + 400 x 0.05 = 120, half of 150 at most
     assert charged(timeline, online) == ["50.00"]
-    assert charged(timeline, online | used(("2026-06-10", "1400"), line=2)) == ["60.00"]
-    assert charged(timeline, online | used(("2026-06-10", "9000"), line=2)) == ["75.00"]
+    assert charged(timeline, {**online, **used(("2026-06-10", "1400"), line=2)}) == ["60.00"]
+    assert charged(timeline, {**online, **used(("2026-06-10", "9000"), line=2)}) == ["75.00"]
 
 
 def test_a_flat_price_is_followed_by_its_days() -> None:
