@@ -70,6 +70,7 @@ COLLECTIONS = {
 
 GRANTS = {
     "billing.grant.open": "Open the credit that an order sold",
+    "billing.grant.propose": "Ask for promotional credit",
     "billing.grant.promote": "Give a customer promotional credit",
     "billing.grant.withdraw": "Withdraw promotional credit",
     "billing.grant.expire": "Settle credit that ended: carry over or expire",
@@ -105,6 +106,7 @@ ROLE_DUTIES = {
         "billing.dispute.accept",
         "billing.grant.open",
         "billing.grant.expire",
+        "billing.grant.propose",
         "billing.delivery.record_bounce",
         "billing.delivery.retry",
         "billing.delivery.abandon",

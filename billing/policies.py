@@ -11,11 +11,21 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
+from billing import policy_grants
 from o2c.controls.approvals.registry import Act, Lineage, in_functional
+
+# A credit that was drafted in a bill run, and was released with it as it is now, was approved with the run.
+# History says so: a run that is written into a document afterwards is no run that released it.
+_RELEASED = """EXISTS (
+    SELECT 1 FROM billing_historicalbillrun b CROSS JOIN LATERAL (
+      SELECT h.run_id, h.total FROM billing_historicalinvoice h
+      WHERE h.id = i.id AND h.history_date < b.history_date ORDER BY h.history_id DESC LIMIT 1) h
+    WHERE b.id = i.run_id AND b.state = 'released' AND h.run_id = i.run_id AND h.total = i.total)"""
 
 CREDIT_FACTS = f"""
 SELECT jsonb_build_object(
-  'amount', {in_functional("-i.total", "i.currency", "e.currency", "i.issue_date")},
+  'amount', CASE WHEN {_RELEASED} THEN '0'
+            ELSE {in_functional("-i.total", "i.currency", "e.currency", "i.issue_date")} END,
   'functional_currency', e.currency, 'total', (-i.total)::text, 'net', (-i.net)::text,
   'currency', i.currency, 'customer', c.number || ' ' || c.name, 'corrects', coalesce(o.number, ''),
   'reason_code', i.reason_code, 'issue_date', i.issue_date::text,
@@ -78,8 +88,7 @@ ACTS = [
         does="billing.credit.post",
         facts=CREDIT_FACTS,
         table="billing_invoice",
-        # What a bill run credits was released with the run, by a second person.
-        reached="{row}.kind = 'credit_memo' AND {row}.state = 'posted' AND {row}.run_id IS NULL",
+        reached="{row}.kind = 'credit_memo' AND {row}.state = 'posted'",
         lineage=(
             Lineage(
                 "billing.Invoice",
@@ -289,3 +298,6 @@ POLICIES: dict[str, dict[str, Any]] = {
         ],
     },
 }
+
+ACTS += policy_grants.ACTS
+POLICIES |= policy_grants.POLICIES

@@ -18,7 +18,7 @@ FUNCTIONS = {
     "BIL.POST": ["billing.invoice.post", "billing.invoice.void"],
     "BIL.RUN_APPROVE": ["billing.run.release", "billing.run.release_large"],
     "BIL.SEND": ["billing.delivery.queue", "billing.delivery.send", "billing.delivery.retry"],
-    "BIL.CREDIT": ["billing.credit.draft", "billing.dispute.accept"],
+    "BIL.CREDIT": ["billing.credit.draft", "billing.dispute.accept", "billing.grant.propose"],
     "BIL.CREDIT_APPROVE": ["billing.credit.post"],
     "CRD.AUTHORISE": [
         "billing.credit.approve_large",

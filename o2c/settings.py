@@ -77,6 +77,7 @@ INSTALLED_APPS = [
     "o2c.controls.sod",
     "o2c.controls.approvals",
     "o2c.controls.selftest",
+    "o2c.controls.breakglass",
     "orders",
     "billing",
     "revenue",

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from o2c.controls.approvals.declaring import rule
 from o2c.controls.approvals.registry import Act, Lineage
+from orders import policy_masters, policy_orders
+from orders.policy_orders import NOT_STANDARD
 
 QUOTE_FACTS = """
 SELECT jsonb_build_object(
@@ -14,6 +17,11 @@ SELECT jsonb_build_object(
                            + extract(month FROM age(q.ends_on, q.starts_on)))::int, 0)::text,
   'payment_terms_days', q.payment_terms_days::text, 'billing_frequency', q.billing_frequency,
   'late_usage', q.late_usage_policy, 'valid_until', q.valid_until::text,
+  'not_standard', ((q.termination_notice_days IS NOT NULL)::int + (q.acceptance_days IS NOT NULL)::int
+                   + q.most_favoured_price::int + (q.side_letter <> '')::int)::text,
+  'termination_notice_days', coalesce(q.termination_notice_days::text, 'none'),
+  'acceptance_days', coalesce(q.acceptance_days::text, 'none'),
+  'most_favoured_price', q.most_favoured_price::text, 'side_letter', q.side_letter,
   'max_discount', coalesce((SELECT max(l.discount_percent) FROM orders_quoteline l
                             WHERE l.quote_id = q.id), 0)::text,
   'free_lines', (SELECT count(*) FROM orders_quoteline l
@@ -44,7 +52,14 @@ ACTS = [
             Lineage(
                 "orders.Quote",
                 "h.id = $1",
-                ("starts_on", "ends_on", "payment_terms_days", "valid_until", "submitted_by_id"),
+                (
+                    "starts_on",
+                    "ends_on",
+                    "payment_terms_days",
+                    "valid_until",
+                    "submitted_by_id",
+                    *NOT_STANDARD,
+                ),
             ),
             Lineage(
                 "orders.QuoteLine",
@@ -69,6 +84,11 @@ ACTS = [
             "free_lines": "Lines for free",
             "overrides": "Lines with a price of their own",
             "payment_terms_days": "Payment terms, days",
+            "not_standard": "Terms that are not standard",
+            "termination_notice_days": "Early termination, days of notice",
+            "acceptance_days": "Acceptance, days",
+            "most_favoured_price": "Most-favoured price",
+            "side_letter": "Side letter",
             "term_months": "Term, months",
             "starts_on": "Starts",
             "ends_on": "Ends",
@@ -91,8 +111,10 @@ POLICIES: dict[str, dict[str, Any]] = {
         "clause": (
             "Every quote is approved by somebody who did not write it (S10). A discount above 20 percent, a"
             " price of its own or payment terms beyond 60 days are decided by an approver with the terms in"
-            " front of them; a discount above 40 percent, lines for free, terms beyond 90 days or a term of"
-            " more than 36 months by the controller too."
+            " front of them; a discount above 40 percent, lines for free, terms beyond 90 days, a term of"
+            " more than 36 months, early termination, acceptance, a most-favoured price or a side"
+            " letter by the"
+            " controller too."
         ),
         "bands": {
             "path": "max_discount",
@@ -133,6 +155,12 @@ POLICIES: dict[str, dict[str, Any]] = {
                 "when": [{"path": "term_months", "op": ">", "value": "36"}],
                 "steps": ["approver", "controller"],
             },
+            rule(
+                "not_standard",
+                "Says a term that is not standard",
+                ("approver", "controller"),
+                ("not_standard", ">", "0"),
+            ),
         ],
         "steps": [
             {
@@ -146,6 +174,7 @@ POLICIES: dict[str, dict[str, Any]] = {
                     ("free_lines", "up"),
                     ("payment_terms_days", "up"),
                     ("term_months", "up"),
+                    *((name, "change") for name in NOT_STANDARD),
                     ("lines", "change"),
                 ),
             },
@@ -159,8 +188,12 @@ POLICIES: dict[str, dict[str, Any]] = {
                     ("free_lines", "up"),
                     ("payment_terms_days", "up"),
                     ("term_months", "up"),
+                    *((name, "change") for name in NOT_STANDARD),
                 ),
             },
         ],
     }
 }
+
+ACTS += [*policy_orders.ACTS, *policy_masters.ACTS]
+POLICIES |= policy_orders.POLICIES | policy_masters.POLICIES

@@ -1,6 +1,8 @@
 """What the database holds about the signatures of a close: each is given by its owner."""
 
 from o2c.audit.triggers import Trigger, always
+from o2c.controls.approvals.sql import act_triggers
+from revenue.policies import ACTS
 
 SIGN_FUNCTION = """
 CREATE OR REPLACE FUNCTION o2c_close_signed() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -31,6 +33,7 @@ CREATE OR REPLACE TRIGGER o2c_close_unsigned BEFORE INSERT ON revenue_closerun F
 """
 
 TRIGGERS = [
+    *(trigger for act in ACTS for trigger in act_triggers(act)),
     Trigger(
         "revenue_closerun",
         "o2c_close_signed",

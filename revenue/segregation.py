@@ -3,14 +3,14 @@
 from o2c.controls.sod.declare import Act
 
 FUNCTIONS = {
-    "REV.SSP": ["revenue.ssp.propose", "revenue.ssp.approve"],
+    "REV.SSP": ["revenue.ssp.propose", "revenue.ssp.approve", "revenue.ssp.approve_change"],
     "REV.RUN": ["revenue.contract.build"],
     "REV.POST": ["revenue.recognition.run"],
     "REC.PREP": ["revenue.close.run", "revenue.close.explain", "revenue.close.prepare"],
     "REC.REVIEW": ["revenue.close.review"],
     "GL.PERIOD": ["revenue.close.review", "revenue.close.reopen"],
     "GL.PERIOD_ASK": ["revenue.close.ask_reopen"],
-    "GL.PERIOD_APPROVE": ["revenue.close.reopen"],
+    "GL.PERIOD_APPROVE": ["revenue.close.reopen", "revenue.close.approve_reopen"],
 }
 
 # Files of what is posted already; their totals are a tie-out of the close.

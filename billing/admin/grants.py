@@ -72,7 +72,16 @@ class GrantAdmin(RecordAdmin):
             duty="billing.grant.promote",
             form=forms.PromotionForm,
             reason="required",
-        )
+        ),
+        ListAct(
+            "ask_promotion",
+            "Ask for promotional credit",
+            "billing.services.asking.promotion",
+            duty="billing.grant.propose",
+            form=forms.PromotionForm,
+            reason="required",
+            description="Above what an approver gives alone; they decide with its value in front of them.",
+        ),
     ]
     empty_text = "Credit is opened when an order with a prepaid line becomes active."
 

@@ -22,6 +22,7 @@ from billing.services import instalment_grants
 from o2c import locks
 from o2c.access import require
 from o2c.actor import Actor, acting, current_actor
+from o2c.controls import approvals
 from o2c.errors import Conflict, InvalidInput, NotFound
 from o2c.money import quantize
 from o2c.periods import add_months
@@ -188,6 +189,7 @@ def promote(
             reason=reason,
         )
         _open([grant])
+        approvals.gate("billing.grant.promote", [grant.pk])
         grant.refresh_from_db()
         return grant
 

@@ -75,6 +75,24 @@ def promote(
     )
 
 
+def promote_customer(
+    pk: int,
+    *,
+    amount: Decimal,
+    starts_on: dt.date,
+    actor: Actor,
+    ends_on: dt.date | None = None,
+    order: str = "",
+    skus: str = "",
+    reason: str = "",
+) -> Grant:
+    """The same for the customer with this id, as an approved request does it."""
+    return promote(
+        customer=pk, amount=amount, starts_on=starts_on, ends_on=ends_on, order=order, skus=skus,
+        actor=actor, reason=reason,
+    )  # fmt: skip
+
+
 def apply_receipt(
     pk: int, *, applied_on: dt.date, actor: Actor, reason: str = "", **fields: Any
 ) -> list[Application]:

@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
+from contextvars import ContextVar
 
 from django.conf import settings
 from django.http import HttpRequest
+
+# Of the request that is being answered: where its session came from. Nothing outside a request.
+signed_in_request: ContextVar[HttpRequest | None] = ContextVar("o2c_signed_in_request", default=None)
+
+
+def signed_in() -> dict[str, str]:
+    """Address, a fingerprint of the session (never its key) and the time of the sign-in, as evidence."""
+    request = signed_in_request.get()
+    if request is None:
+        return {}
+    key = getattr(request.session, "session_key", None) or ""
+    last = getattr(request.user, "last_login", None)
+    return {
+        "address": address(request) or "",
+        "session": hashlib.sha256(key.encode()).hexdigest()[:16] if key else "",
+        "signed_in_at": last.isoformat() if last else "",
+    }
 
 
 def address(request: HttpRequest) -> str | None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponse
 
 from o2c.access.authorise import request_cache
+from o2c.access.client import signed_in_request
 from o2c.actor import Actor, ambient
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
@@ -45,8 +46,12 @@ class ActorMiddleware:
         user = request.user
         if not user.is_authenticated:
             return self.get_response(request)
-        with ambient(Actor.of(user), reason=reason_of(request), request_id=request_id):
-            return self.get_response(request)
+        known = signed_in_request.set(request)
+        try:
+            with ambient(Actor.of(user), reason=reason_of(request), request_id=request_id):
+                return self.get_response(request)
+        finally:
+            signed_in_request.reset(known)
 
 
 def reason_of(request: HttpRequest) -> str:

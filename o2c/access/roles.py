@@ -19,66 +19,66 @@ class ShippedRole:
 
 
 SHIPPED: tuple[ShippedRole, ...] = (
-    ShippedRole("deal_desk", "Deal desk", "Prices and shapes deals.", ("orders", "approvals")),
+    ShippedRole("deal_desk", "Deal desk", "Prices and shapes deals.", ("orders", "approvals", "breakglass")),
     ShippedRole(
         "master_data",
         "Master data",
         "Keeps customers and tax rates; enters no orders and bills nothing.",
-        ("orders", "billing"),
+        ("orders", "billing", "approvals", "breakglass"),
     ),
     ShippedRole(
         "order_entry",
         "Order entry",
         "Turns signed deals into draft orders and amendments.",
-        ("orders", "billing", "documents"),
+        ("orders", "billing", "documents", "approvals", "breakglass"),
     ),
     ShippedRole(
         "order_management",
         "Order management",
         "Checks and activates what others entered, applies amendments, provisions.",
-        ("orders", "billing", "documents", "approvals"),
+        ("orders", "billing", "documents", "approvals", "breakglass"),
     ),
     ShippedRole(
         "billing_ops",
         "Billing operations",
         "Usage, bill runs, findings, credits, delivery.",
-        ("orders", "billing", "ledger", "documents", "approvals"),
+        ("orders", "billing", "ledger", "documents", "approvals", "breakglass"),
     ),
     ShippedRole(
         "cash_receipts",
         "Cash receipts",
         "Records the money that came in, and nothing else.",
-        ("orders", "billing"),
+        ("orders", "billing", "approvals", "breakglass"),
     ),
     ShippedRole(
         "collections",
         "Collections and cash application",
         "Applies receipts, works overdue accounts and disputes.",
-        ("orders", "billing", "ledger", "documents", "approvals"),
+        ("orders", "billing", "ledger", "documents", "approvals", "breakglass"),
     ),
     ShippedRole(
         "revenue_policy",
         "Revenue policy",
         "Says how revenue is recognised and what things sell for by themselves; posts nothing.",
-        ("orders", "revenue"),
+        ("orders", "revenue", "approvals", "breakglass"),
     ),
     ShippedRole(
         "revenue_accounting",
         "Revenue accounting",
         "Contracts, allocation, schedules, close, export.",
-        ("orders", "billing", "revenue", "ledger", "documents", "approvals"),
+        ("orders", "billing", "revenue", "ledger", "documents", "approvals", "breakglass"),
     ),
     ShippedRole(
         "partner_ops",
         "Partner operations",
         "Marketplace metering, feeds, reconciliation, onboarding.",
-        ("orders", "billing", "partners", "documents", "approvals"),
+        ("orders", "billing", "partners", "documents", "approvals", "breakglass"),
     ),
     ShippedRole(
         "approver",
         "Approver",
         "Signs off with the effect in front of them.",
-        ("orders", "billing", "revenue", "partners", "ledger", "documents", "approvals"),
+        ("orders", "billing", "revenue", "partners", "ledger", "documents", "approvals", "breakglass"),
     ),
     ShippedRole("auditor", "Auditor", "Sees everything, changes nothing.", (EVERYTHING,)),
     ShippedRole(
@@ -91,7 +91,7 @@ SHIPPED: tuple[ShippedRole, ...] = (
         "admin",
         "Administrator",
         "People, roles and tokens; the running of the system. No financial duty.",
-        ("access", "outbox", "invariants", "runtime", "console", "approvals", "audit"),
+        ("access", "outbox", "invariants", "runtime", "console", "approvals", "breakglass", "audit"),
     ),
     # Machines. The accounts that hold them: o2c/access/services/accounts.py.
     ShippedRole("automation", "Automation", "The product's own tasks and event handlers.", (EVERYTHING,)),

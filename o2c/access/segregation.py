@@ -8,7 +8,8 @@ FUNCTIONS = {
         "access.role.maintain",
         "access.role.grant",
         "access.token.issue",
-    ]
+    ],
+    "SEC.CERTIFY": ["access.grant.approve"],
 }
 NEUTRAL = ["access.signin.unlock"]
 

@@ -4,7 +4,7 @@ service.
 The preview asks exactly what the button of one row asks. The confirmation carries the rows that were
 previewed, not
 the filter, so that what is done is what was seen. Each row is its own transaction unless the act names a
-`bulk_service`, which then does all of them or none.
+`bulk_service`, which then does all of them or none, or answers which dropped out and why.
 """
 
 from __future__ import annotations
@@ -133,8 +133,18 @@ def _perform(
         values = dict(fields)
         reason = values.pop("reason", "") or ""
         pks = [obj.pk for obj in objs]
-        why = _attempt(lambda: call(act.bulk_service, (pks,), request, reason, values))
-        return [Row(obj, why, _amount(admin, obj)) for obj in objs]
+        dropped: dict[Any, str] = {}
+
+        def perform() -> None:
+            answer = call(act.bulk_service, (pks,), request, reason, values)
+            if isinstance(answer, dict):
+                dropped.update(answer)
+
+        why = _attempt(perform)
+        return [
+            Row(obj, why or [dropped[obj.pk]] if why or obj.pk in dropped else [], _amount(admin, obj))
+            for obj in objs
+        ]
     return [
         Row(obj, _attempt(partial(act.perform, obj, request, fields)), _amount(admin, obj)) for obj in objs
     ]

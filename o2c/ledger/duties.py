@@ -5,12 +5,15 @@ DUTIES = {
     "ledger.period.open": "Open accounting periods",
     "ledger.period.close": "Start the close of an accounting period and lock it",
     "ledger.period.reopen": "Reopen a closed accounting period",
+    "ledger.journal.prepare": "Draft manual journals and ask for them",
+    "ledger.journal.post": "Approve and post manual journals that somebody else prepared",
+    "ledger.journal.approve_large": "Agree to a manual journal above the approver's limit",
     "ledger.rate.load": "Load exchange rates",
 }
 
 ROLE_DUTIES = {
-    "approver": ["ledger.entity.approve_bank"],
-    "revenue_accounting": ["ledger.period.close"],
+    "approver": ["ledger.entity.approve_bank", "ledger.journal.post"],
+    "revenue_accounting": ["ledger.period.close", "ledger.journal.prepare"],
     "controller": [
         "ledger.bank.reveal",
         "ledger.entity.maintain",
@@ -18,5 +21,6 @@ ROLE_DUTIES = {
         "ledger.period.open",
         "ledger.period.close",
         "ledger.period.reopen",
+        "ledger.journal.approve_large",
     ],
 }

@@ -7,6 +7,7 @@ set-based checks.
 
 from o2c.audit.triggers import Trigger, always
 from o2c.controls.approvals.sql import act_triggers
+from o2c.controls.breakglass.guards import NO_CLOSE
 from o2c.ledger.policies import ACTS
 
 HAS_LINES_FUNCTION = """
@@ -77,7 +78,48 @@ CREATE OR REPLACE TRIGGER o2c_open_period AFTER INSERT ON ledger_journal
   REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION o2c_journal_period()
 """
 
+# An entry by hand comes from a posted manual journal, in the transaction that posts it, line for line.
+MANUAL_FUNCTION = """
+CREATE OR REPLACE FUNCTION o2c_manual_journal() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NOT EXISTS (
+    SELECT 1 FROM ledger_manualjournal m WHERE 'ledger.manualjournal:' || m.id = NEW.event_key
+      AND m.state = 'posted' AND m.entity_id = NEW.entity_id AND m.currency = NEW.currency
+      AND m.posting_date = NEW.posting_date)
+    OR EXISTS (
+      (SELECT l.account_id, l.debit, l.credit FROM ledger_manualline l
+       WHERE 'ledger.manualjournal:' || l.journal_id = NEW.event_key)
+      EXCEPT ALL
+      (SELECT l.account_id, l.debit, l.credit FROM ledger_journalline l WHERE l.journal_id = NEW.id))
+    OR EXISTS (
+      (SELECT l.account_id, l.debit, l.credit FROM ledger_journalline l WHERE l.journal_id = NEW.id)
+      EXCEPT ALL (SELECT l.account_id, l.debit, l.credit FROM ledger_manualline l
+       WHERE 'ledger.manualjournal:' || l.journal_id = NEW.event_key)) THEN
+    RAISE EXCEPTION 'Journal % is not what a posted manual journal says (%)', NEW.id, NEW.event_key
+      USING ERRCODE = 'OC006';
+  END IF;
+  RETURN NULL;
+END $$
+"""
+
+MANUAL = """
+CREATE CONSTRAINT TRIGGER o2c_manual AFTER INSERT ON ledger_journal DEFERRABLE INITIALLY DEFERRED
+  FOR EACH ROW WHEN (NEW.rule = 'manual.posted' OR starts_with(NEW.event_key, 'ledger.manualjournal:'))
+  EXECUTE FUNCTION o2c_manual_journal()
+"""
+
 TRIGGERS = [
+    NO_CLOSE,
+    Trigger(
+        "ledger_journal",
+        "o2c_manual",
+        (
+            MANUAL_FUNCTION,
+            "DROP TRIGGER IF EXISTS o2c_manual ON ledger_journal",
+            MANUAL,
+            always("ledger_journal", "o2c_manual"),
+        ),
+    ),
     *(trigger for act in ACTS for trigger in act_triggers(act)),
     Trigger(
         "ledger_journal",

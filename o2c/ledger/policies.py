@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from o2c.controls.approvals.registry import Act
+from o2c.controls.approvals.declaring import bands, step
+from o2c.controls.approvals.registry import Act, Lineage, in_functional
 
 BANK = ("bank_name", "bank_account", "bank_routing", "swift")
 
@@ -34,8 +35,61 @@ FROM ledger_legalentity e WHERE e.id = $1
             "bank_routing": "Routing number",
             "swift": "BIC",
         },
-    )
+    ),
+    Act(
+        code="ledger.journal.post",
+        label="Post a manual journal",
+        model="ledger.ManualJournal",
+        service="o2c.ledger.manual.post",
+        duty="ledger.journal.prepare",
+        does="ledger.journal.post",
+        facts=f"""
+SELECT jsonb_build_object(
+  'amount', {
+            in_functional(
+                "coalesce((SELECT sum(l.debit) FROM ledger_manualline l WHERE l.journal_id = m.id), 0)",
+                "m.currency",
+                "e.currency",
+                "m.posting_date",
+            )
+        },
+  'functional_currency', e.currency, 'currency', m.currency, 'entity', e.code || ' ' || e.legal_name,
+  'posting_date', m.posting_date::text, 'memo', m.memo, 'support', m.support,
+  'days_back', greatest((m.created_at AT TIME ZONE 'UTC')::date - m.posting_date, 0)::text,
+  'lines', coalesce((SELECT jsonb_object_agg(n::text, a.code || ' ' || a.name || ': debit ' || l.debit::text
+                            || ', credit ' || l.credit::text)
+    FROM (SELECT x.*, row_number() OVER (ORDER BY x.id) AS n FROM ledger_manualline x
+          WHERE x.journal_id = m.id) l JOIN ledger_account a ON a.id = l.account_id), '{{}}'))
+FROM ledger_manualjournal m JOIN ledger_legalentity e ON e.id = m.entity_id WHERE m.id = $1
+""",
+        table="ledger_manualjournal",
+        reached="{row}.state = 'posted'",
+        lineage=(
+            Lineage(
+                "ledger.ManualJournal",
+                "h.id = $1",
+                ("entity_id", "currency", "posting_date", "memo", "support", "prepared_by_id"),
+            ),
+            Lineage("ledger.ManualLine", "h.journal_id = $1", ("account_id", "debit", "credit")),
+        ),
+        labels={
+            "amount": "Amount in functional currency",
+            "functional_currency": "Functional currency",
+            "currency": "Currency",
+            "entity": "Entity",
+            "posting_date": "Booked on",
+            "memo": "What for",
+            "support": "Support",
+            "days_back": "Days before it was drafted",
+            "lines": "Lines",
+        },
+    ),
 ]
+
+_JOURNAL_WATCHES = (
+    ("amount", "up"), ("lines", "change"), ("posting_date", "change"), ("entity", "change"),
+    ("support", "change"),
+)  # fmt: skip
 
 POLICIES: dict[str, dict[str, Any]] = {
     "ledger.entity.change_bank": {
@@ -62,5 +116,19 @@ POLICIES: dict[str, dict[str, Any]] = {
                 "watches": [{"path": name, "worse": "change"} for name in ("entity", *BANK)],
             }
         ],
-    }
+    },
+    "ledger.journal.post": {
+        "title": "Manual journals",
+        "clause": (
+            "No manual journal is posted by whoever prepared it (S32). An approver decides about"
+            " each, with its"
+            " support; above 100,000 in functional currency the controller, who closes the period,"
+            " agrees too."
+        ),
+        "bands": bands("amount", ("100000", ("approver",)), (None, ("approver", "controller"))),
+        "steps": [
+            step("approver", "Approver", "ledger.journal.post", *_JOURNAL_WATCHES),
+            step("controller", "Controller", "ledger.journal.approve_large", *_JOURNAL_WATCHES),
+        ],
+    },
 }

@@ -4,6 +4,8 @@ from o2c.controls.sod.declare import Act
 
 FUNCTIONS = {
     "MD.BANK_OURS": ["ledger.entity.maintain"],
+    "GL.JE_PREP": ["ledger.journal.prepare"],
+    "GL.JE_APPROVE": ["ledger.journal.post"],
     "MD.FX": ["ledger.rate.load"],
     "GL.PERIOD": ["ledger.period.open", "ledger.period.close", "ledger.period.reopen"],
     "GL.PERIOD_APPROVE": ["ledger.period.reopen"],
@@ -11,11 +13,17 @@ FUNCTIONS = {
 
 ACTS = {
     "MD.BANK_OURS": [Act("ledger.legalentity", "edit")],
+    "GL.JE_PREP": [Act("ledger.manualjournal", "edit"), Act("ledger.manualline", "edit")],
+    "GL.JE_APPROVE": [Act("ledger.manualjournal", "move", to=("posted",))],
 }
+
+LINEAGE = {"ledger.manualjournal": ["lines"]}
 
 NEUTRAL = [
     # Reads; every reading is on record.
     "ledger.bank.reveal",
     # Decides requests only; whoever changes the details is kept apart by the request itself.
     "ledger.entity.approve_bank",
+    # Agrees to a large one and posts nothing: whoever closes periods does not (S34).
+    "ledger.journal.approve_large",
 ]

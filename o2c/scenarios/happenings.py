@@ -21,6 +21,7 @@ from billing.services import (
     runs,
 )
 from o2c.access.system import system_actor
+from o2c.controls.approvals.services.gate import carrying
 from o2c.errors import Conflict, InvalidInput
 from o2c.ledger.models import AccountingPeriod, Journal
 from o2c.scenarios import stage as staging
@@ -123,17 +124,18 @@ def _retract(stage: Stage, happening: Happening, retract: Retract) -> None:
 
 
 def _grant(stage: Stage, happening: Happening, grant: GrantCredit) -> None:
-    grants.promote(
-        customer_id=stage.customer.pk,
-        amount=grant.amount,
-        starts_on=grant.start or happening.on,
-        ends_on=grant.until,
-        currency=stage.entity.currency,
-        priority=grant.priority,
-        scope={"skus": [stage.code(sku) for sku in grant.skus]} if grant.skus else None,
-        actor=stage.cast.approver,
-        reason=_reason(happening),
-    )
+    with carrying("billing.grant.promote"):
+        grants.promote(
+            customer_id=stage.customer.pk,
+            amount=grant.amount,
+            starts_on=grant.start or happening.on,
+            ends_on=grant.until,
+            currency=stage.entity.currency,
+            priority=grant.priority,
+            scope={"skus": [stage.code(sku) for sku in grant.skus]} if grant.skus else None,
+            actor=stage.cast.approver,
+            reason=_reason(happening),
+        )
 
 
 def _expire(stage: Stage, happening: Happening, act: Expire) -> None:
@@ -181,7 +183,8 @@ def _amend(
         actor=stage.cast.seller,
         reason=_reason(happening),
     )
-    amendments.apply(drafted.pk, as_of=happening.on, actor=stage.cast.approver, reason=_reason(happening))
+    with carrying("orders.amendment.cancel"):
+        amendments.apply(drafted.pk, as_of=happening.on, actor=stage.cast.approver, reason=_reason(happening))
 
 
 def _until(day: dt.date | None) -> dict[str, str]:

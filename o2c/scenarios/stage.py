@@ -15,6 +15,7 @@ from typing import Any
 from billing.models import TaxRate
 from billing.services import dimensions
 from o2c.actor import acting
+from o2c.controls.approvals.services.gate import carrying
 from o2c.errors import InvalidInput
 from o2c.ledger import services as books
 from o2c.ledger.models import LegalEntity
@@ -203,7 +204,8 @@ def price_input(stage: Stage, sku: str, one: ListPrice, first_day: dt.date) -> P
 def activate_prices(stage: Stage, items: list[PriceInput]) -> None:
     """List prices, drafted by one person and made valid by another."""
     drafts = catalogue.draft_prices(items, actor=stage.cast.catalogue, reason=REASON)
-    catalogue.activate_prices([row.pk for row in drafts], actor=stage.cast.controller, reason=REASON)
+    with carrying("orders.price.activate"):  # a scenario commits nothing: what it does needs no approval
+        catalogue.activate_prices([row.pk for row in drafts], actor=stage.cast.controller, reason=REASON)
 
 
 def _sku(stage: Stage, block: SkuBlock) -> None:
@@ -246,9 +248,10 @@ def _sign(stage: Stage, deal: Deal) -> None:
     cast = stage.cast
     draft = orders.create_draft(order_input(stage, deal), actor=cast.seller, reason=REASON)
     orders.sign(draft.pk, signed_on=deal.start, actor=cast.seller, reason=REASON)
-    stage.contracts[deal.name] = orders.activate(
-        draft.pk, as_of=deal.start, actor=cast.activator, reason=REASON
-    )
+    with carrying("orders.order.activate"):
+        stage.contracts[deal.name] = orders.activate(
+            draft.pk, as_of=deal.start, actor=cast.activator, reason=REASON
+        )
 
 
 def order_input(stage: Stage, deal: Deal) -> OrderInput:

@@ -9,6 +9,7 @@ from django.contrib import admin
 from o2c.console import Column, Fact, Panel, RecordAdmin
 from o2c.console import format as fmt
 from o2c.console.registry import Anchor
+from o2c.controls.approvals.admin.asking import ask_act, needs
 from orders.admin.shown import span_rows, value_rows
 from orders.models import Amendment
 
@@ -33,6 +34,12 @@ def effect_panels(amendment: Amendment, user: Any = None) -> list[Panel]:
     ]
 
 
+def _no_cancellation(amendment: Amendment, user: Any) -> list[str]:
+    if amendment.kind == Amendment.Kind.CANCEL and amendment.state == Amendment.State.DRAFT:
+        return []
+    return ["Only a drafted cancellation needs approval."]
+
+
 @admin.register(Amendment)
 class AmendmentAdmin(RecordAdmin):
     area, icon, nav_position = "Orders", "edit_note", 40
@@ -43,11 +50,13 @@ class AmendmentAdmin(RecordAdmin):
     transition_options = {
         "apply": {
             "preview": effect_panels,
+            "unavailable": needs("orders.amendment.cancel", _no_cancellation),
             "description": "Does exactly what is shown, or nothing if the order has changed meanwhile.",
             "bulk": False,
         },
         "reject": {"reason": "required"},
     }
+    acts = [ask_act("orders.amendment.cancel", "orders.services.amendments.ask_cancel", _no_cancellation)]
     fieldsets = [
         (
             "Request",

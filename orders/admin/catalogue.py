@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from o2c.console import Act, Column, Fact, Panel, RecordAdmin
+from o2c.controls.approvals.admin.asking import ask_act, needs
 from orders.admin.forms import AttributeForm
 from orders.admin.shown import price_text
 from orders.models import Meter, OrderLine, Price, Product, Sku
@@ -113,6 +114,10 @@ class SkuAdmin(RecordAdmin):
         ]
 
 
+def _not_draft(price: Price, user: Any) -> list[str]:
+    return [] if price.state == Price.State.DRAFT else ["Only a draft is made valid."]
+
+
 @admin.register(Price)
 class PriceAdmin(RecordAdmin):
     area, icon, nav_position = "Orders", "price_change", 62
@@ -132,10 +137,12 @@ class PriceAdmin(RecordAdmin):
     transition_options = {
         "activate": {
             "bulk_service": "orders.services.catalogue.activate_prices",
+            "unavailable": needs("orders.price.activate", _not_draft),
             "description": "An open-ended price of the same SKU and currency ends where this one begins.",
         },
         "retire": {"reason": "required", "danger": True},
     }
+    acts = [ask_act("orders.price.activate", "orders.services.catalogue.ask_activate_price", _not_draft)]
 
     def amount(self, obj: Price) -> str:
         return price_text(obj.spec, obj.currency)

@@ -9,7 +9,8 @@ from django.contrib import admin
 from o2c.console import Act, Fact, Panel, RecordAdmin
 from o2c.console import format as fmt
 from o2c.console.registry import Anchor
-from orders.admin.forms import ContactForm
+from o2c.controls.approvals.admin.asking import propose_act
+from orders.admin.forms import ContactForm, credit_terms_form
 from orders.models import Contact, Customer, Order, Quote, TaxRegistration
 
 BILL_TO = [
@@ -40,7 +41,7 @@ class CustomerAdmin(RecordAdmin):
         ("Bill to", {"fields": BILL_TO}),
         ("Terms", {"fields": ["payment_terms_days", "time_zone", "consolidate_invoices"]}),
     ]
-    editable_fields = ["name", *BILL_TO, "payment_terms_days", "consolidate_invoices"]
+    editable_fields = ["name", *BILL_TO, "consolidate_invoices"]
     edit_duty = "orders.customer.maintain"
     transition_options = {"deactivate": {"reason": "required", "danger": True}}
     acts = [
@@ -51,7 +52,23 @@ class CustomerAdmin(RecordAdmin):
             duty="orders.customer.maintain",
             form=ContactForm,
             follow=False,
-        )
+        ),
+        Act(
+            "change_terms",
+            "Payment terms and tax…",
+            "orders.services.customers.change_terms",
+            duty="orders.customer.maintain",
+            form=credit_terms_form,
+            description="Terms beyond 60 days and an exemption from tax are asked for instead.",
+        ),
+        propose_act(
+            "orders.customer.change_terms",
+            "ask_change_terms",
+            "Ask for other terms…",
+            "orders.services.customers.ask_change_terms",
+            lambda customer, user: [],
+            credit_terms_form,
+        ),
     ]
     empty_text = "No customer yet. Salesforce sends them (PUT /api/v1/customers/salesforce/…)."
 

@@ -101,6 +101,17 @@ class TermsForm(forms.Form):
     )
     time_zone = forms.CharField(max_length=64, help_text="IANA name, Europe/Dublin.")
     payment_terms_days = forms.IntegerField(min_value=0, max_value=365)
+    termination_notice_days = forms.IntegerField(
+        min_value=0, max_value=3660, required=False, label="Early termination, days of notice",
+        help_text="Empty: the customer may not leave early.",
+    )  # fmt: skip
+    acceptance_days = forms.IntegerField(
+        min_value=0, max_value=3660, required=False, label="Acceptance, days", help_text="Empty: none."
+    )
+    most_favoured_price = forms.BooleanField(required=False, label="Most-favoured price")
+    side_letter = forms.CharField(
+        max_length=300, required=False, help_text="What else was promised, and where it is filed."
+    )
 
 
 def terms_form(contract: Order | Quote) -> type[forms.Form]:
@@ -113,6 +124,19 @@ def terms_form(contract: Order | Quote) -> type[forms.Form]:
                 self.fields[name].initial = getattr(contract, name)
 
     return Held
+
+
+def credit_terms_form(customer: Customer) -> type[forms.Form]:
+    """Payment terms and tax exemption, with what holds now."""
+    fields = {
+        "payment_terms_days": forms.IntegerField(
+            min_value=0, max_value=365, initial=customer.payment_terms_days, label="Payment terms, days"
+        ),
+        "tax_exempt": forms.BooleanField(
+            required=False, initial=customer.tax_exempt, label="Exempt from tax"
+        ),
+    }
+    return type("CreditTermsForm", (forms.Form,), fields)
 
 
 def milestone_form(order: Order) -> type[forms.Form]:

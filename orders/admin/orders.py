@@ -12,9 +12,11 @@ from django.utils.safestring import SafeString
 from o2c.console import Act, Column, Fact, ListAct, Panel, RecordAdmin
 from o2c.console import format as fmt
 from o2c.console.registry import Anchor
+from o2c.controls.approvals.admin.asking import ask_act, needs
 from orders.admin import forms
 from orders.admin.shown import segment_price, timeline
 from orders.models import Amendment, Entitlement, MilestoneRecord, Order, OrderLine, Segment
+from orders.policy_orders import NOT_STANDARD
 from orders.selectors.activation import blockers_of
 from orders.selectors.value import line_values
 from orders.selectors.work import OrdersWithValue
@@ -46,6 +48,21 @@ def _blocked(order: Order, user: Any) -> list[str]:
     if order.state != Order.State.SIGNED:
         return []
     return [str(found) for found in blockers_of([order.pk])[order.pk]]
+
+
+def _not_signed(order: Order, user: Any) -> list[str]:
+    return [] if order.state == Order.State.SIGNED else ["Only a signed order is activated."]
+
+
+_terms_need = needs("orders.order.activate", _not_signed)
+
+
+def _activatable(order: Order, user: Any) -> list[str]:
+    return _blocked(order, user) or _terms_need(order, user)
+
+
+def _not_askable(order: Order, user: Any) -> list[str]:
+    return _not_signed(order, user) or _blocked(order, user)
 
 
 def _amend(name: str, label: str, form: Any, unavailable: Any = _active_only, **more: Any) -> Act:
@@ -142,12 +159,13 @@ class OrderAdmin(RecordAdmin):
             },
         ),
         ("Renewal", {"fields": ["auto_renew", "renewal_term_months", "renewal_uplift_percent"]}),
+        ("Terms that are not standard", {"fields": list(NOT_STANDARD)}),
     ]
     transition_options = {
         "sign": {"form": forms.SignForm},
         "activate": {
             "form": forms.ActivateForm,
-            "unavailable": _blocked,
+            "unavailable": _activatable,
             "bulk_service": "orders.services.orders.activate_many",
             "description": "Makes the order billable; entitlements follow.",
         },
@@ -164,6 +182,7 @@ class OrderAdmin(RecordAdmin):
         },
     }
     acts = [
+        ask_act("orders.order.activate", "orders.services.orders.ask_activate", _not_askable),
         Act(
             "add_order_line",
             "Add line…",

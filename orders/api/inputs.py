@@ -173,6 +173,10 @@ class OrderIn(fields.Body):
         help_text='Unbilled usage of a period that makes an early invoice, ascending: ["200.00", "500.00"]',
         **optional,
     )
+    termination_notice_days = serializers.IntegerField(min_value=0, max_value=3660, **optional)
+    acceptance_days = serializers.IntegerField(min_value=0, max_value=3660, **optional)
+    most_favoured_price = serializers.BooleanField(**absent)
+    side_letter = serializers.CharField(max_length=300, allow_blank=True, **absent)
     consolidation_key = serializers.CharField(max_length=60, allow_blank=True, required=False, default="")
     lines = LineIn(many=True, allow_empty=False)
 

@@ -96,6 +96,24 @@ class BillingTerms(models.Model):
     auto_renew = models.BooleanField(default=False)
     renewal_term_months = models.PositiveSmallIntegerField(null=True, blank=True)
     renewal_uplift_percent = models.DecimalField(max_digits=7, decimal_places=4, default=0)
+    termination_notice_days = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="notice with which the customer may leave early; empty: may not"
+    )
+    acceptance_days = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        help_text="days in which the customer may refuse what was delivered; empty: none",
+    )
+    most_favoured_price = models.BooleanField(
+        default=False, db_default=False, help_text="nobody else may get a lower price"
+    )
+    side_letter = models.CharField(
+        max_length=300,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="what else was promised, and where it is filed; empty: nothing",
+    )
 
     class Meta:
         abstract = True

@@ -13,6 +13,8 @@ from django.db.models import Max
 from o2c import clock, locks
 from o2c.access import require
 from o2c.actor import Actor, acting
+from o2c.controls import approvals
+from o2c.controls.approvals.models import Request
 from o2c.errors import Conflict, InvalidInput, NotFound
 from orders import events
 from orders.domain import changes, effects, moves, price_spec
@@ -106,6 +108,8 @@ def apply(pk: int, *, actor: Actor, as_of: dt.date | None = None, reason: str = 
         if amendment.state != Amendment.State.DRAFT:
             raise Conflict(f"The amendment is {amendment.state}", record=str(amendment))
         _active(order)
+        if amendment.kind == Amendment.Kind.CANCEL:
+            approvals.gate("orders.amendment.cancel", [pk])
         change = changes.read(amendment.kind, amendment.changes, record=str(amendment))
         facts, effect = _effect(order, change, amendment.effective_on)
         description = effects.described(effect, amendment.effective_on, facts)
@@ -124,6 +128,11 @@ def apply(pk: int, *, actor: Actor, as_of: dt.date | None = None, reason: str = 
         if effect.successor:
             transfers.open_successor(order, amendment, facts, effect, day)
         return amendment
+
+
+def ask_cancel(pk: int, *, actor: Actor, reason: str = "") -> Request:
+    """Ask for a drafted cancellation to be applied, where its policy wants somebody else to look."""
+    return approvals.submit("orders.amendment.cancel", pk, actor=actor, reason=reason)
 
 
 def reject(pk: int, *, actor: Actor, reason: str = "") -> Amendment:

@@ -12,6 +12,8 @@ from django.db.models import Max
 from o2c import locks
 from o2c.access import require
 from o2c.actor import Actor, acting
+from o2c.controls import approvals
+from o2c.controls.approvals.models import Request
 from o2c.errors import Conflict, InvalidInput, NotFound
 from o2c.money import minor_units
 from orders.domain import price_spec
@@ -204,7 +206,13 @@ def activate_prices(pks: Sequence[int], *, actor: Actor, reason: str = "") -> li
             neighbours.append(draft)
         Price.objects.bulk_update(shortened, ["effective_to"], batch_size=BATCH)
         move(drafts, "activate")
+        approvals.gate("orders.price.activate", pks)  # each beside the others that become valid with it
         return drafts
+
+
+def ask_activate_price(pk: int, *, actor: Actor, reason: str = "") -> Request:
+    """Ask for a drafted price to be made valid, where its policy wants somebody else to look."""
+    return approvals.submit("orders.price.activate", pk, actor=actor, reason=reason)
 
 
 def retire_price(pk: int, *, actor: Actor, reason: str = "") -> Price:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -15,6 +15,8 @@ from django.db.models import Q
 from o2c import locks
 from o2c.access import require
 from o2c.actor import Actor, acting
+from o2c.controls import approvals
+from o2c.controls.approvals.models import Request
 from o2c.errors import Conflict, InvalidInput, NotFound
 from o2c.ledger.models import LegalEntity
 from o2c.money import minor_units
@@ -68,10 +70,49 @@ def upsert_many(items: Sequence[CustomerInput], *, actor: Actor, reason: str = "
             result.append(customer)
         Customer.objects.bulk_create(made, batch_size=BATCH)
         if touched:
+            terms = _terms(touched)
             Customer.objects.bulk_update(list(touched.values()), [*PLAIN, "salesforce_id"], batch_size=BATCH)
+            moved = [pk for pk, was in terms.items() if was != _said(touched[pk])]
+            approvals.gate("orders.customer.change_terms", moved)
         _save_contacts(list(zip(result, items, strict=True)))
         _save_registrations(list(zip(result, items, strict=True)))
         return result
+
+
+def _said(customer: Customer) -> tuple[int, bool]:
+    return customer.payment_terms_days, customer.tax_exempt
+
+
+def _terms(pks: Iterable[int]) -> dict[int, tuple[int, bool]]:
+    """Payment terms and tax exemption as they are stored."""
+    rows = Customer.objects.filter(pk__in=pks).values_list("pk", "payment_terms_days", "tax_exempt")
+    return {pk: (days, exempt) for pk, days, exempt in rows}
+
+
+def change_terms(
+    pk: int, *, payment_terms_days: int, tax_exempt: bool, actor: Actor, reason: str = ""
+) -> Customer:
+    """Change what weakens a claim: how late the customer pays, and whether without tax.
+
+    Raises Conflict when its policy wants somebody else to look first, InvalidInput beyond a year.
+    """
+    with acting(actor, reason=reason):
+        customer: Customer = locks.row(Customer, pk)
+        require(actor, "orders.customer.maintain", record=str(customer))
+        if not 0 <= payment_terms_days <= LONGEST_TERMS:
+            raise InvalidInput(f"Terms are between 0 and {LONGEST_TERMS} days", record=str(customer))
+        customer.payment_terms_days, customer.tax_exempt = payment_terms_days, tax_exempt
+        customer.save(update_fields=["payment_terms_days", "tax_exempt"])
+        approvals.gate("orders.customer.change_terms", [pk])
+        return customer
+
+
+def ask_change_terms(
+    pk: int, *, payment_terms_days: int, tax_exempt: bool, actor: Actor, reason: str = ""
+) -> Request:
+    """Ask somebody else to allow other payment terms or an exemption from tax."""
+    values = {"payment_terms_days": str(payment_terms_days), "tax_exempt": str(tax_exempt).lower()}
+    return approvals.submit("orders.customer.change_terms", pk, actor=actor, reason=reason, parameters=values)
 
 
 def deactivate(pk: int, *, actor: Actor, reason: str = "") -> Customer:

@@ -79,15 +79,17 @@ def set_quote_terms(pk: int, *, actor: Actor, reason: str = "", **columns: Any) 
         return quote
 
 
+MAY_BE_EMPTY = ("anchor_on", "termination_notice_days", "acceptance_days", "side_letter")
+
+
 def _set_terms(contract: Order | Quote, columns: dict[str, Any]) -> None:
-    """Write the clauses that were said. An anchor date may be emptied; every other clause has a value."""
+    """Write the clauses that were said. What holds only when it is said may be emptied, nothing else."""
     found = Problems()
     said = {name: value for name, value in columns.items() if value not in (None, "")}
     wanted = clauses(TermsInput(**said), contract.customer, "", found)
     found.raise_if_any("The billing clauses", record=str(contract))
     values = {name: wanted[name] for name in said}
-    if "anchor_on" in columns:
-        values["anchor_on"] = columns["anchor_on"]
+    values |= {name: columns[name] for name in MAY_BE_EMPTY if name in columns}
     names = changed(contract, values)
     if names:
         contract.save(update_fields=names)

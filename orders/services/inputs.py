@@ -122,6 +122,10 @@ class TermsInput:
     auto_renew: bool | None = None
     renewal_term_months: int | None = None
     renewal_uplift_percent: Decimal | None = None
+    termination_notice_days: int | None = None
+    acceptance_days: int | None = None
+    most_favoured_price: bool | None = None
+    side_letter: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

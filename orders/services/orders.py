@@ -11,6 +11,8 @@ from django.db.models import Q
 from o2c import clock, locks
 from o2c.access import require
 from o2c.actor import Actor, acting
+from o2c.controls import approvals
+from o2c.controls.approvals.models import Request
 from o2c.errors import Conflict, InvalidInput, NotFound
 from orders import events
 from orders.domain.activation import summary
@@ -167,10 +169,17 @@ def activate_many(
                 remedy="Clear every point, then activate again",
                 code="activation_blocked",
             )
+        approvals.gate("orders.order.activate", pks)
         for day, same_day in _by_day(orders, as_of).items():
             move(same_day, "activate", activated_on=day)
         events.activated(orders)
         return orders
+
+
+def ask_activate(pk: int, *, actor: Actor, as_of: dt.date | None = None, reason: str = "") -> Request:
+    """Ask those whom its terms need to let a signed order become billable."""
+    values = {"as_of": as_of} if as_of else {}
+    return approvals.submit("orders.order.activate", pk, actor=actor, reason=reason, parameters=values)
 
 
 def cancel(pk: int, *, actor: Actor, as_of: dt.date | None = None, reason: str = "") -> Order:

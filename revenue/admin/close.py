@@ -15,6 +15,7 @@ from o2c.audit.services.anchoring import anchor_of
 from o2c.console import Act, Fact, ListAct, RecordAdmin
 from o2c.console import format as fmt
 from o2c.console.object_page import find
+from o2c.controls.approvals.admin.asking import ask_act, needs
 from revenue.admin.recognition import PeriodForm
 from revenue.models import CloseRun
 from revenue.selectors import checklist
@@ -67,6 +68,17 @@ def _anchored(run: CloseRun) -> list[Fact]:
     return [Fact("Sealed history", f"block {anchor.block_id} {anchor.body['hash']}", note=note)]
 
 
+def _not_reopening(run: CloseRun, user: Any) -> list[str]:
+    return [] if run.state == CloseRun.State.REOPENING else ["Ask to reopen it first."]
+
+
+_books_left = needs("revenue.close.reopen", _not_reopening)
+
+
+def _reopenable(run: CloseRun, user: Any) -> list[str]:
+    return _own_request(run, user) or _books_left(run, user)
+
+
 @admin.register(CloseRun)
 class CloseRunAdmin(RecordAdmin):
     """Closes of periods, with their checklists."""
@@ -87,7 +99,7 @@ class CloseRunAdmin(RecordAdmin):
         },
         "send_back": {"reason": "required"},
         "ask_reopen": {"reason": "required", "danger": True},
-        "reopen": {"unavailable": _own_request, "danger": True},
+        "reopen": {"unavailable": _reopenable, "danger": True},
     }
     list_acts = [
         ListAct("start", "Start a close", "revenue.services.close.start", duty="revenue.close.run",
@@ -95,6 +107,7 @@ class CloseRunAdmin(RecordAdmin):
                 description="Months are closed in their order. Recognise the month before.")
     ]  # fmt: skip
     acts = [
+        ask_act("revenue.close.reopen", "revenue.services.close.ask_approval", _not_reopening),
         Act("tie_outs", "Run the tie-outs", "revenue.services.close.run_tie_outs", duty="revenue.close.run",
             unavailable=_only_open, reason="none", icon="rule",
             description="Asks every question of the checklist against the books as they are now."),

@@ -9,6 +9,7 @@ from django.contrib import admin
 
 from o2c.console import Act, Fact, ListAct, RecordAdmin
 from o2c.console import format as fmt
+from o2c.controls.approvals.admin.asking import ask_act, needs
 from orders.models import Sku
 from revenue.models import SspEntry
 from revenue.services import ssp
@@ -39,6 +40,17 @@ def _not_approved(entry: SspEntry, user: Any) -> list[str]:
     return reasons
 
 
+def _approved(entry: SspEntry, user: Any) -> list[str]:
+    return ["It is approved already."] if entry.approved_by_id is not None else []
+
+
+_far = needs("revenue.ssp.approve", _approved)
+
+
+def _approvable(entry: SspEntry, user: Any) -> list[str]:
+    return _not_approved(entry, user) or _far(entry, user)
+
+
 @admin.register(SspEntry)
 class SspEntryAdmin(RecordAdmin):
     """What SKUs sell for by themselves."""
@@ -53,8 +65,9 @@ class SspEntryAdmin(RecordAdmin):
                 form=SspForm, description="It counts once somebody else has approved it.")
     ]  # fmt: skip
     acts = [
+        ask_act("revenue.ssp.approve", "revenue.services.ssp.ask", _approved),
         Act("approve", "Approve", "revenue.services.ssp.approve", duty="revenue.ssp.approve",
-            unavailable=_not_approved,
+            unavailable=_approvable,
             description="Contracts and changes from its first day on are allocated by it. Earlier ones stay.")
     ]  # fmt: skip
     empty_text = "Without an entry the list price stands in: it is observable."

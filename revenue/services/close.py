@@ -12,6 +12,9 @@ from django.db.models import Max
 from o2c import clock, locks
 from o2c.access import require
 from o2c.actor import Actor, acting
+from o2c.controls import approvals
+from o2c.controls.approvals.models import Request
+from o2c.controls.breakglass.services import require_none_open
 from o2c.errors import Conflict, InvalidInput, NotFound
 from o2c.ledger.models import AccountingPeriod
 from revenue import events
@@ -117,6 +120,7 @@ def prepare(pk: int, *, actor: Actor, reason: str = "") -> CloseRun:
     with acting(actor, reason=reason):
         run = locks.row(CloseRun, pk)
         require(actor, "revenue.close.prepare", record=str(run))
+        require_none_open(str(run))
         snapshot = _snapshot(run)
         run.prepare()
         _require_same(run, "since the tie-outs ran", "Run the tie-outs again")
@@ -149,6 +153,7 @@ def lock(pk: int, *, actor: Actor, reason: str = "") -> CloseRun:
         require(actor, "revenue.close.review", record=str(run))
         if run.prepared_by_id == actor.user_id:
             raise Conflict("Who prepared the close does not review it", record=str(run))
+        require_none_open(str(run))
         period = locks.row(AccountingPeriod, run.period_id)
         run.lock()
         _require_same(run, "since it was prepared", "Send it back and run the tie-outs again")
@@ -184,6 +189,11 @@ def ask_reopen(pk: int, *, actor: Actor, reason: str) -> CloseRun:
         return run
 
 
+def ask_approval(pk: int, *, actor: Actor, reason: str = "") -> Request:
+    """Ask those whom its policy wants to grant a reopening that was asked for."""
+    return approvals.submit("revenue.close.reopen", pk, actor=actor, reason=reason)
+
+
 def keep_locked(pk: int, *, actor: Actor, reason: str = "") -> CloseRun:
     """Refuse the reopening: what is late posts in the open period."""
     with acting(actor, reason=reason):
@@ -202,6 +212,7 @@ def reopen(pk: int, *, actor: Actor, reason: str = "") -> CloseRun:
         require(actor, "revenue.close.reopen", record=str(run))
         if run.reopening_asked_by_id == actor.user_id:
             raise Conflict("Who asked for the reopening does not grant it", record=str(run))
+        approvals.gate("revenue.close.reopen", [pk])
         period = locks.row(AccountingPeriod, run.period_id)
         _require_latest(run)
         run.reopen()

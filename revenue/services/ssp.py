@@ -8,6 +8,8 @@ from decimal import Decimal
 from o2c import locks
 from o2c.access import require
 from o2c.actor import Actor, acting
+from o2c.controls import approvals
+from o2c.controls.approvals.models import Request
 from o2c.errors import Conflict, InvalidInput
 from revenue.models import SspEntry
 
@@ -56,6 +58,11 @@ def propose(
         )
 
 
+def ask(pk: int, *, actor: Actor, reason: str = "") -> Request:
+    """Ask those whom its policy wants to approve a proposed price that moves far."""
+    return approvals.submit("revenue.ssp.approve", pk, actor=actor, reason=reason)
+
+
 def approve(pk: int, *, actor: Actor, reason: str = "") -> SspEntry:
     """Approve a price: contracts and changes from its first day on are allocated by it.
 
@@ -83,6 +90,7 @@ def approve(pk: int, *, actor: Actor, reason: str = "") -> SspEntry:
         if before is not None:
             before.effective_to = entry.effective_from
             before.save()
+        approvals.gate("revenue.ssp.approve", [pk])
         entry.approved_by_id = actor.user_id
         entry.save()
         return entry

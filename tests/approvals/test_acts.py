@@ -227,7 +227,7 @@ def test_a_decision_is_asked_in_a_fixed_number_of_queries(team, memo, django_ass
     user = User.objects.get(username="bea")
     for n in range(5):
         person(f"approver-{n}", "approver")
-    with django_assert_max_num_queries(6):
+    with django_assert_max_num_queries(7):
         asked, field = preview(ACT, memo.pk, requester=user)
     assert len(field.steps["approver"].eligible) == 7
     assert not Request.objects.exists()

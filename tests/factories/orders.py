@@ -16,6 +16,7 @@ from typing import Any
 
 from o2c.access.models import Role, User
 from o2c.actor import Actor, acting
+from o2c.controls.approvals.services.gate import carrying
 from o2c.ledger.models import LegalEntity
 from orders.duties import DUTIES
 from orders.models import Customer, Order, Price, Sku
@@ -154,7 +155,8 @@ def make_catalogue(actor: Actor) -> dict[str, Sku]:
 def make_prices(actor: Actor, items: Sequence[PriceInput]) -> list[Price]:
     """Active list prices."""
     drafts = catalogue.draft_prices(items, actor=actor)
-    return catalogue.activate_prices([price.pk for price in drafts], actor=actor)
+    with carrying("orders.price.activate"):
+        return catalogue.activate_prices([price.pk for price in drafts], actor=actor)
 
 
 def make_customer(actor: Actor, name: str = "Globex", entity: str = "US", **values: Any) -> Customer:
@@ -204,5 +206,6 @@ def make_order(
     if state in ("signed", "active"):
         order = order_services.sign(order.pk, actor=actor, signed_on=starts_on)
     if state == "active":
-        order = order_services.activate(order.pk, actor=actor, as_of=starts_on)
+        with carrying("orders.order.activate"):  # as if approved: approvals have tests of their own
+            order = order_services.activate(order.pk, actor=actor, as_of=starts_on)
     return order

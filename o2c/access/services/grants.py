@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import TYPE_CHECKING
 
 from django.db import IntegrityError
 
@@ -10,7 +11,11 @@ from o2c import clock, locks
 from o2c.access.authorise import require
 from o2c.access.models import Role, RoleGrant, User
 from o2c.actor import Actor, acting
+from o2c.controls import approvals
 from o2c.errors import Conflict, NotAuthorised, NotFound
+
+if TYPE_CHECKING:
+    from o2c.controls.approvals.models import Request
 
 
 def grant(
@@ -38,7 +43,7 @@ def grant(
                     remedy="Ask another administrator.",
                     code="grant_to_self",
                 )
-            return RoleGrant.objects.create(
+            made = RoleGrant.objects.create(
                 user=user,
                 role=_role(role_code),
                 granted_by_id=actor.user_id,
@@ -46,12 +51,29 @@ def grant(
                 valid_from=valid_from or clock.now(),
                 valid_to=valid_to,
             )
+            approvals.gate("access.role.grant", [made.pk])
+            return made
     except IntegrityError as error:
         raise Conflict(
             "Holds this role in that time already, or the time is empty",
             record=record,
             remedy="Revoke the other grant first.",
         ) from error
+
+
+def grant_to(
+    pk: int, *, role: str, actor: Actor, valid_to: dt.datetime | None = None, reason: str = ""
+) -> RoleGrant:
+    """Give a role to the person with this id, as an approved request does it."""
+    return grant(User.objects.get(pk=pk), role, actor=actor, valid_to=valid_to, reason=reason)
+
+
+def ask(
+    pk: int, *, role: str, actor: Actor, valid_to: dt.datetime | None = None, reason: str = ""
+) -> Request:
+    """Ask a controller to agree to a role that governs the controls."""
+    values = {"role": role} | ({"valid_to": valid_to} if valid_to else {})
+    return approvals.submit("access.role.grant", pk, actor=actor, reason=reason, parameters=values)
 
 
 def revoke(grant_id: int, *, actor: Actor, reason: str = "") -> RoleGrant:

@@ -9,5 +9,5 @@ from django.contrib.auth.models import Group
 if admin.site.is_registered(Group):
     admin.site.unregister(Group)
 
-for name in ("documents", "ledger", "outbox", "people", "roles", "runtime", "trail"):
+for name in ("documents", "ledger", "manual", "outbox", "people", "roles", "runtime", "trail"):
     import_module(f"o2c.console.admin.{name}")

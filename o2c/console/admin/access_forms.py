@@ -12,6 +12,7 @@ from o2c.access import duties_of, registry
 from o2c.access.models import Role, RoleGrant, User
 from o2c.access.services import accounts, grants, tokens
 from o2c.actor import Actor
+from o2c.controls.approvals.models import Request
 
 HUMANS = User.objects.filter(kind=User.Kind.HUMAN, is_active=True).order_by("username")
 
@@ -69,12 +70,21 @@ def new_person(*, username: str, email: str, display_name: str, actor: Actor, re
     )
 
 
-def grant_role(pk: Any, *, role: Role, last_day: dt.date | None, actor: Actor, reason: str = "") -> RoleGrant:
+def _end(last_day: dt.date | None) -> dt.datetime | None:
     """The last day counts whole, so the grant ends with the next."""
-    end = None
-    if last_day is not None:
-        end = dt.datetime.combine(last_day + dt.timedelta(days=1), dt.time(), tzinfo=dt.UTC)
-    return grants.grant(User.objects.get(pk=pk), role.code, actor=actor, reason=reason, valid_to=end)
+    if last_day is None:
+        return None
+    return dt.datetime.combine(last_day + dt.timedelta(days=1), dt.time(), tzinfo=dt.UTC)
+
+
+def grant_role(pk: Any, *, role: Role, last_day: dt.date | None, actor: Actor, reason: str = "") -> RoleGrant:
+    return grants.grant(
+        User.objects.get(pk=pk), role.code, actor=actor, reason=reason, valid_to=_end(last_day)
+    )
+
+
+def ask_role(pk: Any, *, role: Role, last_day: dt.date | None, actor: Actor, reason: str = "") -> Request:
+    return grants.ask(pk, role=role.code, actor=actor, reason=reason, valid_to=_end(last_day))
 
 
 def issue_token(

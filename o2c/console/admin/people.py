@@ -53,6 +53,18 @@ GRANT = Act(
     icon="add_moderator",
     follow=False,
 )
+ASK_GRANT = Act(
+    "ask_grant",
+    "Ask for a role",
+    f"{FORMS}.ask_role",
+    duty="access.role.grant",
+    form=GrantForm,
+    reason="required",
+    unavailable=_not_oneself,
+    primary=False,
+    icon="approval",
+    description="For roles that govern the controls: a controller agrees first.",
+)
 DISABLE = Act(
     "disable",
     "Disable",
@@ -120,6 +132,7 @@ class UserAdmin(RecordAdmin):
     )
     acts = [
         GRANT,
+        ASK_GRANT,
         Act(
             "password",
             "Set password",

@@ -9,7 +9,10 @@ class ApprovalsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from o2c.controls.approvals import registry, shipped
+        from o2c.access import authorise
+        from o2c.controls.approvals import lending, registry, shipped
+
+        authorise.lenders.append(lending.lent)
 
         registry.autodiscover()  # what is declared twice is found at once
         post_migrate.connect(shipped.after_migrate, dispatch_uid="o2c.approvals.shipped")

@@ -14,6 +14,9 @@ _ASKING = ["approvals.request.submit"]
 _DECIDING = ["approvals.request.decide", "approvals.delegation.give"]
 _MAKERS = (
     "deal_desk",
+    "master_data",
+    "order_entry",
+    "revenue_policy",
     "order_management",
     "billing_ops",
     "collections",

@@ -57,6 +57,7 @@ def _addresses(request: Request, step: Step, kind: str) -> list[str]:
     act = registry.act(request.act)
     bar = barred(act, request.subject_id, [request.requested_by_id])
     said = rules.parse(request.policy.content).step(step.code)
-    people = candidates([rules.Asked(said, ())], bar).steps[step.code].eligible
+    field = candidates(act, request.subject_id, [rules.Asked(said, ())], bar)
+    people = field.steps[step.code].eligible
     mails = User.objects.filter(pk__in=[person.user_id for person in people]).exclude(email="")
     return list(mails.values_list("email", flat=True))

@@ -24,6 +24,7 @@ ACTS = [
         service="o2c.controls.approvals.services.policies.activate",
         duty="approvals.policy.draft",
         does="approvals.policy.activate",
+        administrative=True,
         facts=POLICY_FACTS,
         table="approvals_policy",
         reached="{row}.state = 'active' AND NOT {row}.shipped",

@@ -58,6 +58,7 @@ class Act:
     labels      what a person reads for a path
     secret      parameters that are stored sealed (o2c.vault); the service takes them so
     form        dotted path of the form of the parameters; "" when there are none
+    administrative  asked for by whoever administers access, who holds no duty of approvals (S48)
     """
 
     code: str
@@ -79,11 +80,17 @@ class Act:
     labels: Mapping[str, str] = field(default_factory=dict)
     form: str = ""
     secret: tuple[str, ...] = ()
+    administrative: bool = False
 
     @property
     def function(self) -> str:
         """Name of the database function that answers the facts."""
         return "o2c_facts_" + self.code.replace(".", "_")
+
+    @property
+    def apart_function(self) -> str:
+        """Name of the database function that answers whom a segregation rule keeps from deciding."""
+        return "o2c_apart_" + self.code.replace(".", "_")
 
     @property
     def authors_function(self) -> str:

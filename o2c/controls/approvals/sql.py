@@ -11,6 +11,7 @@ from django.apps import apps
 
 from o2c.audit.triggers import Trigger, always, lit
 from o2c.controls.approvals.registry import Act, Lineage
+from o2c.controls.sod.barring import apart_function
 
 HOLDS = """
 CREATE OR REPLACE FUNCTION o2c_approval_holds(facts jsonb, condition jsonb) RETURNS boolean
@@ -165,7 +166,7 @@ DECIDES = """
 CREATE OR REPLACE FUNCTION o2c_may_decide() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
   asked approvals_request%ROWTYPE; step approvals_step%ROWTYPE; first approvals_decision%ROWTYPE;
-  person bigint; why text := NULL; hands bigint[]; content jsonb;
+  person bigint; why text := NULL; hands bigint[]; content jsonb; rule text;
 BEGIN
   SELECT * INTO asked FROM approvals_request WHERE id = NEW.request_id FOR UPDATE;
   IF asked.state <> 'open' OR NEW.round <> asked.round OR NEW.facts_digest <> asked.facts_digest
@@ -198,6 +199,14 @@ BEGIN
   FOREACH person IN ARRAY array_remove(ARRAY[NEW.decided_by_id, NEW.delegator_id], NULL) LOOP
     IF person = ANY(hands) THEN
       why := 'asked for it, or wrote what is to be approved';
+    END IF;
+    EXECUTE format('SELECT min(c.rule) FROM %I($1, $2) c LEFT JOIN access_user u ON u.id = c.person'
+                   ' WHERE $3 IN (c.person, u.owner_id)'
+                   ' AND cardinality(o2c_sod_me(ARRAY[c.person], c.rule)) > 0',
+                   'o2c_apart_' || replace(asked.act, '.', '_'))
+      INTO rule USING asked.subject_id, step.duty, person;
+    IF rule IS NOT NULL THEN
+      why := 'is kept from it by rule ' || rule;
     END IF;
   END LOOP;
   person := coalesce(NEW.delegator_id, NEW.decided_by_id);
@@ -267,7 +276,8 @@ def act_triggers(act: Act) -> list[Trigger]:
     else:
         moved = f"({reached}) AND NOT ({act.reached.replace('{row}', 'OLD')})"
     # An app may be installed before this one: what its trigger calls must be there.
-    functions = (HOLDS, STEPS, DIGEST, CONTROLLED, facts_function(act), authors(act))
+    apart = apart_function(act.apart_function, act.model)
+    functions = (HOLDS, STEPS, DIGEST, CONTROLLED, facts_function(act), authors(act), apart)
     made = [_constraint(act, f"o2c_now_{suffix}"[:63], "UPDATE", moved, functions)]
     if not act.changes:
         made.append(_constraint(act, f"o2c_new_{suffix}"[:63], "INSERT", reached, ()))

@@ -13,6 +13,7 @@ from o2c.access import registry
 from o2c.access.models import User
 from o2c.actor import Actor
 from o2c.console import Fact, ListAct, Panel, RecordAdmin
+from o2c.controls.approvals.admin.asking import ask_act, needs
 from o2c.controls.sod.models import Campaign, Denial, FunctionDuty, ReviewItem, SodException, SodRule
 from o2c.controls.sod.selectors import conflicts, live_rules
 from o2c.controls.sod.services import exceptions
@@ -55,6 +56,10 @@ def _effect(row: SodException, _user: Any) -> list[Panel]:
             empty="Nothing.",
         ),
     ]
+
+
+def _decided(row: SodException, user: Any) -> list[str]:
+    return [] if row.state == SodException.State.REQUESTED else ["It is decided already."]
 
 
 @admin.register(SodRule)
@@ -135,8 +140,13 @@ class SodExceptionAdmin(RecordAdmin):
             reason="required",
         )
     ]
+    acts = [ask_act("sod.exception.approve", "o2c.controls.sod.services.exceptions.ask", _decided)]
     transition_options = {
-        "approve": {"reason": "required", "preview": _effect},
+        "approve": {
+            "reason": "required",
+            "preview": _effect,
+            "unavailable": needs("sod.exception.approve", _decided),
+        },
         "reject": {"reason": "required"},
         "end": {"reason": "required", "danger": True},
     }

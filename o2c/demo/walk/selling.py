@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from o2c.actor import acting
+from o2c.controls import approvals
+from o2c.controls.approvals.services.gate import needs_approval
 from o2c.demo.plan import catalogue
 from o2c.demo.plan.deals import AmendmentPlan, DealPlan, LinePlan
 from o2c.demo.walk.cast import Cast
@@ -189,9 +191,15 @@ def _amend(cast: Cast, order: Order, change: AmendmentPlan) -> None:
         actor=cast.olivia,
         reason="Asked for by the customer",
     )
-    amendments.apply(
-        drafted.pk, as_of=change.effective_on, actor=cast.anton, reason="Signed addendum on file"
-    )
+    if needs_approval("orders.amendment.cancel", [drafted.pk] if change.kind == "cancel" else []):
+        asked = amendments.ask_cancel(drafted.pk, actor=cast.omar, reason="Signed addendum on file")
+        for step in asked.steps.order_by("position"):
+            approver = cast.carla if step.code == "controller" else cast.anton
+            approvals.approve(asked.pk, actor=approver, reason="Seen with the account manager")
+    else:
+        amendments.apply(
+            drafted.pk, as_of=change.effective_on, actor=cast.anton, reason="Signed addendum on file"
+        )
 
 
 def _changes(order: Order, change: AmendmentPlan) -> dict[str, Any]:

@@ -100,7 +100,7 @@ def test_a_review_keeps_revokes_and_is_signed(ada: Actor, carla: Actor) -> None:
     anton = Actor.of(make_user("anton", "approver"))
     campaign = reviews.open_campaign("2026 Q4", days=14, actor=ada)
     lines = {f"{item.user}: {item.role}": item for item in campaign.items.select_related("user")}
-    assert lines["anna: order_entry"].duties[0] == "billing.read"
+    assert lines["anna: order_entry"].duties[0] == "approvals.read"
     with pytest.raises(NotAuthorised, match="S52: nobody certifies"):
         reviews.keep(lines["anton: approver"].pk, actor=anton)
     with pytest.raises(DatabaseError, match="by_another"), acting(anton):

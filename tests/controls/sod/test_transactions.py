@@ -129,7 +129,7 @@ def test_whoever_keeps_the_customer_enters_no_order_for_it_later(signed: Order) 
     """A role taken away does not take the rule away: the history is asked, not the grants."""
     anna = make_user("anna", "order_entry")
     with acting(Actor.of(anna)):
-        Customer.objects.filter(pk=signed.customer_id).update(payment_terms_days=90)
+        Customer.objects.filter(pk=signed.customer_id).update(payment_terms_days=45)
     with pytest.raises(NotAuthorised, match="S01: anna did .Maintain customer master."):
         make_order(Actor.of(anna), signed.customer, [line("SEATS", 5)])
 
@@ -141,7 +141,7 @@ def test_nor_the_other_way_round() -> None:
     anna = make_user("anna", "order_entry")
     make_order(Actor.of(anna), customer, [line("SEATS", 5)])
     with pytest.raises(NotAuthorised, match="S01: anna did .Enter quotes"), acting(Actor.of(anna)):
-        Customer.objects.filter(pk=customer.pk).update(payment_terms_days=90)
+        Customer.objects.filter(pk=customer.pk).update(payment_terms_days=45)
 
 
 def test_whoever_drafted_an_amendment_does_not_apply_it() -> None:

@@ -9,12 +9,13 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from o2c.console import Act, Column, Fact, Panel, RecordAdmin
 from o2c.console import format as fmt
+from o2c.console.permissions import duties, reading_duty
 from o2c.controls.approvals import registry
 from o2c.controls.approvals.domain.canonical import differences
 from o2c.controls.approvals.models import Decision, Request, Round, Step
@@ -182,8 +183,18 @@ class RequestAdmin(RecordAdmin):
         ]
 
     def get_queryset(self, request: Any) -> QuerySet[Request]:
+        """Requests about records that the person may see, that they asked for, or that wait for them."""
         rows: QuerySet[Request] = super().get_queryset(request).select_related("requested_by", "policy")
-        return rows
+        return rows.filter(visible(request.user))
+
+
+def visible(user: Any) -> Q:
+    """Which requests this person may look at."""
+    held = duties(user)
+    readable = [
+        act.code for act in registry.acts() if reading_duty(act.model.partition(".")[0].lower()) in held
+    ]
+    return Q(act__in=readable) | Q(requested_by=user.pk) | Q(pk__in=inbox(user).values("pk"))
 
 
 def _who(decision: Decision) -> str:

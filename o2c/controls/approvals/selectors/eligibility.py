@@ -1,4 +1,4 @@
-"""Who may decide a step, and who may not, with the reason: authority, hands, delegation. Three queries."""
+"""Who may decide a step, and who may not, with the reason: authority, hands, segregation, delegation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from o2c.access.models import RoleDuty, User
 from o2c.controls.approvals.domain.policy import Asked
 from o2c.controls.approvals.models import Delegation
 from o2c.controls.approvals.registry import Act
-from o2c.controls.approvals.selectors.facts import authors_of
+from o2c.controls.approvals.selectors.facts import authors_of, kept_apart
 from o2c.errors import Conflict
 
 
@@ -69,14 +69,19 @@ def barred(act: Act, subject_id: int, makers: Iterable[int]) -> dict[int, str]:
     return found | dict.fromkeys([*wanted, *owners], "asked for it")
 
 
-def candidates(steps: Sequence[Asked], bar: Mapping[int, str]) -> Field:
-    """Who may decide each step. `bar`: user → why not."""
+def candidates(act: Act, subject_id: int, steps: Sequence[Asked], barred_: Mapping[int, str]) -> Field:
+    """Who may decide each step about this subject. `barred_`: user → why not, whatever the step.
+
+    For each step also those whom a segregation rule keeps from its duty on this lineage.
+    """
     duties = {asked.step.duty for asked in steps}
     holders = _holders(duties)
+    apart = kept_apart(act, subject_id, duties)
     delegations = _delegations({pk for people in holders.values() for pk in people})
     found = {}
     for asked in steps:
         own = holders.get(asked.step.duty, {})
+        bar = {**apart[asked.step.duty], **barred_}
         people = [Person(pk, name) for pk, name in own.items() if pk not in bar]
         excluded = [Excluded(pk, name, bar[pk]) for pk, name in own.items() if pk in bar]
         for given in delegations:
@@ -96,7 +101,7 @@ def candidates(steps: Sequence[Asked], bar: Mapping[int, str]) -> Field:
                     )
                 )
         found[asked.step.code] = Candidates(asked.step.duty, tuple(people), tuple(excluded))
-    return Field(found, bar)
+    return Field(found, barred_)
 
 
 def require_somebody(steps: Sequence[Asked], found: Field, record: str) -> None:

@@ -68,6 +68,23 @@ def subject_model(act: Act) -> type[models.Model]:
     return apps.get_model(act.model)
 
 
+APART = """
+SELECT p.person, min(c.rule) FROM {function}(%s, %s) c LEFT JOIN access_user u ON u.id = c.person
+CROSS JOIN LATERAL (VALUES (c.person), (u.owner_id)) AS p(person)
+WHERE p.person IS NOT NULL AND cardinality(o2c_sod_me(ARRAY[c.person], c.rule)) > 0 GROUP BY 1
+"""
+
+
+def kept_apart(act: Act, pk: int, duties: Iterable[str]) -> dict[str, dict[int, str]]:
+    """By duty: whom a segregation rule keeps from deciding about this subject with it, and which."""
+    found: dict[str, dict[int, str]] = {}
+    with connection.cursor() as cursor:
+        for duty in sorted(set(duties)):
+            cursor.execute(APART.format(function=act.apart_function), [pk, duty])
+            found[duty] = {person: f"{rule} keeps them from it" for person, rule in cursor.fetchall()}
+    return found
+
+
 def authors_of(act: Act, pk: int) -> frozenset[int]:
     """Everybody who wrote what is to be approved, and who answers for the accounts that did."""
     with connection.cursor() as cursor:

@@ -8,11 +8,13 @@ from django.db import DatabaseError
 
 from o2c import clock, locks
 from o2c.access import require
+from o2c.access.client import signed_in
 from o2c.actor import Actor, acting, current_trace
 from o2c.controls.approvals import registry
 from o2c.controls.approvals.domain import policy as rules
-from o2c.controls.approvals.models import Decision, Request, Step
-from o2c.controls.approvals.selectors.eligibility import Person, candidates
+from o2c.controls.approvals.domain.canonical import digest as canonical_digest
+from o2c.controls.approvals.models import Decision, Request, Round, Step
+from o2c.controls.approvals.selectors.eligibility import Person, barred, candidates
 from o2c.controls.approvals.selectors.facts import facts_of, subject_model
 from o2c.controls.approvals.services import carrying, rounds, submitting
 from o2c.errors import Conflict, InvalidInput, NotAuthorised
@@ -66,7 +68,7 @@ def answer(pk: int, *, actor: Actor, reason: str = "") -> Decision:
     """Answer the questions that were asked."""
     with acting(actor, reason=reason):
         request: Request = locks.row(Request, pk)
-        require(actor, submitting.SUBMIT, record=str(request))
+        submitting.may_ask(registry.act(request.act), actor, str(request))
         if request.requested_by_id not in (actor.user_id, actor.on_behalf_of_id):
             raise NotAuthorised("Whoever asked for it answers", record=str(request), code="not_yours")
         _said(request, reason)
@@ -74,15 +76,23 @@ def answer(pk: int, *, actor: Actor, reason: str = "") -> Decision:
         return _record(request, None, me, Decision.Verdict.ANSWER, reason)
 
 
-def approve_many(pks: list[int], *, actor: Actor, reason: str = "") -> list[Request]:
+def approve_many(pks: list[int], *, actor: Actor, reason: str = "") -> dict[int, str]:
     """Approve requests of one act, each with its own digest and evidence, up to the limits of a batch.
 
-    Raises Conflict when they are of different acts, or beyond a limit; what changed meanwhile refuses all.
+    Answers those that dropped out, with the reason: what changed meanwhile, or was decided by somebody else,
+    keeps
+    nobody from the rest. Raises Conflict when they are of different acts, or beyond a limit.
     """
     with acting(actor, reason=reason):
-        found = list(Request.objects.filter(pk__in=pks))
+        found = list(Request.objects.filter(pk__in=pks).order_by("pk"))
         batch_problem(found)
-        return [approve(request.pk, actor=actor, reason=reason) for request in found]
+        dropped: dict[int, str] = {}
+        for request in found:
+            try:
+                approve(request.pk, actor=actor, reason=reason)
+            except (Conflict, NotAuthorised) as error:
+                dropped[request.pk] = str(error)
+        return dropped
 
 
 BATCH_ITEMS = 50
@@ -138,12 +148,10 @@ def eligible(request: Request, step: Step, actor: Actor) -> Person:
             "A decision is made by a person, not by an account that acts for one", record=str(request)
         )
     act = registry.act(request.act)
-    from o2c.controls.approvals.selectors.eligibility import barred
-
     said = rules.parse(request.policy.content).step(step.code)
     bar = barred(act, request.subject_id, [request.requested_by_id])
     bar |= {pk: "asked for it, or wrote what is to be approved" for pk in request.excluded if pk not in bar}
-    found = candidates([rules.Asked(said, ())], bar).steps[step.code]
+    found = candidates(act, request.subject_id, [rules.Asked(said, ())], bar).steps[step.code]
     if (
         Decision.objects.filter(request=request, round=request.round, decided_by_id=actor.user_id)
         .filter(verdict__in=rounds.KEPT)
@@ -189,9 +197,27 @@ def _said(request: Request, reason: str) -> None:
         raise InvalidInput("Say what", record=str(request), fields={"reason": ["is missing"]})
 
 
+def evidence(request: Request) -> dict[str, Any]:
+    """What was on the screen of the round that is decided: its digest, the clause, who could decide."""
+    shown = Round.objects.get(request=request, number=request.round)
+    return {
+        "policy": str(shown.policy),
+        "clause": shown.clause,
+        "eligible": shown.eligible,
+        "excluded": shown.exclusions,
+        "screen": canonical_digest(
+            {"facts": shown.facts, "effects": shown.effects, "changes": shown.changes, "clause": shown.clause}
+        ),
+    }
+
+
 def _record(request: Request, step: Step | None, person: Person, verdict: str, comment: str) -> Decision:
     trace = current_trace()
-    context: dict[str, Any] = {"request_id": trace.request_id if trace else ""}
+    context: dict[str, Any] = {
+        "request_id": trace.request_id if trace else "",
+        "round": evidence(request) if verdict in rounds.DECIDED else {},
+        **{name: value for name, value in signed_in().items() if value},
+    }
     try:
         return Decision.objects.create(
             request=request,

@@ -35,7 +35,12 @@ def give(
                 "A delegation ends in the future, at most 60 days after it begins",
                 fields={"valid_to": ["is not within 60 days"]},
             )
-        if not any(duty != "approvals.delegation.give" for duty in duties_of_id(delegate.pk)):
+        held = duties_of_id(delegate.pk)
+        if "approvals.policy.draft" in held:
+            raise InvalidInput(
+                f"{delegate} drafts policies and so decides under none (S48)", remedy="Choose somebody else"
+            )
+        if not any(duty != "approvals.delegation.give" for duty in held):
             raise InvalidInput(f"{delegate} holds no duty at all", remedy="Choose a colleague")
         return Delegation.objects.create(
             delegator_id=actor.user_id,

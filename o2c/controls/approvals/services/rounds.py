@@ -19,6 +19,7 @@ from o2c.controls.approvals.selectors.eligibility import Field
 from o2c.controls.approvals.services.rehearsal import Seen
 
 KEPT = (Decision.Verdict.APPROVE, Decision.Verdict.CARRIED)
+DECIDED = (Decision.Verdict.APPROVE, Decision.Verdict.REJECT)
 
 
 def calendar() -> BusinessCalendar:

@@ -39,7 +39,6 @@ from o2c.vault import sealed
 
 ASKED = "approvals.request.asked"
 SUBMIT = "approvals.request.submit"
-POLICY = "approvals.policy.activate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +67,7 @@ def submit(
     """
     with acting(actor, reason=reason):
         act = registry.act(code)
-        if act.code != POLICY:  # whoever drafts policies asks for nothing that they govern (S48)
-            require(actor, SUBMIT, record=act.label)
+        may_ask(act, actor, act.label)
         require(actor, act.duty, record=act.label)
         subject: Any = locks.row(subject_model(act), pk)
         record = str(subject)
@@ -85,6 +83,11 @@ def submit(
         requester = maker_of(actor)
         ready = prepare(act, pk, values, requester=requester, makers=_makers(actor), record=record)
         return _write(act, pk, record, values, ready, requester, reason)
+
+
+def may_ask(act: Act, actor: Actor, record: str) -> None:
+    """Asking is a duty of its own; whoever administers access or drafts policies may not hold it (S48)."""
+    require(actor, act.duty if act.administrative else SUBMIT, record=record)
 
 
 def maker_of(actor: Actor) -> User:
@@ -111,7 +114,7 @@ def prepare(
             "Needs no approval: its policy asks nobody", record=record, remedy="Do it directly",
             code="approval_not_needed",
         )  # fmt: skip
-    field = candidates(asked, bar)
+    field = candidates(act, pk, asked, bar)
     require_somebody(asked, field, record)
     if seen is None:
         seen = rehearse(act, pk, parameters, actor=performer)
@@ -269,7 +272,7 @@ def recall(pk: int, *, actor: Actor, reason: str = "") -> Request:
     """Take a request back. Only whoever asked can; what was decided stays on record."""
     with acting(actor, reason=reason):
         request: Request = locks.row(Request, pk)
-        require(actor, SUBMIT, record=str(request))
+        may_ask(registry.act(request.act), actor, str(request))
         if request.requested_by_id not in (actor.user_id, actor.on_behalf_of_id):
             raise NotAuthorised(
                 "Only whoever asked recalls a request", record=str(request),
@@ -290,4 +293,4 @@ def preview(code: str, pk: int, *, requester: User) -> tuple[list[rules.Asked], 
     _, policy = policy_in_force(act)
     facts: Facts = facts_now(act, pk)
     asked = rules.asked(policy, facts.values)
-    return asked, candidates(asked, barred(act, pk, [requester.pk]))
+    return asked, candidates(act, pk, asked, barred(act, pk, [requester.pk]))

@@ -8,6 +8,8 @@ from o2c import clock, locks
 from o2c.access import require
 from o2c.access.models import User
 from o2c.actor import Actor, acting
+from o2c.controls import approvals
+from o2c.controls.approvals.models import Request
 from o2c.controls.sod.models import SodException, SodRule
 from o2c.controls.sod.models.exceptions import LONGEST
 from o2c.errors import Conflict, InvalidInput, NotAuthorised, NotFound
@@ -60,6 +62,11 @@ def approve(pk: int, *, actor: Actor, reason: str = "") -> SodException:
     return _decide(pk, "approve", actor=actor, reason=reason)
 
 
+def ask(pk: int, *, actor: Actor, reason: str = "") -> Request:
+    """Ask those who decide about a longer exception. The request is of whoever may ask for exceptions."""
+    return approvals.submit("sod.exception.approve", pk, actor=actor, reason=reason)
+
+
 def reject(pk: int, *, actor: Actor, reason: str = "") -> SodException:
     """Refuse it, with the reason."""
     return _decide(pk, "reject", actor=actor, reason=reason)
@@ -76,6 +83,8 @@ def _decide(pk: int, how: str, *, actor: Actor, reason: str) -> SodException:
                 remedy="Ask another controller.",
                 code="segregation",
             )
+        if how == "approve":
+            approvals.gate("sod.exception.approve", [pk])
         getattr(row, how)()
         row.decided_by_id = actor.user_id
         row.decided_at = clock.now()

@@ -1,0 +1,1 @@
+"""Emergency access: two people open it, for named duties and at most four hours; a third reviews it."""

@@ -1,0 +1,136 @@
+"""Emergency access from its asking to its review."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+
+from o2c import clock, locks
+from o2c.access import registry, require
+from o2c.access.authorise import duties_of_id
+from o2c.actor import Actor, acting
+from o2c.controls.approvals.services.rounds import calendar
+from o2c.controls.breakglass.models import Session
+from o2c.errors import Conflict, InvalidInput, NotAuthorised
+
+# What rules the rules is never lent: deciding, policies, exceptions, people and roles, this itself.
+NOT_LENT = ("approvals", "sod", "access", "breakglass")
+REVIEW_HOURS = 5 * 8  # five working days
+
+
+def lendable() -> list[str]:
+    """Duties that a session may name."""
+    return sorted(duty for duty in registry.known() if _may_be_lent(duty))
+
+
+def _may_be_lent(duty: str) -> bool:
+    app, _, rest = duty.partition(".")
+    return app not in NOT_LENT and not rest.endswith(".read") and rest != "read" and ".approve" not in duty
+
+
+def request(*, duties: Sequence[str], hours: int, ticket: str, actor: Actor, reason: str = "") -> Session:
+    """Ask for the named duties for some hours from when somebody else opens it.
+
+    Raises InvalidInput without reason or ticket, beyond four hours, or for a duty that is not lent.
+    """
+    with acting(actor, reason=reason):
+        require(actor, "breakglass.session.request", record=ticket)
+        if actor.on_behalf_of_id is not None:
+            raise NotAuthorised("A person asks for emergency access, not an account for one", record=ticket)
+        if not reason.strip() or not ticket.strip():
+            raise InvalidInput("Emergency access says why, and under which ticket")
+        if not 1 <= hours <= 4:
+            raise InvalidInput("Emergency access lasts between one and four hours", record=ticket)
+        wrong = sorted(set(duties) - set(lendable()))
+        if wrong or not duties:
+            raise InvalidInput(
+                f"Not lent: {', '.join(wrong) or 'nothing'}", record=ticket,
+                remedy="Name duties of work; decisions, policies, roles and reading are never lent",
+            )  # fmt: skip
+        if held := sorted(set(duties) & duties_of_id(actor.user_id)):
+            raise Conflict(f"You hold {', '.join(held)} already", record=ticket)
+        return Session.objects.create(
+            user_id=actor.user_id,
+            duties=sorted(set(duties)),
+            hours=hours,
+            ticket=ticket.strip()[:60],
+            reason=reason.strip(),
+        )
+
+
+def authorise(pk: int, *, actor: Actor, reason: str = "") -> Session:
+    """Open it from now on. Not by whoever asked."""
+    with acting(actor, reason=reason):
+        row = _of_another(pk, "breakglass.session.authorise", actor)
+        row.authorise()
+        now = clock.now()
+        row.authorised_by_id = actor.user_id
+        row.opened_at, row.ends_at = now, now + dt.timedelta(hours=row.hours)
+        row.review_due_at = calendar().after(row.ends_at, REVIEW_HOURS)
+        row.save()
+        return row
+
+
+def refuse(pk: int, *, actor: Actor, reason: str = "") -> Session:
+    """Say no; the request stays on record."""
+    with acting(actor, reason=reason):
+        row = _of_another(pk, "breakglass.session.authorise", actor)
+        row.refuse()
+        row.authorised_by_id = actor.user_id
+        row.save()
+        return row
+
+
+def end(pk: int, *, actor: Actor, reason: str = "") -> Session:
+    """End it before its time. By whoever uses it, or whoever opened it."""
+    with acting(actor, reason=reason):
+        row: Session = locks.row(Session, pk)
+        if actor.user_id not in (row.user_id, row.authorised_by_id):
+            raise NotAuthorised("One of the two ends it", record=str(row), code="not_yours")
+        row.end()
+        now = clock.now()
+        row.ends_at = min(now, row.ends_at or now)
+        row.save()
+        return row
+
+
+def review(pk: int, *, finding: str, actor: Actor, reason: str = "") -> Session:
+    """Say what was found. By somebody who neither used nor opened it, once it is over.
+
+    Raises Conflict while it is open, NotAuthorised for the two, InvalidInput without words.
+    """
+    with acting(actor, reason=reason):
+        row = _of_another(pk, "breakglass.session.review", actor)
+        if actor.user_id == row.authorised_by_id:
+            raise NotAuthorised("S51: who opened it does not review it", record=str(row), code="segregation")
+        if row.state == Session.State.OPEN and (row.ends_at is None or row.ends_at > clock.now()):
+            raise Conflict("It is still open", record=str(row), remedy="Review it once it has ended")
+        if finding not in Session.Finding.values or not reason.strip():
+            raise InvalidInput("A review says what was found, and why", record=str(row))
+        row.review()
+        row.reviewed_by_id, row.reviewed_at = actor.user_id, clock.now()
+        row.finding, row.review_note = finding, reason.strip()
+        row.save()
+        return row
+
+
+def require_none_open(record: str) -> None:
+    """Refuse while a session waits for its review: books are not closed over it."""
+    waiting = list(Session.objects.unreviewed().order_by("pk")[:5])
+    if waiting:
+        raise Conflict(
+            f"Emergency access {', '.join(row.number for row in waiting)} is not reviewed",
+            record=record,
+            remedy="Somebody who neither used nor opened it reviews it first",
+            code="breakglass_unreviewed",
+        )
+
+
+def _of_another(pk: int, duty: str, actor: Actor) -> Session:
+    row: Session = locks.row(Session, pk)
+    require(actor, duty, record=str(row))
+    if row.user_id in (actor.user_id, actor.on_behalf_of_id):
+        raise NotAuthorised(
+            "S51: who uses it neither opens nor reviews it", record=str(row), code="segregation"
+        )
+    return row

@@ -1,0 +1,195 @@
+"""Emergency access: two open it, a third reviews it, everything is tagged, no month closes over it."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from django.db import DatabaseError, transaction
+from django.test import Client
+from django.urls import reverse
+
+from o2c import clock
+from o2c.access import has_duty
+from o2c.access.models import User
+from o2c.actor import Actor, acting
+from o2c.controls.breakglass import services
+from o2c.controls.breakglass.models import Session, Use
+from o2c.controls.breakglass.selectors import written
+from o2c.errors import Conflict, InvalidInput, NotAuthorised
+from o2c.ledger.models import AccountingPeriod
+from o2c.ledger.services import open_periods
+from o2c.periods import Period
+from orders.services import customers
+from tests.factories.billing import person
+from tests.factories.orders import make_customer, make_entity, orders_team
+
+pytestmark = pytest.mark.django_db
+
+DUTY = "orders.customer.maintain"
+
+
+@pytest.fixture
+def bea(db) -> Actor:
+    return person("bea", "billing_ops")
+
+
+@pytest.fixture
+def anton(db) -> Actor:
+    return person("anton", "approver")
+
+
+@pytest.fixture
+def carla(db) -> Actor:
+    return person("carla", "controller")
+
+
+def asked(who: Actor, **changed) -> Session:
+    values = {"duties": [DUTY], "hours": 2, "ticket": "INC-7", "reason": "Mara is ill, invoices go out"}
+    return services.request(**(values | changed), actor=who)
+
+
+def test_what_it_lends_is_held_for_its_hours_and_every_use_is_tagged(bea, anton, carla):
+    customer = make_customer(orders_team())
+    session = asked(bea)
+    assert not has_duty(bea, DUTY)
+    services.authorise(session.pk, actor=anton, reason="Confirmed by phone")
+    assert has_duty(bea, DUTY)
+
+    customers.add_contact(customer.pk, name="Ann", email="ann@globex.example", actor=bea, reason="INC-7")
+    use = Use.objects.get()
+    assert (use.session_id, use.duty, use.record) == (session.pk, DUTY, str(customer))
+    found = {one.what: one.made for one in written(Session.objects.get(pk=session.pk))}
+    assert found["contact"] == 1
+
+    services.end(session.pk, actor=bea, reason="Done")
+    assert not has_duty(bea, DUTY)
+    with pytest.raises(NotAuthorised):
+        customers.add_contact(customer.pk, name="Bob", email="b@globex.example", actor=bea)
+    done = services.review(session.pk, finding="justified", actor=carla, reason="One contact, as announced")
+    assert (done.state, done.reviewed_by_id) == ("reviewed", carla.user_id)
+
+
+def test_it_ends_by_itself(bea, anton, monkeypatch):
+    session = services.authorise(asked(bea, hours=1).pk, actor=anton, reason="Yes")
+    assert session.ends_at - session.opened_at == dt.timedelta(hours=1)
+    later = session.ends_at + dt.timedelta(seconds=1)
+    monkeypatch.setattr(clock, "now", lambda: later)
+    assert not has_duty(bea, DUTY)
+
+
+def test_the_review_is_due_after_five_working_days(bea, anton, monkeypatch):
+    """Opened on Tuesday 10:00 for an hour: due on the next Tuesday, 11:00."""
+    monkeypatch.setattr(clock, "now", lambda: dt.datetime(2026, 9, 1, 10, tzinfo=dt.UTC))
+    session = services.authorise(asked(bea, hours=1).pk, actor=anton, reason="Yes")
+    assert session.review_due_at == dt.datetime(2026, 9, 8, 11, tzinfo=dt.UTC)
+
+
+@pytest.mark.parametrize(
+    ("changed", "text"),
+    [
+        ({"hours": 5}, "between one and four hours"),
+        ({"duties": []}, "Not lent: nothing"),
+        ({"duties": ["approvals.request.decide"]}, "Not lent: approvals.request.decide"),
+        ({"duties": ["access.role.grant"]}, "Not lent: access.role.grant"),
+        ({"duties": ["billing.credit.approve_large"]}, "Not lent"),
+        ({"ticket": " "}, "under which ticket"),
+        ({"reason": ""}, "says why"),
+    ],
+)
+def test_what_is_not_asked_for(bea, changed, text):
+    with pytest.raises(InvalidInput, match=text):
+        asked(bea, **changed)
+
+
+def test_three_people(bea, anton, carla):
+    session = asked(anton if has_duty(anton, "breakglass.session.request") else bea)
+    with pytest.raises(NotAuthorised, match="does not hold the duty"):
+        services.authorise(session.pk, actor=bea, reason="Me")
+    services.authorise(session.pk, actor=anton, reason="Yes")
+    with pytest.raises(Conflict, match="still open"):
+        services.review(session.pk, finding="justified", actor=carla, reason="Early")
+    services.end(session.pk, actor=anton)
+    with pytest.raises(NotAuthorised, match="who opened it does not review it"):
+        services.review(session.pk, finding="justified", actor=anton, reason="Fine")
+
+
+def test_who_uses_it_does_not_open_it_even_with_every_role(carla):
+    both = person("both", "billing_ops", "controller", "approver")
+    session = asked(both, duties=["orders.order.draft"])
+    with pytest.raises(NotAuthorised, match="S51"):
+        services.authorise(session.pk, actor=both, reason="Me")
+
+
+def by_hand(session: Session, who: Actor, **values) -> None:
+    with acting(who, reason="shortcut"), transaction.atomic():
+        Session.objects.filter(pk=session.pk).update(**values)
+
+
+def test_the_table_refuses_every_shortcut(bea, anton, carla, as_owner):
+    session, now = asked(bea), clock.now()
+    opened = {
+        "state": "open", "opened_at": now, "ends_at": now + dt.timedelta(hours=2), "review_due_at": now,
+    }  # fmt: skip
+    for who, by in ((bea, bea), (bea, anton), (carla, anton)):
+        with pytest.raises(DatabaseError):
+            by_hand(session, who, authorised_by_id=by.user_id, **opened)
+    with pytest.raises(DatabaseError):
+        by_hand(
+            session,
+            anton,
+            authorised_by_id=anton.user_id,
+            **opened | {"ends_at": now + dt.timedelta(hours=5)},
+        )
+    services.authorise(session.pk, actor=anton, reason="Yes")
+    for values in ({"ends_at": now + dt.timedelta(hours=4)}, {"duties": ["orders.order.activate"]}):
+        with pytest.raises(DatabaseError):
+            by_hand(session, anton, **values)
+    said = {"finding": "justified", "review_note": "ok", "reviewed_at": now, "state": "reviewed"}
+    for who in (bea, anton, carla):  # carla may, once it has ended
+        with pytest.raises(DatabaseError):
+            by_hand(session, who, reviewed_by_id=who.user_id, **said)
+    with pytest.raises(DatabaseError), as_owner():
+        by_hand(session, bea, reviewed_by_id=bea.user_id, **said)
+    with pytest.raises(DatabaseError), acting(anton, reason="for her"), transaction.atomic():
+        Session.objects.create(user_id=bea.user_id, duties=[DUTY], hours=1, reason="x", ticket="y")
+
+
+def test_no_month_closes_before_the_review(bea, anton, carla):
+    us = make_entity()
+    [month] = open_periods(us, Period(dt.date(2026, 8, 1), dt.date(2026, 9, 1)), actor=carla)
+    session = services.authorise(asked(bea).pk, actor=anton, reason="Yes")
+    with pytest.raises(Conflict, match="is not reviewed"):
+        services.require_none_open("Close of US 2026-08")
+    with acting(carla, reason="close"):
+        AccountingPeriod.objects.filter(pk=month.pk).update(state="closing")
+    with pytest.raises(DatabaseError, match="waits for its review"), acting(carla, reason="close"):
+        AccountingPeriod.objects.filter(pk=month.pk).update(state="closed")
+
+    services.end(session.pk, actor=bea)
+    services.review(session.pk, finding="not_justified", actor=carla, reason="It could have waited")
+    services.require_none_open("Close of US 2026-08")
+    with acting(carla, reason="close"):
+        AccountingPeriod.objects.filter(pk=month.pk).update(state="closed")
+
+
+def test_the_pages(bea, anton):
+    client = Client()
+    client.force_login(User.objects.get(username="bea"), backend="o2c.access.backends.DutyBackend")
+    address = reverse("admin:breakglass_session_list_act", args=("request",))
+    assert "Only what is needed" in client.get(address).content.decode()
+    client.post(
+        address, {"ticket": "INC-7", "hours": "1", "duties": [DUTY], "reason": "Mara is ill, invoices go out"}
+    )
+    session = Session.objects.get()
+    judge = Client()
+    judge.force_login(User.objects.get(username="anton"), backend="o2c.access.backends.DutyBackend")
+    queue = judge.get(reverse("admin:queue", args=("breakglass.asked",))).content.decode()
+    assert "INC-7" in queue
+    act = reverse("admin:breakglass_session_act", args=(session.pk, "authorise"))
+    judge.post(act, {"reason": "Confirmed"})
+    session.refresh_from_db()
+    assert session.state == "open"
+    page = judge.get(reverse("admin:breakglass_session_change", args=(session.pk,))).content.decode()
+    assert "No period is closed before this is reviewed." in page
+    assert "Create and change customers" in page
