@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-ALL = ("charges", "long_contract", "ingestion", "recalculation", "bill_run", "audit", "walk")
+ALL = ("charges", "long_contract", "ingestion", "recalculation", "bill_run", "audit", "controls", "walk")
 
 
 def main(names: list[str]) -> None:

@@ -125,7 +125,7 @@ def test_a_decision_keeps_what_was_on_the_screen_and_where_it_came_from(team, me
     shown = Round.objects.get(request=request)
     assert kept["address"] == "127.0.0.1"
     assert len(kept["session"]) == 16
-    assert client.session.session_key not in str(kept)
+    assert str(client.session.session_key) not in str(kept)
     assert kept["round"]["clause"] == shown.clause
     assert kept["round"]["eligible"]["approver"] == ["abe", "connie"]
     assert len(kept["round"]["screen"]) == 64

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
 from decimal import Decimal
 
 import pytest
 from django.db import connection
 
-from billing.models import Invoice, InvoiceLine
+from billing.models import BillRun, Invoice, InvoiceLine
+from billing.services import findings, runs
 from o2c.actor import acting
 from o2c.controls import approvals
 from o2c.controls.approvals.models import Decision, Request
 from o2c.errors import DomainError
 from tests.approvals.conftest import ACT, draft_memo
-from tests.factories.billing import billing_team, books, person, post_invoice
-from tests.factories.orders import make_customer
+from tests.factories.billing import bill, billing_team, books, person, post_invoice
+from tests.factories.orders import line, make_customer, make_order
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -84,3 +86,25 @@ def test_two_approvers_on_the_last_step_and_approve_against_edit(transactional_d
     else:
         assert (asked.state, after.state, after.net) == ("open", "draft", Decimal("-21000.00"))
         assert "changed" in str(errors[0])
+
+
+def test_two_releases_of_one_run(transactional_db):
+    """One wins; the other is told that it is released already."""
+    team = billing_team()
+    books(team)
+    second = person("amy", "approver")
+    make_order(team.orders, make_customer(team.orders), [line("SEATS", 1)], state="active")
+    run = bill(team, dt.date(2026, 9, 1), upto="calculated")
+    findings.acknowledge_all(run.pk, actor=team.ops, reason="Looked at")
+
+    errors = race(
+        lambda: runs.release(run.pk, actor=team.approver, reason="Fine"),
+        lambda: runs.release(run.pk, actor=second, reason="Fine"),
+    )
+    lost = [error for error in errors if error]
+    assert len(lost) == 1
+    assert isinstance(lost[0], DomainError)
+    after = BillRun.objects.get(pk=run.pk)
+    assert after.state == "released"
+    assert after.released_by_id in (team.approver.user_id, second.user_id)
+    assert BillRun.history.filter(id=run.pk, state="released").count() == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import pytest
 from django.db import DatabaseError, transaction
@@ -45,7 +46,12 @@ def carla(db) -> Actor:
 
 
 def asked(who: Actor, **changed) -> Session:
-    values = {"duties": [DUTY], "hours": 2, "ticket": "INC-7", "reason": "Mara is ill, invoices go out"}
+    values: dict[str, Any] = {
+        "duties": [DUTY],
+        "hours": 2,
+        "ticket": "INC-7",
+        "reason": "Mara is ill, invoices go out",
+    }
     return services.request(**(values | changed), actor=who)
 
 
@@ -72,6 +78,8 @@ def test_what_it_lends_is_held_for_its_hours_and_every_use_is_tagged(bea, anton,
 
 def test_it_ends_by_itself(bea, anton, monkeypatch):
     session = services.authorise(asked(bea, hours=1).pk, actor=anton, reason="Yes")
+    assert session.ends_at
+    assert session.opened_at
     assert session.ends_at - session.opened_at == dt.timedelta(hours=1)
     later = session.ends_at + dt.timedelta(seconds=1)
     monkeypatch.setattr(clock, "now", lambda: later)
