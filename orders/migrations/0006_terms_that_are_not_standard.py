@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('orders', '0004_pauses_and_transfers'),
+        ('orders', '0005_meter_filters'),
     ]
 
     operations = [
