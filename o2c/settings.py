@@ -37,6 +37,7 @@ ALLOWED_HOSTS = env.list(
 FIELD_KEYS = env.str("O2C_FIELD_KEYS", default=environ.Env.NOTSET if PRODUCTION else home.field_keys())
 CSRF_FAILURE_VIEW = "o2c.console.errors.csrf_failure"
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+APPROVALS_WEBHOOK_URL = env.str("O2C_APPROVALS_WEBHOOK_URL", default="")
 PUBLIC_URL = env.str("O2C_PUBLIC_URL", default=environ.Env.NOTSET if PRODUCTION else "http://localhost:8000")
 
 # --- Applications ---------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from o2c import clock, outbox
 from o2c.access.models import User
 from o2c.actor import Actor, acting
 from o2c.controls import approvals
+from o2c.controls.approvals import handlers
 from o2c.controls.approvals.models import Decision, Policy, Request, Round
 from o2c.controls.approvals.services import deciding
 from o2c.controls.approvals.services.submitting import preview
@@ -34,8 +35,10 @@ def test_a_run_written_into_a_credit_memo_is_no_run_that_released_it(team: Team,
     run = bill(team, dt.date(2026, 9, 1))
     assert BillRun.objects.get(pk=run.pk).state == "posted"
     with pytest.raises(DatabaseError, match="needs 1 approval"), acting(team.controller, reason="cheat"):
-        Invoice.objects.filter(pk=memo.pk).update(run_id=run.pk)
-        post_by_hand(memo, team.controller)
+        false = Invoice.objects.get(pk=memo.pk)
+        false.pk, false.run_id, false._state.adding = None, run.pk, True
+        false.save(force_insert=True)
+        post_by_hand(false, team.controller)
         immediately()
 
 
@@ -139,6 +142,18 @@ def test_messages_carry_a_link_and_no_decision(team, memo):
     assert "decides nothing" in message.body
     assert request.digest not in message.body
     assert "approve" not in message.body.lower().replace("approver", "")
+
+
+def test_a_channel_is_told_with_a_link_when_there_is_one(team, memo, settings, monkeypatch):
+    sent: list[tuple[str, str]] = []
+    monkeypatch.setattr(handlers, "send", lambda url, text: sent.append((url, text)))
+    approvals.submit(ACT, memo.pk, actor=team.ops, reason="Secret reason")
+    settings.APPROVALS_WEBHOOK_URL = "https://hooks.example/T1"
+    outbox.drain()
+    [(url, text)] = sent
+    assert url == "https://hooks.example/T1"
+    assert "/approvals/request/" in text
+    assert "Secret reason" not in text
 
 
 def test_a_request_is_seen_by_those_whom_it_concerns(team, memo):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import urllib.request
 from collections.abc import Sequence
 
 from django.conf import settings
@@ -16,6 +18,7 @@ from o2c.controls.approvals.models import Request, Step
 from o2c.controls.approvals.selectors.eligibility import barred, candidates
 from o2c.controls.approvals.services.submitting import ASKED
 from o2c.controls.approvals.services.timers import ESCALATED, EXPIRED, REMINDED
+from o2c.errors import InvalidInput
 
 OPENINGS = {
     ASKED: "waits for your decision",
@@ -33,13 +36,50 @@ def tell(events: Sequence[outbox.Event]) -> None:
         get_connection().send_messages(messages)
 
 
-def _messages(event: outbox.Event) -> list[EmailMessage]:
+@outbox.consumer("approvals.chat", *OPENINGS)
+def tell_channel(events: Sequence[outbox.Event]) -> None:
+    """One line per event to the channel of O2C_APPROVALS_WEBHOOK_URL, when there is one: what, and a link."""
+    for event in events if settings.APPROVALS_WEBHOOK_URL else ():
+        request, step = _subject(event)
+        if _waits(event, request, step):
+            send(
+                settings.APPROVALS_WEBHOOK_URL, f"{_title(request)} {OPENINGS[event.type]}: {_link(request)}"
+            )
+
+
+def send(url: str, text: str) -> None:
+    """POST {"text": …} as incoming webhooks take it. Raises on any refusal: the outbox tries again."""
+    if not url.startswith("https://"):
+        raise InvalidInput("O2C_APPROVALS_WEBHOOK_URL is no https address", record=url.partition("?")[0][:40])
+    body = json.dumps({"text": text}).encode()
+    asked = urllib.request.Request(url, body, {"Content-Type": "application/json"})  # noqa: S310
+    with urllib.request.urlopen(asked, timeout=5):  # noqa: S310
+        return
+
+
+def _subject(event: outbox.Event) -> tuple[Request, Step]:
     request = Request.objects.select_related("policy", "requested_by").get(pk=event.payload["request_id"])
-    step = Step.objects.get(pk=event.payload["step_id"])
-    if event.type != EXPIRED and (request.state != Request.State.OPEN or step.round != request.round):
+    return request, Step.objects.get(pk=event.payload["step_id"])
+
+
+def _waits(event: outbox.Event, request: Request, step: Step) -> bool:
+    """What was decided meanwhile is not announced any more."""
+    return event.type == EXPIRED or (request.state == Request.State.OPEN and step.round == request.round)
+
+
+def _title(request: Request) -> str:
+    return f"{request.number} {request.subject_label}"
+
+
+def _link(request: Request) -> str:
+    return str(settings.PUBLIC_URL) + reverse("admin:approvals_request_change", args=(request.pk,))
+
+
+def _messages(event: outbox.Event) -> list[EmailMessage]:
+    request, step = _subject(event)
+    if not _waits(event, request, step):
         return []
-    link = settings.PUBLIC_URL + reverse("admin:approvals_request_change", args=(request.pk,))
-    title = f"{request.number} {request.subject_label}"
+    link, title = _link(request), _title(request)
     act = registry.act(request.act).label
     body = (
         f"{title} {OPENINGS[event.type]}.\n\n{act}, asked by {request.requested_by}: {request.reason}\n\n"

@@ -88,9 +88,9 @@ def test_it_ends_by_itself(bea, anton, monkeypatch):
 
 def test_the_review_is_due_after_five_working_days(bea, anton, monkeypatch):
     """Opened on Tuesday 10:00 for an hour: due on the next Tuesday, 11:00."""
-    monkeypatch.setattr(clock, "now", lambda: dt.datetime(2026, 9, 1, 10, tzinfo=dt.UTC))
+    monkeypatch.setattr(clock, "now", lambda: dt.datetime(2027, 9, 7, 10, tzinfo=dt.UTC))
     session = services.authorise(asked(bea, hours=1).pk, actor=anton, reason="Yes")
-    assert session.review_due_at == dt.datetime(2026, 9, 8, 11, tzinfo=dt.UTC)
+    assert session.review_due_at == dt.datetime(2027, 9, 14, 11, tzinfo=dt.UTC)
 
 
 @pytest.mark.parametrize(
@@ -177,8 +177,8 @@ def test_no_month_closes_before_the_review(bea, anton, carla):
     services.end(session.pk, actor=bea)
     services.review(session.pk, finding="not_justified", actor=carla, reason="It could have waited")
     services.require_none_open("Close of US 2026-08")
-    with acting(carla, reason="close"):
-        AccountingPeriod.objects.filter(pk=month.pk).update(state="closed")
+    with pytest.raises(DatabaseError, match="two people signed"), acting(carla, reason="close"):
+        AccountingPeriod.objects.filter(pk=month.pk).update(state="closed")  # now only the close is missing
 
 
 def test_the_pages(bea, anton):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from django.db import connection
 
 from o2c import clock, locks
 from o2c.access import has_duty
+from o2c.access.authorise import in_the_name
 from o2c.actor import Actor, acting
 from o2c.controls.approvals import registry
 from o2c.controls.approvals.domain import policy as rules
@@ -62,9 +65,9 @@ def carry_out(pk: int, *, actor: Actor, reason: str = "") -> Request:
 def execute(request: Request, *, actor: Actor) -> Request:
     """Do the act and compare what it did with what was approved; any difference takes everything back."""
     act: Act = registry.act(request.act)
-    performer = _performer(request, act, actor)
+    performer, delegated = _performer(request, act, actor)
     reason = f"{request.reason} ({request.number})"
-    with acting(performer, reason=reason):
+    with _lent(performer, act.does if delegated else ""), acting(performer, reason=reason):
         locks.row(subject_model(act), request.subject_id)
         if clock.now() < (cool := cooled_at(request)):
             raise Conflict(
@@ -86,15 +89,36 @@ def execute(request: Request, *, actor: Actor) -> Request:
     return request
 
 
-def _performer(request: Request, act: Act, actor: Actor) -> Actor:
-    """In whose name: whoever asked; or the last of those who approved that holds the duty of the act."""
+@contextmanager
+def _lent(performer: Actor, duty: str) -> Iterator[None]:
+    """A delegate does what they approved with the duty of whom they stand in for; '' lends nothing."""
+    token = in_the_name.set((performer.user_id, duty) if duty else None)
+    try:
+        yield
+    finally:
+        in_the_name.reset(token)
+
+
+def _performer(request: Request, act: Act, actor: Actor) -> tuple[Actor, bool]:
+    """Who does it: whoever asked; or the last of those who approved that holds the duty of the act.
+
+    True beside it when nobody does but somebody for whom the last approver decided.
+    """
     if act.runs_as == "maker":
-        return Actor.of(request.requested_by)
-    decided = Decision.objects.filter(
-        request=request, round=request.round, verdict__in=["approve", "carried"]
-    ).select_related("decided_by")
-    people = [Actor.of(decision.decided_by) for decision in decided.order_by("-pk")]
-    return next((who for who in (actor, *people) if has_duty(who, act.does)), actor)
+        return Actor.of(request.requested_by), False
+    decided = list(
+        Decision.objects.filter(request=request, round=request.round, verdict__in=["approve", "carried"])
+        .select_related("decided_by", "delegator")
+        .order_by("-pk")
+    )
+    people = [Actor.of(decision.decided_by) for decision in decided]
+    for who in (actor, *people):
+        if has_duty(who, act.does):
+            return who, False
+    for decision in decided:
+        if decision.delegator is not None and has_duty(Actor.of(decision.delegator), act.does):
+            return Actor.of(decision.decided_by), True
+    return actor, False
 
 
 def cooled_at(request: Request) -> dt.datetime:
