@@ -16,7 +16,8 @@ from typing import Any
 
 from o2c.access.models import Role, User
 from o2c.actor import Actor, acting
-from o2c.controls.approvals.services.gate import carrying
+from o2c.controls import approvals
+from o2c.controls.approvals.services.gate import carrying, needs_approval
 from o2c.ledger.models import LegalEntity
 from orders.duties import DUTIES
 from orders.models import Customer, Order, Price, Sku
@@ -206,6 +207,18 @@ def make_order(
     if state in ("signed", "active"):
         order = order_services.sign(order.pk, actor=actor, signed_on=starts_on)
     if state == "active":
-        with carrying("orders.order.activate"):  # as if approved: approvals have tests of their own
-            order = order_services.activate(order.pk, actor=actor, as_of=starts_on)
+        order = activated(order, actor, starts_on)
     return order
+
+
+def activated(order: Order, actor: Actor, as_of: dt.date) -> Order:
+    """The order made billable; where it is not standard, by those whom its terms need."""
+    if not needs_approval("orders.order.activate", [order.pk]):
+        return order_services.activate(order.pk, actor=actor, as_of=as_of)
+    asker = orders_team("order-asker", "approvals.request.submit")
+    asked = order_services.ask_activate(order.pk, actor=asker, as_of=as_of, reason="Agreed with the customer")
+    for step in asked.steps.order_by("position"):
+        name = f"order-{step.code}"
+        user = User.objects.filter(username=name).first() or make_user(name, step.code)
+        approvals.approve(asked.pk, actor=Actor.of(user), reason="Seen")
+    return Order.objects.get(pk=order.pk)

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('orders', '0005_meter_filters'),
+        ('orders', '0006_overrides_and_coupons'),
     ]
 
     operations = [
