@@ -38,8 +38,8 @@ def _not_third(row: Session, user: Any) -> list[str]:
     return _own(row, user)
 
 
-def _not_party(row: Session, user: Any) -> list[str]:
-    return [] if user.pk in (row.user_id, row.authorised_by_id) else ["One of the two ends it."]
+def _not_own(row: Session, user: Any) -> list[str]:
+    return [] if user.pk == row.user_id else ["Whoever uses it ends it."]
 
 
 @admin.register(Session)
@@ -64,7 +64,7 @@ class SessionAdmin(RecordAdmin):
     transition_options = {
         "authorise": {"unavailable": _own, "reason": "required", "danger": True},
         "refuse": {"unavailable": _own, "reason": "required"},
-        "end": {"unavailable": _not_party, "reason": "optional"},
+        "end": {"unavailable": _not_own, "reason": "optional"},
         "review": {"unavailable": _not_third, "form": ReviewForm, "reason": "required"},
     }
 

@@ -117,7 +117,7 @@ def test_three_people(bea, anton, carla):
     services.authorise(session.pk, actor=anton, reason="Yes")
     with pytest.raises(Conflict, match="still open"):
         services.review(session.pk, finding="justified", actor=carla, reason="Early")
-    services.end(session.pk, actor=anton)
+    services.end(session.pk, actor=bea)
     with pytest.raises(NotAuthorised, match="who opened it does not review it"):
         services.review(session.pk, finding="justified", actor=anton, reason="Fine")
 
