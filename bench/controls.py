@@ -41,7 +41,7 @@ def lay_out(count: int) -> Any:
         rows = Request.objects.bulk_create(
             [
                 Request(
-                    act=ACT, subject_model=first.subject_model, subject_id=1_000_000 + n,
+                    act=ACT, subject_model=first.subject_model, subject_id=1_000_000 * first.pk + n,
                     subject_label=f"Credit memo {n}", policy=first.policy, facts=first.facts,
                     effects=first.effects, facts_digest=first.facts_digest, digest=first.digest,
                     amount=Decimal(6000 + n), currency="USD", requested_by=first.requested_by, reason="bench",

@@ -47,4 +47,7 @@ def written(session: Session) -> list[Written]:
     values = {"since": session.opened_at, "until": session.ends_at, "txids": txids}
     with connection.cursor() as cursor:
         cursor.execute(sql, values)
-        return [Written(*row[:4], row[4][:200]) for row in cursor.fetchall()]
+        return [
+            Written(what, made, changed, deleted, ids[:200])
+            for what, made, changed, deleted, ids in cursor.fetchall()
+        ]
