@@ -62,8 +62,8 @@ class SessionAdmin(RecordAdmin):
         )
     ]  # fmt: skip
     transition_options = {
-        "authorise": {"unavailable": _own, "reason": "required", "danger": True},
-        "refuse": {"unavailable": _own, "reason": "required"},
+        "authorise": {"unavailable": _own, "reason": "required"},
+        "refuse": {"unavailable": _own, "reason": "required", "danger": True},
         "end": {"unavailable": _not_own, "reason": "optional"},
         "review": {"unavailable": _not_third, "form": ReviewForm, "reason": "required"},
     }

@@ -43,6 +43,10 @@ def _not_mine(request: Request, user: Any) -> list[str]:
     return [f"Step '{step.title}' takes the duty {step.duty}." if step else "No step waits."]
 
 
+def _not_approved(request: Request, user: Any) -> list[str]:
+    return [] if request.state == Request.State.APPROVED else ["The last approval does it by itself."]
+
+
 def _not_asker(request: Request, user: Any) -> list[str]:
     return [] if request.requested_by_id == user.pk else ["Whoever asked answers."]
 
@@ -93,7 +97,7 @@ class RequestAdmin(RecordAdmin):
     wide = True
     bulk_amount = "amount"
     transition_options = {
-        "commit": {"reason": "optional"},
+        "commit": {"reason": "optional", "unavailable": _not_approved},
         "recall": {"reason": "optional", "unavailable": _not_asker, "primary": False},
         "reopen": {"reason": "optional", "primary": False},
     }
@@ -118,7 +122,7 @@ class RequestAdmin(RecordAdmin):
             unavailable=_not_asker, reason="required", primary=False, icon="reply", follow=False,
         ),
         Act(
-            "approve_alike", "Approve many", f"{SERVICES}.deciding.approve",
+            "approve_alike", "Approve as it is", f"{SERVICES}.deciding.approve",
             duty="approvals.request.decide", unavailable=_not_mine, bulk=True, primary=False,
             bulk_service=f"{SERVICES}.deciding.approve_many", icon="done_all",
             description="Requests of one kind, small ones; each keeps evidence of its own.",
@@ -221,14 +225,13 @@ def _effects(obj: Request) -> Panel:
         (
             f"{j['account']} {j['name']}",
             j["entity"],
-            fmt.number(Decimal(j["debit"])),
-            fmt.number(Decimal(j["credit"])),
-            j["currency"],
+            fmt.money(Decimal(j["debit"]), j["currency"]),
+            fmt.money(Decimal(j["credit"]), j["currency"]),
         )
         for j in journals
     ]
     return table(
-        "What it would book", ["Account", "Entity", "Debit", "Credit", ""], rows,
+        "What it would book", ["Account", "Entity", "Debit", "Credit"], rows,
         empty="It books nothing by itself.",
     )  # fmt: skip
 
@@ -251,8 +254,10 @@ def _people(obj: Request, rounds: list[Round]) -> Panel:
     if not rounds:
         return table("Who may decide", ["", ""], [])
     last = rounds[-1]
+    titles = dict(obj.steps.filter(round=last.number).values_list("code", "title"))
     rows: list[tuple[Any, ...]] = [
-        (code, lines(people) if people else fmt.DASH) for code, people in last.eligible.items()
+        (titles.get(code, code), lines(people) if people else fmt.DASH)
+        for code, people in last.eligible.items()
     ]
     rows += [("May not", f"{one['name']}: {one['why']}") for one in last.exclusions]
     return table("Who may decide", ["", ""], rows)
