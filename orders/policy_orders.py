@@ -201,7 +201,7 @@ POLICIES: dict[str, dict[str, Any]] = {
         "title": "Cancellations by value",
         "clause": (
             "A cancellation that gives up to 50,000 of committed value is applied by a second person."
-            " Above, and above 10,000 when it reaches back behind the day on which it was asked for,"
+            " Above, and above 25,000 when it reaches back behind the day on which it was asked for,"
             " an approver decides; above 500,000 the controller too. Amounts in functional currency."
         ),
         "bands": bands("amount", ("50000", ()), ("500000", ("approver",)), (None, _EVERYBODY)),
@@ -211,7 +211,7 @@ POLICIES: dict[str, dict[str, Any]] = {
                 "Reaches back behind the day on which it was asked for",
                 ("approver",),
                 ("mode", "=", "backdated"),
-                ("amount", ">", "10000"),
+                ("amount", ">", "25000"),
             )
         ],
         "steps": [

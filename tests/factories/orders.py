@@ -216,9 +216,11 @@ def activated(order: Order, actor: Actor, as_of: dt.date) -> Order:
     if not needs_approval("orders.order.activate", [order.pk]):
         return order_services.activate(order.pk, actor=actor, as_of=as_of)
     asker = orders_team("order-asker", "approvals.request.submit")
+    judges = {
+        role: User.objects.filter(username=f"order-{role}").first() or make_user(f"order-{role}", role)
+        for role in ("approver", "controller")
+    }
     asked = order_services.ask_activate(order.pk, actor=asker, as_of=as_of, reason="Agreed with the customer")
     for step in asked.steps.order_by("position"):
-        name = f"order-{step.code}"
-        user = User.objects.filter(username=name).first() or make_user(name, step.code)
-        approvals.approve(asked.pk, actor=Actor.of(user), reason="Seen")
+        approvals.approve(asked.pk, actor=Actor.of(judges[step.code]), reason="Seen")
     return Order.objects.get(pk=order.pk)

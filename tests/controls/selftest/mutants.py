@@ -79,9 +79,9 @@ def _off(code: str) -> Callable[[], AbstractContextManager[None]]:
 def _unasked(duty: str) -> Callable[[], AbstractContextManager[None]]:
     @contextmanager
     def without() -> Iterator[None]:
-        asked = authorise.why_not
+        asked = authorise._judged
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(authorise, "why_not", lambda who, code: "" if code == duty else asked(who, code))
+            patch.setattr(authorise, "_judged", lambda a, code: ("", 0) if code == duty else asked(a, code))
             yield
 
     return without
