@@ -35,7 +35,7 @@ def digest_form(request: Request) -> type[forms.Form]:
 def _not_mine(request: Request, user: Any) -> list[str]:
     if request.state != Request.State.OPEN:
         return [f"It is {request.get_state_display().lower()}."]
-    if inbox(user).filter(pk=request.pk).exists():
+    if getattr(request, "waits_for_me", False) or inbox(user).filter(pk=request.pk).exists():
         return []
     if user.pk in request.excluded:
         return ["You asked for it, or wrote what is to be approved."]

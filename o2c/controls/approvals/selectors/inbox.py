@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Abs
 
 from o2c.access.authorise import duties_of, in_force
@@ -38,6 +38,7 @@ def inbox(user: Any) -> QuerySet[Request]:
     )
     return (
         Request.objects.filter(mine, state=Request.State.OPEN)
+        .annotate(waits_for_me=Value(True))  # so that nobody asks again for each row
         .exclude(excluded__contains=[user.pk])
         .exclude(Exists(said))
     )
