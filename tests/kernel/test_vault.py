@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from o2c import vault
 from o2c.access.models import ReadEvent
 from o2c.actor import Actor, acting
+from o2c.audit.install import existing_triggers
 from o2c.errors import InvalidInput, NotAuthorised
 from o2c.ledger.models import LegalEntity
 from o2c.ledger.services import reveal_bank, save_entity
@@ -136,9 +137,12 @@ def test_a_whole_list_by_the_api_is_on_record_and_a_search_is_not(db: None, clie
 def test_keys_rotate(entity: LegalEntity, settings) -> None:  # type: ignore[no-untyped-def]
     before = entity.bank_account
     settings.FIELD_KEYS = f"{NEW},{settings.FIELD_KEYS}"
+    guards = existing_triggers()
     with database.owner():
         assert rotate() == 1
         assert rotate() == 0
+    assert {key for key in guards if "_no_truncate" not in key[1]} <= set(existing_triggers())
+    assert existing_triggers()["ledger_legalentity", "o2c_now_ledger_entity_change_bank"] == "A"
     entity.refresh_from_db()
     assert entity.bank_account.startswith("enc:new2:")
     assert entity.bank_account != before

@@ -6,12 +6,14 @@ import base64
 import secrets
 from typing import Any
 
+from django.apps import apps
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection, transaction
 from simple_history.models import HistoricalChanges
 
 from o2c import vault
 from o2c.actor import Actor, acting
+from o2c.audit.install import install
 from o2c.audit.triggers import q
 from o2c.runtime import roles
 
@@ -61,10 +63,8 @@ def _column(model: Any, column: str) -> int:
         if not changed:
             return 0
         cursor.execute(APPROVALS, [table])
-        asking = [name for (name,) in cursor.fetchall()]
-        for name in asking:
-            cursor.execute(f"ALTER TABLE {q(table)} DISABLE TRIGGER {q(name)}")
+        for (name,) in cursor.fetchall():
+            cursor.execute(f"DROP TRIGGER {q(name)} ON {q(table)}")
         cursor.executemany(f"UPDATE {q(table)} SET {q(column)} = %s WHERE {q(key)} = %s", changed)  # noqa: S608
-        for name in asking:
-            cursor.execute(f"ALTER TABLE {q(table)} ENABLE ALWAYS TRIGGER {q(name)}")
+    install(apps.get_app_config(model._meta.app_label))  # as after migrating: every guard is there again
     return len(changed)
