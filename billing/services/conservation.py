@@ -79,7 +79,7 @@ class Balance:
 
 
 def of_orders(order_ids: Collection[int], as_of: dt.date) -> list[Balance]:
-    """The balance of every usage line of these orders, of events before `as_of`. Eight statements.
+    """The balance of every usage line of these orders, of events before `as_of`. Ten statements.
 
     `as_of` is not before the end of what was billed, or what was billed shows as pending below zero.
     """

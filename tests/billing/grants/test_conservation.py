@@ -43,7 +43,7 @@ def test_every_token_is_somewhere(team: Team, customer: Customer) -> None:
     assert found.received == units("1610.00")
     assert (found.billed, found.drawn, found.waived) == (units("500.00"), units("1000.00"), units("40.00"))
     assert (found.pending, found.included, found.outside, found.missing) == (units("70.00"), 0, 0, 0)
-    assert len(captured) == 8
+    assert len(captured) == 10
 
 
 def test_included_units_and_retracted_events(team: Team, customer: Customer) -> None:
