@@ -31,7 +31,7 @@ from o2c.scenarios.reading import (
     whole,
 )
 from orders.domain import price_spec
-from orders.models import BillingTerms, Price
+from orders.models import BillingTerms, Coupon, Price, PriceAdjustment
 
 
 def price(node: yaml.Node, problems: Problems) -> Any:
@@ -121,6 +121,31 @@ class ChangePrice(Block):
     discount_percent: Decimal | None = key(decimal, default=None)
     start: dt.date | None = key(date, name="from", default=None)
     until: dt.date | None = key(date, default=None)
+    deal: str = key(text, default="")
+
+
+@dataclass(frozen=True, slots=True)
+class Override(Block):
+    """A price that is agreed with the customer, above what their lines say."""
+
+    method: str = key(choice(*PriceAdjustment.Method.values))
+    value: Decimal | None = key(decimal, default=None)
+    price: Any = key(price, default=None)
+    sku: str = key(text, default="")
+    dimensions: Mapping[str, str] | None = key(mapping(text, text), default=None)
+    start: dt.date | None = key(date, name="from", default=None)
+    until: dt.date | None = key(date, default=None)
+    deal: str = key(text, default="")
+
+
+@dataclass(frozen=True, slots=True)
+class Redeem(Block):
+    """A coupon is made for this line and redeemed on it."""
+
+    line: str = key(text)
+    method: str = key(choice(*Coupon.Method.values))
+    value: Decimal = key(decimal)
+    periods: int | None = key(whole, default=None)
     deal: str = key(text, default="")
 
 
@@ -281,6 +306,8 @@ class Happening(Block):
     reach: Reach | None = key(record(Reach), default=None)
     change_quantity: ChangeQuantity | None = key(record(ChangeQuantity), default=None)
     change_price: ChangePrice | None = key(record(ChangePrice), default=None)
+    override: Override | None = key(record(Override), default=None)
+    redeem: Redeem | None = key(record(Redeem), default=None)
     change_plan: ChangePlan | None = key(record(ChangePlan), default=None)
     pause: PauseBlock | None = key(record(PauseBlock), default=None)
     resume: Resume | None = key(record(Resume), default=None)

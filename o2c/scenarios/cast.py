@@ -20,6 +20,7 @@ REASON = "Scenario"
 ROLES: dict[str, tuple[str, ...]] = {
     "catalogue": ("billing_ops",),
     "attribution": ("revenue_policy",),
+    "desk": ("deal_desk",),
     "seller": ("order_entry",),
     "activator": ("order_management",),
     "approver": ("approver",),
@@ -37,6 +38,7 @@ class Cast:
 
     catalogue: Actor
     attribution: Actor
+    desk: Actor
     seller: Actor
     activator: Actor
     approver: Actor

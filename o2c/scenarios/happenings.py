@@ -38,9 +38,11 @@ from o2c.scenarios.acts import (
     Happening,
     Months,
     NewPrice,
+    Override,
     PauseBlock,
     Pay,
     Reach,
+    Redeem,
     Renew,
     Resume,
     Retract,
@@ -53,8 +55,8 @@ from o2c.scenarios.acts import (
 from o2c.scenarios.cast import REASON
 from o2c.scenarios.language import ListPrice
 from o2c.scenarios.stage import Stage
-from orders.models import OrderLine
-from orders.services import amendments, milestones
+from orders.models import Coupon, OrderLine
+from orders.services import adjustments, amendments, coupons, milestones
 from revenue.selectors.checklist import unanswered
 from revenue.services import close as closing
 from revenue.services import exports, recognition
@@ -213,6 +215,45 @@ def _change_price(stage: Stage, happening: Happening, change: ChangePrice) -> No
         item["discount_percent"] = f"{change.discount_percent:f}"
     changes = {"lines": [item], **_until(change.until)}
     _amend(stage, happening, change.deal, "price", changes, change.start)
+
+
+def _override(stage: Stage, happening: Happening, override: Override) -> None:
+    """Of the deal that is named, else of the customer: drafted by one person, activated by another."""
+    drafted = adjustments.draft(
+        customer=stage.customer.pk,
+        order=stage.order(override.deal).pk if override.deal else None,
+        sku=stage.code(override.sku) if override.sku else "",
+        dimensions=override.dimensions,
+        method=override.method,
+        value=override.value,
+        spec=override.price,
+        starts_on=override.start or happening.on,
+        ends_on=override.until,
+        actor=stage.cast.desk,
+        reason=_reason(happening),
+    )
+    adjustments.activate(drafted.pk, actor=stage.cast.approver, reason=_reason(happening))
+
+
+def _redeem(stage: Stage, happening: Happening, redeem: Redeem) -> None:
+    line = stage.line(redeem.deal, redeem.line)
+    coupon = coupons.create(
+        code=f"C{happening.at_line}-{stage.tag}",
+        method=redeem.method,
+        value=redeem.value,
+        currency=stage.entity.currency if redeem.method == Coupon.Method.AMOUNT_OFF else "",
+        periods=redeem.periods,
+        actor=stage.cast.controller,
+        reason=REASON,
+    )
+    coupons.redeem(
+        stage.order(redeem.deal).pk,
+        code=coupon.code,
+        line=line.pk,
+        redeemed_on=happening.on,
+        actor=stage.cast.seller,
+        reason=_reason(happening),
+    )
 
 
 def _change_plan(stage: Stage, happening: Happening, change: ChangePlan) -> None:
@@ -388,6 +429,8 @@ ACTS: dict[str, Callable[[Stage, Happening, Any], None]] = {
     "reach": _reach,
     "change_quantity": _change_quantity,
     "change_price": _change_price,
+    "override": _override,
+    "redeem": _redeem,
     "change_plan": _change_plan,
     "pause": _pause,
     "resume": _resume,
