@@ -81,6 +81,10 @@ def back_up(name: str) -> None:
     with psycopg.connect(superuser_dsn("postgres"), autocommit=True) as server:
         server.execute(f'DROP DATABASE IF EXISTS "{name}"')
         template = connection.settings_dict["NAME"]
+        # Threads of live servers that tests before this one had leave connections.
+        server.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [template]
+        )
         server.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" OWNER {roles.OWNER}')
 
 
