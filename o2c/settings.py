@@ -279,6 +279,8 @@ if CELERY_BROKER_URL.startswith(("redis", "sentinel")):
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         "visibility_timeout": 2 * env.int("O2C_TASK_LONGEST_SECONDS", default=1800),
         "unacked_restore_throttle": 1,
+        # Who gives messages back holds a lock; it ends by itself when that worker was killed meanwhile.
+        "unacked_mutex_expire": 30,
     }
 elif CELERY_BROKER_URL.startswith("pgq"):
     CELERY_BROKER_TRANSPORT_OPTIONS = {"lease_seconds": env.int("O2C_BROKER_LEASE_SECONDS", default=60)}

@@ -21,10 +21,14 @@ Progress = Callable[[int, int], None]
 
 @dataclass(slots=True)
 class Imported:
-    """What an import did: SKUs and prices that were new, prices that were there, what was left out."""
+    """What an import did: SKUs and prices that were new, prices that were there, what was left out.
+
+    `waiting` are those of the new prices that somebody must approve first: they are so much lower.
+    """
 
     skus: int = 0
     prices: int = 0
+    waiting: int = 0
     same: int = 0
     left_out: list[tuple[str, str]] = field(default_factory=list)
 
@@ -49,8 +53,8 @@ def import_file(
 
     Prices without a date hold from `effective_from`; a price that the catalogue has already is left alone, a
     changed one is a new version from `effective_from` on. `only` restricts it to models whose
-    "provider/model" begins so. Twice changes nothing. Revenue treatment and GL segment are somebody else's
-    duty. Raises InvalidInput when the file cannot be read.
+    "provider/model" begins so. Twice changes nothing. What is much lower than before is asked for instead.
+    Revenue treatment and GL segment are somebody else's duty. Raises InvalidInput for an unreadable file.
     """
     listed = price_lists.read(path.read_text(encoding="utf-8"))
     done = Imported(left_out=[entry for entry in listed.left_out if entry[0].startswith(only)])
@@ -84,7 +88,8 @@ def import_file(
             progress(number, len(groups))
     if items:
         drafts = catalogue.draft_prices(items, actor=actor, reason=reason)
-        catalogue.activate_prices([draft.pk for draft in drafts], actor=activator, reason=reason)
+        pks = [draft.pk for draft in drafts]
+        done.waiting = len(catalogue.activate_or_ask(pks, actor=activator, reason=reason))
     done.prices = len(items)
     return done
 
@@ -105,9 +110,9 @@ def _save_meters(actor: Actor, reason: str) -> None:
 
 
 def _newest() -> dict[str, dict[dt.date, str]]:
-    """The active prices of each SKU of a list: unit amount by first day."""
+    """The prices of each SKU of a list, valid or drafted: unit amount by first day."""
     found: dict[str, dict[dt.date, str]] = {}
-    rows = Price.objects.filter(state="active", currency=CURRENCY, sku__product__code=PRODUCT)
+    rows = Price.objects.filter(state__in=["active", "draft"], currency=CURRENCY, sku__product__code=PRODUCT)
     for code, day, spec in rows.values_list("sku__code", "effective_from", "spec"):
         found.setdefault(code, {})[day] = spec.get("unit_amount", "")
     return found

@@ -10,11 +10,13 @@ import datetime as dt
 import secrets
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import groupby
 from typing import Any
 
 from billing.models import TaxRate
 from billing.services import dimensions
 from o2c.actor import acting
+from o2c.controls import approvals
 from o2c.controls.approvals.services.gate import carrying
 from o2c.errors import InvalidInput
 from o2c.ledger import services as books
@@ -202,10 +204,13 @@ def price_input(stage: Stage, sku: str, one: ListPrice, first_day: dt.date) -> P
 
 
 def activate_prices(stage: Stage, items: list[PriceInput]) -> None:
-    """List prices, drafted by one person and made valid by another."""
+    """List prices, drafted by one person, made valid by another, approved by a third where that is asked."""
     drafts = catalogue.draft_prices(items, actor=stage.cast.catalogue, reason=REASON)
-    with carrying("orders.price.activate"):  # a scenario commits nothing: what it does needs no approval
-        catalogue.activate_prices([row.pk for row in drafts], actor=stage.cast.controller, reason=REASON)
+    by_day = sorted(drafts, key=lambda price: price.effective_from)
+    for _, same_day in groupby(by_day, key=lambda price: price.effective_from):
+        pks = [price.pk for price in same_day]
+        for asked in catalogue.activate_or_ask(pks, actor=stage.cast.controller, reason=REASON):
+            approvals.approve(asked.pk, actor=stage.cast.approver, reason=REASON)
 
 
 def _sku(stage: Stage, block: SkuBlock) -> None:

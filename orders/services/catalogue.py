@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 from django.db.models import Max
@@ -213,6 +214,22 @@ def activate_prices(pks: Sequence[int], *, actor: Actor, reason: str = "") -> li
 def ask_activate_price(pk: int, *, actor: Actor, reason: str = "") -> Request:
     """Ask for a drafted price to be made valid, where its policy wants somebody else to look."""
     return approvals.submit("orders.price.activate", pk, actor=actor, reason=reason)
+
+
+def activate_or_ask(pks: Sequence[int], *, actor: Actor, reason: str = "") -> list[Request]:
+    """Make valid, day by day, what the policy of list prices leaves to one person; ask for the others.
+
+    Returns the requests; their prices stay drafts until somebody else approved.
+    """
+    asked: list[Request] = []
+    drafts = Price.objects.filter(pk__in=pks).order_by("effective_from", "pk")
+    for _, same_day in groupby(drafts, key=lambda price: price.effective_from):
+        days = [price.pk for price in same_day]
+        waiting = approvals.needs_approval("orders.price.activate", days)
+        if free := [pk for pk in days if pk not in waiting]:
+            activate_prices(free, actor=actor, reason=reason)
+        asked += [ask_activate_price(pk, actor=actor, reason=reason) for pk in days if pk in waiting]
+    return asked
 
 
 def retire_price(pk: int, *, actor: Actor, reason: str = "") -> Price:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from o2c.access.models import User
 from o2c.access.system import system_actor
 from o2c.actor import Actor, acting
 from o2c.audit import keys
+from o2c.audit.models import Anchor
 from o2c.audit.services import anchoring
 from o2c.audit.verifier.main import load_keys, verify
 from o2c.audit.verifier.report import Report
@@ -56,7 +58,7 @@ class Vault:
         return verify(raw, **{"places": self.places, "keys": load_keys([str(self.key)]), **wanted})
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def vault(
     django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Vault]:
@@ -67,9 +69,11 @@ def vault(
     patched.setattr(settings, "ANCHOR_PLACES", [str(home / "one"), str(home / "two")], raising=False)
     with django_db_blocker.unblock():
         backup = f"{connection.settings_dict['NAME']}_backup"
-        work_and_seal(backup)
-        yield Vault([home / "one", home / "two"], home / "key.pem", backup)
-        database.empty()
+        try:
+            work_and_seal(backup)
+            yield Vault([home / "one", home / "two"], home / "key.pem", backup)
+        finally:
+            database.empty()
         with psycopg.connect(superuser_dsn("postgres"), autocommit=True) as server:
             server.execute(f'DROP DATABASE IF EXISTS "{backup}"')
     patched.undo()
@@ -88,14 +92,35 @@ def back_up(name: str) -> None:
         server.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" OWNER {roles.OWNER}')
 
 
+def settle() -> None:
+    """Wait until every transaction of the server that is older than this is over: only then is all sealed.
+
+    Tests that run beside these ones have theirs open on the same server.
+    """
+    with psycopg.connect(superuser_dsn("postgres"), autocommit=True) as server:
+        [now] = server.execute("SELECT pg_current_xact_id()").fetchone() or ()
+        deadline = time.monotonic() + 300
+        while server.execute(
+            "SELECT pg_snapshot_xmin(pg_current_snapshot()) <= %s::text::xid8", [str(now)]
+        ).fetchone() == (True,):
+            assert time.monotonic() < deadline, "a transaction is open for five minutes"
+            time.sleep(0.05)
+
+
+def anchor() -> Anchor | None:
+    """All that is over, sealed and anchored."""
+    settle()
+    return anchoring.anchor(actor=system_actor())
+
+
 def work_and_seal(backup: str) -> None:
     with acting(Actor.installer(), reason="set-up"):
         anna = User.objects.create_user(username="anna")
         bert = User.objects.create_user(username="bert")
-    anchoring.anchor(actor=system_actor())
+    anchor()
     with acting(Actor.of(anna), reason="August rates"):
         ExchangeRate.objects.bulk_create([rate(1, "1.10"), rate(2, "1.20")])
-    anchoring.anchor(actor=system_actor())
+    anchor()
     back_up(backup)
     with acting(Actor.of(bert), reason="Typing error"):
         ExchangeRate.objects.filter(rate="1.10").update(rate="1.15")
@@ -108,7 +133,7 @@ def work_and_seal(backup: str) -> None:
                 file_name="l.xlsx",
                 sha256="0" * 64,
             )
-    anchoring.anchor(actor=system_actor())
+    anchor()
 
 
 @pytest.fixture

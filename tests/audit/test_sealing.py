@@ -26,7 +26,7 @@ from o2c.ledger.models import ExchangeRate
 from o2c.runtime import embedded, health, home
 from o2c.runtime.models import Heartbeat
 from tests import database
-from tests.audit.conftest import Vault, rate, superuser_dsn
+from tests.audit.conftest import Vault, anchor, rate, settle, superuser_dsn
 from tests.factories.access import make_user
 
 VERIFIER = home.PROJECT / "o2c" / "audit" / "verify.py"
@@ -41,8 +41,14 @@ def sealed(vault: Vault, django_db_blocker: Any) -> Iterator[Vault]:
         connection.close()
 
 
-def seal() -> list[Block]:
+def seal_now() -> list[Block]:
     return sealing.seal(actor=system_actor())
+
+
+def seal() -> list[Block]:
+    """All that is over by now."""
+    settle()
+    return seal_now()
 
 
 def test_a_transaction_that_commits_late_is_not_skipped(sealed: Vault) -> None:
@@ -54,7 +60,7 @@ def test_a_transaction_that_commits_late_is_not_skipped(sealed: Vault) -> None:
         with psycopg.connect(superuser_dsn()) as quick:
             quick.execute("SELECT set_config('o2c.actor_id', '0', true)")
             quick.execute("UPDATE ledger_exchangerate SET source = 'Fed' WHERE id <> %s", [first])
-        assert seal() == [], "nothing above the oldest running transaction is touched"
+        assert seal_now() == [], "nothing above the oldest running transaction is touched"
         assert sealing.pending().count == 1
         slow.commit()
 
@@ -67,7 +73,7 @@ def test_two_sealers_do_not_meet(sealed: Vault) -> None:
         other.execute("SELECT pg_advisory_xact_lock(%s)", [sealing.LEADER])
         with acting(Actor.installer(), reason="work"):
             rate(10, "1.4").save()
-        assert seal() == []
+        assert seal_now() == []
 
     assert [block.count for block in seal()] == [1]
 
@@ -151,7 +157,7 @@ def test_an_anchor_is_written_once_and_shows_when_missing(
 ) -> None:
     with acting(Actor.installer(), reason="work"):
         rate(29, "1.4").save()
-    made = anchoring.anchor(actor=system_actor())
+    made = anchor()
     assert made is not None
     assert made.places == [str(place) for place in sealed.places]
     assert anchoring.anchor(actor=system_actor()) is None
@@ -176,7 +182,7 @@ def run(*arguments: Any) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_program_says_what_it_found_and_proves_one_record(sealed: Vault, tmp_path: Path) -> None:
-    anchoring.anchor(actor=system_actor())
+    anchor()
     connection.close()
     outside = ["--key", sealed.key, *(word for place in sealed.places for word in ("--anchors", place))]
     auditor = ["--dsn", embedded.dsn("auditor", str(connection.settings_dict["NAME"]))]
@@ -218,7 +224,7 @@ def test_a_restored_copy_is_not_sealed_until_its_epoch_begins(sealed: Vault) -> 
     """And what the copy lost shows against the anchors for ever."""
     with connected_to(sealed.backup):
         with pytest.raises(Conflict, match="is not the one that was sealed last"):
-            seal()
+            seal_now()
         admin = Actor.of(make_user("ada", "admin"))
         begun = sealing.begin_epoch(actor=admin, reason="Restored the backup of 21 November")
         assert (begun.n, begun.epoch, begun.kind) == (3, 2, "epoch")

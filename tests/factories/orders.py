@@ -17,7 +17,8 @@ from typing import Any
 from o2c.access.models import Role, User
 from o2c.actor import Actor, acting
 from o2c.controls import approvals
-from o2c.controls.approvals.services.gate import carrying, needs_approval
+from o2c.controls.approvals.models import Request
+from o2c.errors import Conflict
 from o2c.ledger.models import LegalEntity
 from orders.duties import DUTIES
 from orders.models import Customer, Order, Price, Sku
@@ -154,10 +155,15 @@ def make_catalogue(actor: Actor) -> dict[str, Sku]:
 
 
 def make_prices(actor: Actor, items: Sequence[PriceInput]) -> list[Price]:
-    """Active list prices."""
-    drafts = catalogue.draft_prices(items, actor=actor)
-    with carrying("orders.price.activate"):
-        return catalogue.activate_prices([price.pk for price in drafts], actor=actor)
+    """Active list prices; approved where their policy wants it."""
+    pks = [price.pk for price in catalogue.draft_prices(items, actor=actor)]
+    try:
+        return catalogue.activate_prices(pks, actor=actor)
+    except Conflict:
+        asker = orders_team("order-asker", "approvals.request.submit")
+        for asked in catalogue.activate_or_ask(pks, actor=asker, reason="New list"):
+            approved(asked)
+        return list(Price.objects.filter(pk__in=pks).order_by("pk"))
 
 
 def make_customer(actor: Actor, name: str = "Globex", entity: str = "US", **values: Any) -> Customer:
@@ -213,14 +219,17 @@ def make_order(
 
 def activated(order: Order, actor: Actor, as_of: dt.date) -> Order:
     """The order made billable; where it is not standard, by those whom its terms need."""
-    if not needs_approval("orders.order.activate", [order.pk]):
+    if not approvals.needs_approval("orders.order.activate", [order.pk]):
         return order_services.activate(order.pk, actor=actor, as_of=as_of)
     asker = orders_team("order-asker", "approvals.request.submit")
-    judges = {
-        role: User.objects.filter(username=f"order-{role}").first() or make_user(f"order-{role}", role)
-        for role in ("approver", "controller")
-    }
     asked = order_services.ask_activate(order.pk, actor=asker, as_of=as_of, reason="Agreed with the customer")
-    for step in asked.steps.order_by("position"):
-        approvals.approve(asked.pk, actor=Actor.of(judges[step.code]), reason="Seen")
+    approved(asked)
     return Order.objects.get(pk=order.pk)
+
+
+def approved(asked: Request) -> None:
+    """Decided by the approver and the controller, each their step."""
+    for step in asked.steps.order_by("position"):
+        name = f"order-{step.code}"
+        judge = User.objects.filter(username=name).first() or make_user(name, step.code)
+        approvals.approve(asked.pk, actor=Actor.of(judge), reason="Seen")

@@ -6,6 +6,7 @@ import pytest
 from django.db import DatabaseError, connection
 
 from o2c.actor import acting
+from o2c.controls import approvals
 from o2c.errors import ClosedPeriod, Conflict, InvalidInput, NotAuthorised
 from o2c.ledger.models import AccountingPeriod, Journal
 from revenue.models import CloseRun, Explanation, TieOut
@@ -194,7 +195,7 @@ def test_only_the_latest_closed_month_is_reopened(books, customer, august):
         close.ask_reopen(first.pk, actor=books.accountant, reason="A late invoice")
     run = close.ask_reopen(second.pk, actor=books.accountant, reason="A late invoice")
     assert books.period("2026-09").state == "closed"
-    run = close.reopen(run.pk, actor=books.controller)
+    run = reopened(books, run)
 
     assert (run.state, books.period("2026-09").state) == ("reopened", "open")
     assert run.reopening_reason == "A late invoice"
@@ -216,12 +217,23 @@ def test_reopening_takes_a_reason_and_two_people(books, august):
 def test_a_reopened_month_is_closed_anew(books, customer, august):
     run = close_month(books, "2026-08")
     close.ask_reopen(run.pk, actor=books.accountant, reason="A late invoice")
-    close.reopen(run.pk, actor=books.controller)
+    with pytest.raises(Conflict, match="Its books have left for the general ledger"):
+        close.reopen(run.pk, actor=books.controller)
+    reopened(books, run)
 
     again = close_month_after_reopening(books)
 
     assert (again.number, again.state) == (2, "locked")
     assert CloseRun.objects.get(number=1).state == "reopened"
+
+
+def reopened(books, run):
+    """By the approver and the controller: the month was exported to the general ledger."""
+    asked = close.ask_approval(run.pk, actor=books.accountant, reason="Agreed with the auditors")
+    for judge in (person("reopening-approver", "approver"), books.controller):
+        approvals.approve(asked.pk, actor=judge, reason="Seen")
+    run.refresh_from_db()
+    return run
 
 
 def close_month_after_reopening(books):

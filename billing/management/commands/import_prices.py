@@ -44,6 +44,8 @@ class Command(BaseCommand):
         except DomainError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"{done.skus} SKUs and {done.prices} prices added, {done.same} prices were there")
+        if done.waiting:
+            self.stdout.write(f"{done.waiting} of them are so much lower that they wait for approval")
         for record, why in done.left_out[:SHOWN]:
             self.stdout.write(f"left out: {record}: {why}")
         if len(done.left_out) > SHOWN:

@@ -12,12 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from o2c.controls.approvals.services.deciding import approve, reject
-    from o2c.controls.approvals.services.gate import gate
+    from o2c.controls.approvals.services.gate import gate, needs_approval
     from o2c.controls.approvals.services.submitting import submit
 
-_HOMES = {"approve": "deciding", "gate": "gate", "reject": "deciding", "submit": "submitting"}
+_HOMES = {
+    "approve": "deciding",
+    "gate": "gate",
+    "needs_approval": "gate",
+    "reject": "deciding",
+    "submit": "submitting",
+}
 
-__all__ = ["approve", "gate", "reject", "submit"]
+__all__ = ["approve", "gate", "needs_approval", "reject", "submit"]
 
 
 def __getattr__(name: str) -> Any:

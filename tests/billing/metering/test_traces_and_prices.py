@@ -12,6 +12,8 @@ import pytest
 from billing.importers import price_lists, traces
 from billing.services import price_lists as importing
 from o2c.actor import Actor
+from o2c.controls import approvals
+from o2c.controls.approvals.models import Request
 from o2c.errors import InvalidInput
 from orders.models import Price, Sku
 from tests.factories.access import make_user
@@ -122,13 +124,16 @@ def test_a_list_becomes_skus_with_dated_prices_and_twice_changes_nothing(tmp_pat
     file = tmp_path / "prices.json"
     file.write_text(json.dumps(GENAI))
     maker, checker = Actor.of(make_user("bea", "billing_ops")), Actor.of(make_user("carla", "controller"))
+    anton = make_user("anton", "approver")
     since = dt.date(2026, 1, 1)
 
     first = importing.import_file(file, effective_from=since, actor=maker, activator=checker)
     second = importing.import_file(file, effective_from=since, actor=maker, activator=checker)
 
-    assert (first.skus, first.prices) == (4, 5)
+    assert (first.skus, first.prices, first.waiting) == (4, 5, 1)
     assert (second.skus, second.prices, second.same) == (0, 0, 5)
+    lower = Request.objects.get()
+    approvals.approve(lower.pk, actor=Actor.of(anton), reason="As announced")
     dated = Price.objects.filter(sku__code="acme/dated:input").order_by("effective_from")
     assert [(p.effective_from, p.effective_to, p.spec["unit_amount"]) for p in dated] == [
         (dt.date(2026, 1, 1), dt.date(2026, 9, 1), "0.000001"),
