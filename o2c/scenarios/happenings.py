@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from billing.models import BillRun, Invoice
 from billing.services import (
@@ -94,15 +95,20 @@ def _bill(stage: Stage, happening: Happening, bill: Bill) -> None:
 
 
 def _use(stage: Stage, happening: Happening, usage: Sequence[Use]) -> None:
-    """Usage events, received at the end of the day of the happening."""
-    received = dt.datetime.combine(happening.on, dt.time(23, 59, 59), tzinfo=dt.UTC)
+    """Usage events, received when the day of the happening is over: in UTC and in the deals' time zones."""
+    end_of_day = dt.datetime.combine(happening.on, dt.time(23, 59, 59))
+    noon = dt.datetime.combine(happening.on, dt.time(12))
+    received = end_of_day.replace(tzinfo=dt.UTC)
     events = []
     for position, one in enumerate(usage):
+        zone = ZoneInfo(stage.order(one.deal).time_zone)
+        received = max(received, end_of_day.replace(tzinfo=zone))
+        at = one.at or noon
         event: dict[str, Any] = {
             "id": one.id or f"{happening.at_line}-{position}",
             "customer": stage.customer.number,
             "meter": stage.code(one.sku),
-            "time": (one.at or dt.datetime.combine(happening.on, dt.time(12), tzinfo=dt.UTC)).isoformat(),
+            "time": (at if at.tzinfo else at.replace(tzinfo=zone)).isoformat(),
             "quantity": f"{one.quantity:f}",
             "key": _key(stage, one),
         }

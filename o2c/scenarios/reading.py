@@ -196,13 +196,13 @@ def month(node: yaml.Node, problems: Problems) -> str:
 
 
 def instant(node: yaml.Node, problems: Problems) -> dt.datetime:
-    """A point in time with its offset; a date alone is noon UTC of that day."""
+    """A point in time with its offset; a date alone is noon of that day, without one."""
     value = _scalar(node, problems, "a time such as 2026-01-31T18:30:00Z")
     if value is None:
         return dt.datetime.min.replace(tzinfo=dt.UTC)
     try:
         if DATE.fullmatch(value):
-            return dt.datetime.combine(dt.date.fromisoformat(value), dt.time(12), tzinfo=dt.UTC)
+            return dt.datetime.combine(dt.date.fromisoformat(value), dt.time(12))
         if INSTANT.fullmatch(value):
             return dt.datetime.fromisoformat(value.replace("Z", "+00:00"))
         problems.add(line_of(node), f"{value!r} is not a time such as 2026-01-31T18:30:00Z, with its offset")

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 
 from o2c import outbox
 from o2c.access.authorise import request_cache
 from o2c.actor import ambient
-from o2c.errors import DomainError
+from o2c.errors import Conflict, DomainError
 from o2c.scenarios import language
 from o2c.scenarios import stage as staging
 from o2c.scenarios.acts import Happening
@@ -147,12 +147,18 @@ def _happen(stage: Stage, happening: Happening, complain: Callable[[int, str], N
 
 @contextmanager
 def settled() -> Iterator[None]:
-    """What happens inside meets the checks that the database leaves to the commit, at once."""
+    """What happens inside meets the checks that the database leaves to the commit, at once.
+
+    Raises Conflict with what the database says, for instance that an approval is missing.
+    """
     with transaction.atomic():
         yield
-        with connection.cursor() as cursor:
-            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-            cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+                cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+        except DatabaseError as error:
+            raise Conflict(str(error).splitlines()[0]) from error
 
 
 def deliver() -> None:

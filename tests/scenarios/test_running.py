@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from django.apps import apps
 from django.core.management import call_command
+from django.db import connection
 
+from o2c.errors import Conflict
 from o2c.scenarios import language, runner
 from o2c.scenarios.cast import Cast
 
@@ -129,3 +131,11 @@ def test_the_command_exits_with_one_and_says_why(tmp_path: Path, capsys: pytest.
     assert told["results"][1]["problems"] == [f"{bad}:15: expect.billed: expected 1.00, got 125.00"]
     call_command("scenario", "run", good)
     assert "1 of 1 scenarios are as expected" in capsys.readouterr().out
+
+
+@pytest.mark.django_db
+def test_what_the_database_refuses_at_the_commit_is_a_refusal_and_no_crash() -> None:
+    with pytest.raises(Conflict, match="one_a_day"), runner.settled(), connection.cursor() as cursor:
+        cursor.execute("CREATE TEMP TABLE visits (day int, CONSTRAINT one_a_day UNIQUE (day) DEFERRABLE)")
+        cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+        cursor.execute("INSERT INTO visits VALUES (1), (1)")
