@@ -78,7 +78,7 @@ SHIPPED: tuple[ShippedRole, ...] = (
         "approver",
         "Approver",
         "Signs off with the effect in front of them.",
-        ("orders", "billing", "revenue", "partners", "ledger", "documents", "approvals", "breakglass"),
+        ("orders", "billing", "revenue", "partners", "ledger", "documents", "approvals", "breakglass", "sod"),
     ),
     ShippedRole("auditor", "Auditor", "Sees everything, changes nothing.", (EVERYTHING,)),
     ShippedRole(
@@ -91,7 +91,7 @@ SHIPPED: tuple[ShippedRole, ...] = (
         "admin",
         "Administrator",
         "People, roles and tokens; the running of the system. No financial duty.",
-        ("access", "outbox", "invariants", "runtime", "console", "approvals", "breakglass", "audit"),
+        ("access", "outbox", "invariants", "runtime", "console", "approvals", "breakglass", "audit", "sod"),
     ),
     # Machines. The accounts that hold them: o2c/access/services/accounts.py.
     ShippedRole("automation", "Automation", "The product's own tasks and event handlers.", (EVERYTHING,)),

@@ -20,7 +20,7 @@ from o2c.controls.approvals import handlers
 from o2c.controls.approvals.models import Decision, Policy, Request, Round
 from o2c.controls.approvals.services import deciding
 from o2c.controls.approvals.services.submitting import preview
-from o2c.errors import NotAuthorised
+from o2c.errors import InvalidInput, NotAuthorised
 from tests.approvals.conftest import ACT, draft_memo
 from tests.approvals.test_attacks import immediately, post_by_hand, write_decision
 from tests.approvals.test_pages import dialog, page, signed_in
@@ -201,3 +201,40 @@ def test_a_delegate_without_a_role_of_approvals_sees_the_inbox(team, memo):
     dialog(client, request, "approve", digest=request.digest, reason="For Abe")
     done = Request.objects.get(pk=request.pk)
     assert (done.state, done.amount) == ("committed", Decimal("21650.000"))
+
+
+@pytest.mark.parametrize(
+    ("begins", "ends", "why", "said"),
+    [
+        (5, 2, "Holiday", "ends after it begins"),
+        (-5, -2, "Holiday", "ends in the future"),
+        (0, 61, "Holiday", "at most 60 days after it begins"),
+        (0, 3, " ", "says why"),
+        (0, 3, "x" * 301, "at most 300 characters, these are 301"),
+    ],
+)
+def test_what_is_no_delegation_is_said_in_words(team, begins, ends, why, said):
+    from o2c.controls.approvals.services import delegations
+
+    person("rick", "cash_receipts")
+    now = clock.now()
+    with pytest.raises(InvalidInput, match=said):
+        delegations.give(
+            delegate=User.objects.get(username="rick"), valid_from=now + dt.timedelta(days=begins),
+            valid_to=now + dt.timedelta(days=ends), actor=team.approver, reason=why,
+        )  # fmt: skip
+
+
+def test_words_are_kept_whole_or_refused(team, memo):
+    with pytest.raises(
+        InvalidInput, match="At most 1,000 characters are kept with a request, these are 1,001"
+    ):
+        approvals.submit(ACT, memo.pk, actor=team.ops, reason="x" * 1001)
+    request = approvals.submit(ACT, memo.pk, actor=team.ops, reason="x" * 1000)
+    assert len(request.reason) == 1000
+    with pytest.raises(InvalidInput, match="these are 1,001"):
+        deciding.reject(request.pk, actor=team.approver, reason="y" * 1001)
+    request.refresh_from_db()
+    assert (request.state, request.decisions.count()) == ("open", 0)
+    deciding.ask(request.pk, actor=team.approver, reason="z" * 1000)
+    assert request.decisions.get().comment == "z" * 1000

@@ -409,3 +409,13 @@ def test_the_first_controller_needs_nobody(db):
     assert grants.grant(make_user("carla"), "controller", actor=ada, reason="First").pk
     immediately()
     assert User.objects.get(username="carla").grants.count() == 1
+
+
+def test_an_amount_beyond_the_books_is_said_in_words():
+    from django.forms import ValidationError
+
+    from o2c.console.admin.manual import LinesField
+
+    with pytest.raises(ValidationError, match="at most 15 digits"):
+        LinesField().clean("6100 debit 1000000000000000.00\n1190 credit 1000000000000000.00")
+    assert len(LinesField().clean("6100 debit 999999999999999.00\n1190 credit 999999999999999.00")) == 2

@@ -78,3 +78,25 @@ def test_a_policy_says_whom_it_asks_and_what_the_lint_finds(team):
     assert "Whom it asks" in shown
     assert "people hold billing.credit.approve_large" in shown
     assert "Back-test" in shown
+
+
+def test_facts_are_said_for_reading():
+    from o2c.controls.approvals.admin.requests import said
+
+    assert said("7200.000") == "7200.00"
+    assert said("35.0000") == "35.00"
+    assert said("0.002500000000") == "0.0025"
+    assert said("US-INV-2026-000010") == "US-INV-2026-000010"
+    assert said("Release 1.2.3000 of 2026.11") == "Release 1.2.3000 of 2026.11"
+    assert said(False) == "no"
+    line = {"sku": "SEAT-TEAM", "price": {"model": "per_unit", "unit_amount": "30"}, "ends_on": None,
+            "quantity": "200.000000000", "frequency": ""}  # fmt: skip
+    assert said({"1": line}) == (
+        "<div>1. sku SEAT-TEAM, price model per_unit, unit amount 30, quantity 200.00</div>"
+    )
+
+
+def test_the_clause_names_the_fact(team, memo):
+    dialog(signed_in("bea"), memo, "ask_approval", reason="Wrong price in August")
+    request = Request.objects.get(act=ACT, subject_id=memo.pk)
+    assert "Amount in functional currency 21650.00 is above 5000" in page(signed_in("abe"), request)

@@ -19,6 +19,8 @@ from o2c.controls.approvals.admin.asking import ask_act, needs
 from o2c.ledger import manual
 from o2c.ledger.models import Journal, LegalEntity, ManualJournal
 
+MOST = Decimal(10) ** 15  # above it no journal of one company; columns hold 17 digits before the point
+
 
 class LinesField(forms.CharField):
     """One line to a row: account, 'debit' or 'credit', amount."""
@@ -43,6 +45,8 @@ class LinesField(forms.CharField):
                 raise forms.ValidationError(f"{row!r} is no line: say account, side and amount.") from None
             if side not in ("debit", "credit") or not amount.is_finite() or amount < 0:
                 raise forms.ValidationError(f"{row!r} is no line: 'debit' or 'credit', and an amount.")
+            if amount >= MOST:
+                raise forms.ValidationError(f"{row!r}: an amount of the books has at most 15 digits.")
             zero = Decimal(0)
             found.append((code, amount, zero, "") if side == "debit" else (code, zero, amount, ""))
         return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.apps import apps
 from django.contrib import admin
 
 from o2c.audit.models import Anchor, Block
@@ -63,6 +64,20 @@ class AnchorAdmin(RecordAdmin):
     """Signed copies of the head of the chain, outside the database."""
 
     area, icon, nav_position = AREA, "anchor", 84
-    list_display = ["recorded_at", "block", "subject", "places", "key"]
+    list_display = ["recorded_at", "block", "occasion", "copies", "key_begins"]
     list_select_related = ["block"]
     empty_text = "An anchor is written every ten minutes while anything changes, and when a month is locked."
+
+    @admin.display(description="Written", ordering="subject")
+    def occasion(self, anchor: Anchor) -> str:
+        """'month close 6' for one of a locked month; the others are written by the clock."""
+        model, _, key = anchor.subject.partition(":")
+        return f"{apps.get_model(model)._meta.verbose_name} {key}" if key else "by the clock"
+
+    @admin.display(description="Places")
+    def copies(self, anchor: Anchor) -> int:
+        return len(anchor.places)
+
+    @admin.display(description="Key", ordering="key")
+    def key_begins(self, anchor: Anchor) -> str:
+        return f"{anchor.key[:16]}…"

@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 
+from o2c import clock
 from o2c.access import registry
 from o2c.console import Fact, ListAct, Panel, RecordAdmin
 from o2c.controls.breakglass import services
@@ -35,6 +36,8 @@ def _own(row: Session, user: Any) -> list[str]:
 def _not_third(row: Session, user: Any) -> list[str]:
     if row.authorised_by_id == user.pk:
         return ["You opened it: a third person reviews."]
+    if row.state == Session.State.OPEN and row.ends_at is not None and row.ends_at > clock.now():
+        return [f"It is still open, until {row.ends_at:%H:%M} UTC: reviewed once it has ended."]
     return _own(row, user)
 
 

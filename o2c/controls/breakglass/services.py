@@ -31,7 +31,8 @@ def _may_be_lent(duty: str) -> bool:
 def request(*, duties: Sequence[str], hours: int, ticket: str, actor: Actor, reason: str = "") -> Session:
     """Ask for the named duties for some hours from when somebody else opens it.
 
-    Raises InvalidInput without reason or ticket, beyond four hours, or for a duty that is not lent.
+    Raises InvalidInput without reason or ticket, beyond four hours, or for a duty that is not lent;
+    Conflict for a duty that is held, or asked for and not answered yet.
     """
     with acting(actor, reason=reason):
         require(actor, "breakglass.session.request", record=ticket)
@@ -49,6 +50,15 @@ def request(*, duties: Sequence[str], hours: int, ticket: str, actor: Actor, rea
             )  # fmt: skip
         if held := sorted(set(duties) & duties_of_id(actor.user_id)):
             raise Conflict(f"You hold {', '.join(held)} already", record=ticket)
+        asked = Session.objects.filter(
+            user=actor.user_id, state=Session.State.REQUESTED, duties__overlap=list(duties)
+        ).first()
+        if asked is not None:
+            raise Conflict(
+                f"{asked.number} asks for {', '.join(sorted(set(duties) & set(asked.duties)))} already",
+                record=ticket,
+                remedy="Wait until somebody opens or refuses it",
+            )
         return Session.objects.create(
             user_id=actor.user_id,
             duties=sorted(set(duties)),

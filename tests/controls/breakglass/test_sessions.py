@@ -28,6 +28,7 @@ from tests.factories.orders import make_customer, make_entity, orders_team
 pytestmark = pytest.mark.django_db
 
 DUTY = "orders.customer.maintain"
+OTHER = "billing.receipt.record"
 
 
 @pytest.fixture
@@ -108,6 +109,26 @@ def test_the_review_is_due_after_five_working_days(bea, anton, monkeypatch):
 def test_what_is_not_asked_for(bea, changed, text):
     with pytest.raises(InvalidInput, match=text):
         asked(bea, **changed)
+
+
+def test_what_waits_for_an_answer_is_not_asked_for_twice(bea, anton):
+    first = asked(bea)
+    with pytest.raises(Conflict, match=rf"{first.number} asks for {DUTY} already"):
+        asked(bea)
+    asked(bea, duties=[OTHER])
+    services.refuse(first.pk, actor=anton, reason="Mara is back")
+    assert asked(bea).state == "requested"
+
+
+def test_while_it_is_open_nobody_is_offered_its_review(bea, anton, carla):
+    session = asked(bea)
+    services.authorise(session.pk, actor=anton, reason="Yes")
+    client = Client()
+    client.force_login(User.objects.get(username="carla"), backend="o2c.access.backends.DutyBackend")
+    act = reverse("admin:breakglass_session_act", args=(session.pk, "review"))
+    assert "It is still open, until" in client.get(act).content.decode()
+    services.end(session.pk, actor=bea)
+    assert "It is still open" not in client.get(act).content.decode()
 
 
 def test_three_people(bea, anton, carla):

@@ -49,6 +49,29 @@ def test_an_exception_is_approved_by_another_and_lets_the_grant_in(ada: Actor, c
     assert exceptions.end(row.pk, actor=carla, reason="hired somebody").state == "ended"
 
 
+def test_what_waits_for_a_decision_is_not_asked_for_twice(ada: Actor, carla: Actor) -> None:
+    row = ask(ada)
+
+    def again(rule: str) -> SodException:
+        return exceptions.request(row.user, rule, mitigation="read weekly", actor=ada, reason="two of us")
+
+    with pytest.raises(Conflict, match="S01 for .*asked for already"):
+        again("S01")
+    assert again("S34").state == "requested"
+    exceptions.reject(row.pk, actor=carla, reason="no")
+    assert again("S01").state == "requested"
+
+
+@pytest.mark.parametrize("role", ["admin", "approver"])
+def test_whoever_opens_reviews_or_decides_their_lines_sees_the_pages(role: str) -> None:
+    make_user("vera", role)
+    client = Client()
+    client.login(username="vera", password=PASSWORD)
+    for page in ("campaign", "reviewitem", "sodexception"):
+        assert client.get(f"/admin/sod/{page}/").status_code == 200
+    assert client.get("/admin/sod/sodexception/do/ask/").status_code == 200
+
+
 def test_neither_the_beneficiary_nor_whoever_asked_decides(ada: Actor, carla: Actor) -> None:
     con = make_user("con", "controller")
     row = exceptions.request(con, "S34", mitigation="read by the board", actor=ada, reason="one of us")

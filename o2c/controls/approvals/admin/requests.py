@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import re
 from decimal import Decimal
 from operator import itemgetter
 from typing import Any
@@ -24,6 +24,8 @@ from o2c.controls.approvals.selectors.inbox import inbox, precedents
 
 AREA = "Approvals"
 SERVICES = "o2c.controls.approvals.services"
+EMPTY = (None, "", [], {})
+SCALED = re.compile(r"(?<![\w.])(-?\d+)\.(\d{3,})(?![\w.])")  # a decimal at the scale of its column
 
 
 def digest_form(request: Request) -> type[forms.Form]:
@@ -71,7 +73,30 @@ def said(value: Any) -> SafeString | str:
 
 
 def _text(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
+    """A value in words: parts that are empty are left out, zeros of the column's scale too."""
+    if isinstance(value, dict):
+        said = ((str(key).replace("_", " "), _text(part)) for key, part in value.items() if part not in EMPTY)
+        return ", ".join(f"{key} {part}" for key, part in said)
+    if isinstance(value, list):
+        return ", ".join(map(_text, value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return SCALED.sub(_short, str(value))
+
+
+def _short(number: re.Match[str]) -> str:
+    """'7200.000' → '7200.00', '35.0000' → '35.00', '0.002500' → '0.0025'."""
+    whole, digits = number[1], number[2].rstrip("0")
+    return f"{whole}.{digits.ljust(2, '0')}"
+
+
+def _because(act: registry.Act, texts: list[str]) -> list[str]:
+    """Reasons of a band begin with the path of the fact: said by its label."""
+    found = []
+    for text in texts:
+        path, _, rest = text.partition(" ")
+        found.append(f"{act.labels[path]} {rest}" if path in act.labels else text)
+    return found
 
 
 def table(
@@ -242,7 +267,7 @@ def _clauses(obj: Request) -> Panel:
         (
             step.title,
             step.duty,
-            lines(step.because),
+            lines(_because(registry.act(obj.act), step.because)),
             "decided" if step.done_at else "waits" if step.opened_at else "",
         )
         for step in steps

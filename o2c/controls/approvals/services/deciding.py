@@ -212,6 +212,7 @@ def evidence(request: Request) -> dict[str, Any]:
 
 
 def _record(request: Request, step: Step | None, person: Person, verdict: str, comment: str) -> Decision:
+    submitting.fits(comment, str(request))
     trace = current_trace()
     context: dict[str, Any] = {
         "request_id": trace.request_id if trace else "",
@@ -230,7 +231,7 @@ def _record(request: Request, step: Step | None, person: Person, verdict: str, c
             delegator_id=person.delegator_id,
             facts_digest=request.facts_digest,
             digest=request.digest,
-            comment=comment.strip()[:1000],
+            comment=comment.strip(),
             context=context,
         )
     except DatabaseError as error:

@@ -13,6 +13,7 @@ from o2c.controls.approvals.models import Delegation
 from o2c.errors import Conflict, InvalidInput, NotAuthorised
 
 LONGEST = dt.timedelta(days=60)
+MAX_REASON = 300  # characters
 
 
 def give(
@@ -20,16 +21,27 @@ def give(
 ) -> Delegation:
     """Ask `delegate` to decide for the actor in `[valid_from, valid_to)`; it counts once they accept.
 
-    Raises InvalidInput without a reason, for a service account or longer than 60 days.
+    Raises InvalidInput without a reason or with one that is too long, for a service account, when it ends
+    before it begins, and longer than 60 days.
     """
     with acting(actor, reason=reason):
         require(actor, "approvals.delegation.give")
         if not reason.strip():
             raise InvalidInput("A delegation says why", fields={"reason": ["is missing"]})
+        if len(reason.strip()) > MAX_REASON:
+            raise InvalidInput(
+                f"A delegation says why in at most {MAX_REASON} characters, these are {len(reason.strip())}",
+                fields={"reason": ["is too long"]},
+            )
         if delegate.pk == actor.user_id:
             raise InvalidInput("Nobody delegates to themselves", remedy="Choose somebody else")
         if delegate.is_service or not delegate.is_active:
             raise InvalidInput(f"{delegate} cannot decide", remedy="Choose a person who works here")
+        if valid_to <= valid_from:
+            raise InvalidInput(
+                "A delegation ends after it begins", remedy="Choose a later end",
+                fields={"valid_to": ["is not after its beginning"]},
+            )  # fmt: skip
         if not clock.now() <= valid_to <= valid_from + LONGEST:
             raise InvalidInput(
                 "A delegation ends in the future, at most 60 days after it begins",
@@ -47,7 +59,7 @@ def give(
             delegate=delegate,
             valid_from=valid_from,
             valid_to=valid_to,
-            reason=reason.strip()[:300],
+            reason=reason.strip(),
         )
 
 

@@ -39,6 +39,7 @@ from o2c.vault import sealed
 
 ASKED = "approvals.request.asked"
 SUBMIT = "approvals.request.submit"
+MAX_WORDS = 1000  # characters of a reason or a comment
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,7 @@ def submit(
             raise InvalidInput("A request says why", record=record, fields={"reason": ["is missing"]})
         values = json.loads(canonical(parameters or {}))
         values |= {name: sealed(values[name]) for name in act.secret if name in values}
+        fits(reason, record)
         live = Request.objects.filter(act=code, subject_id=pk, state__in=Request.LIVE).first()
         if live is not None:
             raise Conflict(
@@ -83,6 +85,17 @@ def submit(
         requester = maker_of(actor)
         ready = prepare(act, pk, values, requester=requester, makers=_makers(actor), record=record)
         return _write(act, pk, record, values, ready, requester, reason)
+
+
+def fits(words: str, record: str) -> None:
+    """Refuse words that would not be kept whole: what somebody said of a request is evidence."""
+    if len(words.strip()) > MAX_WORDS:
+        raise InvalidInput(
+            f"At most {MAX_WORDS:,} characters are kept with a request, these are {len(words.strip()):,}",
+            record=record,
+            remedy="Say it in fewer words, and name the document that says the rest",
+            fields={"reason": ["is too long"]},
+        )
 
 
 def may_ask(act: Act, actor: Actor, record: str) -> None:
@@ -165,7 +178,7 @@ def _write(
             amount=amount,
             currency=currency,
             requested_by=requester,
-            reason=reason.strip()[:1000],
+            reason=reason.strip(),
             submitted_at=clock.now(),
             excluded=sorted(ready.field.barred),
         )

@@ -27,7 +27,7 @@ def request(
     """Ask that `user` may hold or do both sides of a rule for `days` days from now, under a mitigation.
 
     A rule that is only about one record (approving one's own work) knows no exception: a second person is the
-    whole control.
+    whole control. Raises Conflict while the same is asked for and not decided.
     """
     record = f"{rule_code} for {user}"
     with acting(actor, reason=reason):
@@ -45,6 +45,8 @@ def request(
             raise InvalidInput("An exception lasts between one and ninety days", record=record)
         if not mitigation.strip() or not reason.strip():
             raise InvalidInput("Say why, and what somebody else does meanwhile", record=record)
+        if SodException.objects.filter(user=user, rule=rule, state=SodException.State.REQUESTED).exists():
+            raise Conflict("It is asked for already", record=record, remedy="Wait until it is decided")
         now = clock.now()
         return SodException.objects.create(
             user=user,
