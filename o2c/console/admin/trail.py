@@ -70,7 +70,7 @@ class AnchorAdmin(RecordAdmin):
 
     @admin.display(description="Written", ordering="subject")
     def occasion(self, anchor: Anchor) -> str:
-        """'month close 6' for one of a locked month; the others are written by the clock."""
+        """'close run 6' for one of a locked month; the others are written by the clock."""
         model, _, key = anchor.subject.partition(":")
         return f"{apps.get_model(model)._meta.verbose_name} {key}" if key else "by the clock"
 
