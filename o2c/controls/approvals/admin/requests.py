@@ -24,7 +24,7 @@ from o2c.controls.approvals.selectors.inbox import inbox, precedents
 
 AREA = "Approvals"
 SERVICES = "o2c.controls.approvals.services"
-EMPTY = (None, "", [], {})
+EMPTY: tuple[Any, ...] = (None, "", [], {})
 SCALED = re.compile(r"(?<![\w.])(-?\d+)\.(\d{3,})(?![\w.])")  # a decimal at the scale of its column
 
 
