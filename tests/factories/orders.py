@@ -161,6 +161,7 @@ def make_prices(actor: Actor, items: Sequence[PriceInput]) -> list[Price]:
         return catalogue.activate_prices(pks, actor=actor)
     except Conflict:
         asker = orders_team("order-asker", "approvals.request.submit")
+        judges()
         for asked in catalogue.activate_or_ask(pks, actor=asker, reason="New list"):
             approved(asked)
         return list(Price.objects.filter(pk__in=pks).order_by("pk"))
@@ -222,14 +223,24 @@ def activated(order: Order, actor: Actor, as_of: dt.date) -> Order:
     if not approvals.needs_approval("orders.order.activate", [order.pk]):
         return order_services.activate(order.pk, actor=actor, as_of=as_of)
     asker = orders_team("order-asker", "approvals.request.submit")
+    judges()
     asked = order_services.ask_activate(order.pk, actor=asker, as_of=as_of, reason="Agreed with the customer")
     approved(asked)
     return Order.objects.get(pk=order.pk)
 
 
+def judges() -> dict[str, Actor]:
+    """An approver and a controller, by role; made once. Nothing can be asked for before they are there."""
+    return {
+        role: Actor.of(
+            User.objects.filter(username=f"order-{role}").first() or make_user(f"order-{role}", role)
+        )
+        for role in ("approver", "controller")
+    }
+
+
 def approved(asked: Request) -> None:
     """Decided by the approver and the controller, each their step."""
+    by_role = judges()
     for step in asked.steps.order_by("position"):
-        name = f"order-{step.code}"
-        judge = User.objects.filter(username=name).first() or make_user(name, step.code)
-        approvals.approve(asked.pk, actor=Actor.of(judge), reason="Seen")
+        approvals.approve(asked.pk, actor=by_role[step.code], reason="Seen")
