@@ -1,6 +1,7 @@
 """Acts of the partners app that need a duty, and the personas that hold them.
 
-Maker and checker: partner operations works and proposes; a break is closed by an approver or a controller.
+Maker and checker: partner operations works and proposes; a break is closed by an approver or a controller, a
+refund is approved by them, bank details by the controller.
 """
 
 CHANNELS = {
@@ -28,7 +29,22 @@ MONEY = {
     "partners.break.resolve": "Close a break that somebody else proposed to close",
 }
 
-DUTIES = {**CHANNELS, **METERING, **MONEY}
+BANKS = {
+    "partners.bank.maintain": "Ask for a change of a partner's bank details",
+    "partners.bank.approve": "Approve a change of a partner's bank details",
+    "partners.bank.reveal": "See a partner's bank details in clear, with a reason that is kept",
+    "partners.bank.record_credit": "Record what our bank says of a marketplace payment",
+}
+
+REFUNDS = {
+    "partners.refund.draft": "Draft a refund that the marketplace is asked to give a buyer",
+    "partners.refund.approve": "Approve a marketplace refund that somebody else drafted",
+    "partners.refund.approve_large": "Agree to a large or an old marketplace refund",
+    "partners.refund.submit": "Hand approved refunds to the marketplace, and read its answers in",
+    "partners.refund.cancel": "Cancel a marketplace refund that the marketplace does not have yet",
+}
+
+DUTIES = {**CHANNELS, **METERING, **MONEY, **BANKS, **REFUNDS}
 
 _DAILY = [
     "partners.metering.freeze",
@@ -45,10 +61,20 @@ ROLE_DUTIES = {
         "partners.metering.release",
         "partners.feed.resolve_exception",
         "partners.break.work",
+        "partners.bank.maintain",
+        "partners.refund.draft",
+        "partners.refund.submit",
+        "partners.refund.cancel",
     ],
+    "cash_receipts": ["partners.bank.record_credit"],
     "billing_ops": ["partners.break.work"],
-    "approver": ["partners.break.resolve"],
-    "controller": ["partners.break.resolve"],
+    "approver": ["partners.break.resolve", "partners.refund.approve"],
+    "controller": [
+        "partners.break.resolve",
+        "partners.bank.approve",
+        "partners.bank.reveal",
+        "partners.refund.approve_large",
+    ],
     "marketplace": [
         "partners.registration.receive",
         "partners.registration.claim",

@@ -48,7 +48,7 @@ SHIPPED: tuple[ShippedRole, ...] = (
         "cash_receipts",
         "Cash receipts",
         "Records the money that came in, and nothing else.",
-        ("orders", "billing", "approvals", "breakglass"),
+        ("orders", "billing", "partners", "approvals", "breakglass"),
     ),
     ShippedRole(
         "collections",

@@ -1,3 +1,3 @@
 """Pages of partners in the console."""
 
-from partners.admin import agreements, breaks, feeds, metering  # noqa: F401
+from partners.admin import agreements, breaks, feeds, metering, refunds  # noqa: F401

@@ -1,14 +1,20 @@
-"""Channels, agreements, registered buyers."""
+"""Channels with their bank details, agreements, registered buyers."""
 
 from typing import Any
 
 from django import forms
 from django.contrib import admin
 
+from o2c.actor import Actor
 from o2c.console import RecordAdmin
 from o2c.console.acts import Act
+from o2c.console.admin.ledger import bank_form
+from o2c.console.format import label
 from o2c.console.panels import Column, Fact, Panel
 from o2c.console.registry import Anchor
+from o2c.controls import approvals
+from o2c.controls.approvals.models import Request
+from partners.admin.refunds import DRAFT, invoices_panel
 from partners.models import (
     AgreementDimension,
     AwsAgreement,
@@ -20,6 +26,10 @@ from partners.models import (
 from partners.services.registration import bare_licence
 
 
+def ask_bank(pk: int, *, actor: Actor, reason: str = "", **details: str) -> Request:
+    return approvals.submit("partners.bank.change", pk, actor=actor, reason=reason, parameters=details)
+
+
 @admin.register(Channel)
 class ChannelAdmin(RecordAdmin):
     area = "Partners"
@@ -28,6 +38,27 @@ class ChannelAdmin(RecordAdmin):
     list_display = ["name", "code", "entity", "seller_account", "active"]
     search_fields = ["name", "code"]
     list_select_related = ["entity"]
+    fieldsets = [
+        ("Pays us from", {"fields": ["bank_name", "bank_account", "bank_routing", "swift"]}),
+    ]
+    acts = [
+        Act(
+            "ask_bank", "Ask to change bank details…", "partners.admin.agreements.ask_bank",
+            duty="partners.bank.maintain", form=bank_form, reason="required", primary=False,
+            description="The controller decides; it takes effect three days after they agreed.",
+        ),
+        Act(
+            "reveal_bank", "Show bank details…", "partners.services.banks.reveal", duty="partners.bank.reveal",
+            reason="required", primary=False,
+            shown=lambda found: [(label(name), value) for name, value in found.items()],
+            description="Shown once. That you read them is kept, with your reason.",
+        ),
+    ]  # fmt: skip
+
+    def notices(self, obj: Any) -> list[tuple[str, str]]:
+        if obj.bank_account:
+            return []
+        return [("plain", "Its bank account is not known: payments are not compared with our bank.")]
 
     def facts(self, obj: Any) -> list[Fact]:
         sheet = obj.sheet
@@ -80,6 +111,7 @@ class AwsAgreementAdmin(RecordAdmin):
     list_select_related = ["customer", "order"]
     list_filter = ["state", "programme"]
     transition_options = {"end": {"reason": "required", "danger": True}}
+    acts = [DRAFT]
 
     def facts(self, obj: Any) -> list[Fact]:
         identity = obj.identities.order_by("-pk").first()
@@ -112,6 +144,19 @@ class AwsAgreementAdmin(RecordAdmin):
                 obj.breaks.order_by("-pk"),
                 ["number", "type", "period", Column("value", money="currency"), "state"],
                 empty="Every leg agrees.",
+            ),
+            invoices_panel(obj),
+            Panel(
+                "Refunds",
+                obj.refunds.all(),
+                [
+                    Column(str, "Number", link=True),
+                    "invoice_ref",
+                    Column("amount", money="currency"),
+                    "reason_code",
+                    "state",
+                ],
+                empty="None was asked for.",
             ),
             Panel(
                 "Settled",

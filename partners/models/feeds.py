@@ -151,6 +151,7 @@ class BillingEvent(AppendOnly):
             models.Index(fields=["billing_event_id", "-update_date", "-id"], name="partners_event_newest"),
             models.Index(fields=["disbursement_id"], name="partners_event_payment"),
             models.Index(fields=["parent_id"], name="partners_event_parent"),
+            models.Index(fields=["buyer_invoice_id"], name="partners_event_invoice"),
         )
 
     def __str__(self) -> str:

@@ -12,33 +12,29 @@ from django.db import connection
 
 from partners.domain.balance import Event
 
-CURRENT = """
+AGREEMENT_OF = """coalesce(
+    (SELECT i.agreement_id FROM partners_agreementidentity i
+     WHERE c.agreement_ref <> '' AND i.agreement_ref = c.agreement_ref
+     ORDER BY i.id DESC LIMIT 1),
+    (SELECT i.agreement_id FROM partners_agreementidentity i
+     WHERE i.product_id = c.product_id AND c.product_id <> '' AND i.aws_account_id <> ''
+       AND i.aws_account_id IN (
+         c.from_account_id, c.end_user_account_id,
+         (SELECT r.data ->> 'aws_account_id' FROM partners_feedrow r
+          WHERE r.feed = 'account' AND r.channel_id = c.channel_id
+            AND r.natural_key = coalesce(nullif(c.end_user_account_id, ''), c.from_account_id)
+          ORDER BY r.valid_from DESC, r.update_date DESC LIMIT 1))
+     ORDER BY i.id DESC LIMIT 1))"""
+# Agreement of the billing event `c`: by the id that it names, else by the buyer's account and product.
+
+CURRENT = f"""
 WITH newest AS (
   SELECT DISTINCT ON (e.billing_event_id) e.*
   FROM partners_billingevent e
   WHERE e.channel_id = %(channel)s AND e.update_date <= coalesce(%(known_at)s, 'infinity'::timestamptz)
   ORDER BY e.billing_event_id, e.update_date DESC, e.id DESC
 ), current AS (SELECT * FROM newest),
-named AS (
-  SELECT c.id, coalesce(by_ref.agreement_id, by_account.agreement_id) AS agreement_id
-  FROM current c
-  LEFT JOIN LATERAL (
-    SELECT i.agreement_id FROM partners_agreementidentity i
-    WHERE c.agreement_ref <> '' AND i.agreement_ref = c.agreement_ref
-    ORDER BY i.id DESC LIMIT 1
-  ) by_ref ON true
-  LEFT JOIN LATERAL (
-    SELECT i.agreement_id FROM partners_agreementidentity i
-    WHERE i.product_id = c.product_id AND c.product_id <> '' AND i.aws_account_id <> ''
-      AND i.aws_account_id IN (
-        c.from_account_id, c.end_user_account_id,
-        (SELECT r.data ->> 'aws_account_id' FROM partners_feedrow r
-         WHERE r.feed = 'account' AND r.channel_id = c.channel_id
-           AND r.natural_key = coalesce(nullif(c.end_user_account_id, ''), c.from_account_id)
-         ORDER BY r.valid_from DESC, r.update_date DESC LIMIT 1))
-    ORDER BY i.id DESC LIMIT 1
-  ) by_account ON true
-)
+named AS (SELECT c.id, {AGREEMENT_OF} AS agreement_id FROM current c)
 SELECT c.id, c.billing_event_id, c.action, c.transaction_type,
        CASE WHEN c.deleted THEN 0 ELSE c.amount END, c.currency, c.parent_id,
        c.disbursement_id, c.balance_impacting,
@@ -51,7 +47,7 @@ LEFT JOIN current p ON p.billing_event_id = c.parent_id AND c.parent_id <> ''
 LEFT JOIN named pn ON pn.id = p.id
 LEFT JOIN partners_awsagreement a ON a.id = coalesce(n.agreement_id, pn.agreement_id)
 ORDER BY c.acted_at, c.billing_event_id
-"""
+"""  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from partners.domain.payments import lateness, status
 from partners.models import Break, SettlementPosting
 from partners.postings import RECEIVABLE
 from partners.selectors.events import CurrentEvent, own_invoices
+from partners.selectors.refunds import REFUND
 from partners.services.breaks import WRITE_OFF, Found
 from partners.services.legs.context import Checked, Context, found
 
@@ -96,15 +97,11 @@ def proof(context: Context) -> Checked:
 
 
 def notices(context: Context) -> Checked:
-    """L9N: rows that need a person whatever their amount: adjustments, refunds we did not ask for,
-    unknown buyers.
-    """
+    """L9N: rows that need a person whatever their amount: adjustments, unknown buyers."""
     items: list[Item] = []
     rows: list[Found] = []
-    orders = {row.order_id for row in context.agreements.values()}
-    credits = [-own.net for own in own_invoices(sorted(orders)) if own.kind == "credit_memo"]
     for event in context.events:
-        kind = _notice(event, credits)
+        kind = _notice(event)
         if kind:
             item = Item(event.event_id, ZERO, event.amount)
             items.append(item)
@@ -124,16 +121,13 @@ def notices(context: Context) -> Checked:
     return Checked(Leg("L9N", tuple(items)), context.currency, rows)
 
 
-def _notice(event: CurrentEvent, credits: list[Decimal]) -> str:
+def _notice(event: CurrentEvent) -> str:
     if event.action not in BILLED or not event.amount:
         return ""
     if event.transaction_type.startswith("BALANCE_ADJUSTMENT"):
         return "BALANCE_ADJ"
-    if event.transaction_type == "SELLER_REV_SHARE_REFUND":
-        if -event.amount in credits:
-            credits.remove(-event.amount)
-            return ""
-        return "REFUND_UNKNOWN"
+    if event.transaction_type == REFUND:
+        return ""  # those have a leg of their own
     ours = counts_in_balance(event.transaction_type, event.balance_impacting)
     return "IDENTITY" if ours and event.agreement_id is None else ""
 

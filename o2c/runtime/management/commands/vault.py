@@ -15,6 +15,7 @@ from o2c import vault
 from o2c.actor import Actor, acting
 from o2c.audit.install import install
 from o2c.audit.triggers import q
+from o2c.records import AppendOnly
 from o2c.runtime import roles
 
 APPROVALS = """
@@ -43,13 +44,13 @@ class Command(BaseCommand):
 def rotate() -> int:
     """Seal again what another key sealed; how many values.
 
-    History keeps what it says, under the key of its time: keep old keys in FIELD_KEYS to read it. Approvals
-    of a changed value are not asked: the value is the same, and history has the rotation.
+    History and facts keep what they say, under the key of their time: keep old keys in FIELD_KEYS to read
+    them. Approvals of a changed value are not asked: the value is the same, and history has the rotation.
     """
     done = 0
     with transaction.atomic(), acting(Actor.installer(), reason="rotation of keys"):
         for model, field in vault.fields():
-            if not issubclass(model, HistoricalChanges):
+            if not issubclass(model, HistoricalChanges | AppendOnly):
                 done += _column(model, str(field.column))
     return done
 
