@@ -7,7 +7,7 @@ from django.db.models.functions import Abs
 
 from o2c.console import format as fmt
 from o2c.console.registry import Chart, ChartData, Kpi, KpiValue, Queue, Series, register
-from partners.models import Break, FeedException, MeteringRecord, Registration
+from partners.models import Break, FeedException, MarketplaceRefund, MeteringRecord, Registration
 from partners.selectors import figures
 from partners.selectors.metering import unsent
 
@@ -70,6 +70,18 @@ def _unclaimed(user: Any) -> QuerySet[Registration]:
     return Registration.objects.filter(state=Registration.State.UNCLAIMED)
 
 
+def _refunds(*states: str) -> Any:
+    def rows(user: Any) -> QuerySet[MarketplaceRefund]:
+        return MarketplaceRefund.objects.filter(state__in=states).select_related("agreement", "drafted_by")
+
+    return rows
+
+
+def _unanswered(user: Any) -> QuerySet[MarketplaceRefund]:
+    waiting = MarketplaceRefund.objects.filter(state=MarketplaceRefund.State.SUBMITTED, adjustment_ref="")
+    return waiting.select_related("agreement", "file")
+
+
 def _parked(user: Any) -> QuerySet[FeedException]:
     return FeedException.objects.filter(state=FeedException.State.OPEN).select_related("file")
 
@@ -103,6 +115,49 @@ register(
         why="A colleague proposes to close it; you carry it out",
         act="resolve",
         icon="rule",
+    ),
+    Queue(
+        code="partners.refund.approve",
+        title="Marketplace refunds to approve",
+        area=AREA,
+        rows=_refunds(MarketplaceRefund.State.DRAFT),
+        duty="partners.refund.approve",
+        since="created_at",
+        amount="amount",
+        owner="drafted_by",
+        columns=("agreement", "invoice_ref", "reason_code"),
+        why=lambda row: row.description,
+        act="approve",
+        sla_hours=24,
+        icon="undo",
+        empty="No refund waits.",
+    ),
+    Queue(
+        code="partners.refund.submit",
+        title="Approved refunds for AWS",
+        area=AREA,
+        rows=_refunds(MarketplaceRefund.State.APPROVED),
+        duty="partners.refund.submit",
+        since="approved_at",
+        amount="amount",
+        columns=("agreement", "invoice_ref"),
+        why="Approved; AWS does not have it yet",
+        act="submit",
+        sla_hours=24,
+        icon="outgoing_mail",
+    ),
+    Queue(
+        code="partners.refund.unanswered",
+        title="Refunds with AWS, unanswered",
+        area=AREA,
+        rows=_unanswered,
+        duty="partners.refund.submit",
+        since="approved_at",
+        amount="amount",
+        columns=("agreement", "invoice_ref", "file"),
+        why="Its file was made; the answer of AWS's tool is not read in",
+        sla_hours=8,
+        icon="mark_email_unread",
     ),
     Queue(
         code="partners.metering.unsent",

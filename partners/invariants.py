@@ -108,3 +108,51 @@ def break_four_eyes() -> str:
         SELECT id FROM partners_break
         WHERE state = 'resolved' AND (closed_by_id IS NULL OR closed_by_id = proposed_by_id)
     """
+
+
+@invariant(
+    "partners.refund-within-billed", "Refunds asked for are never more than AWS billed of the invoice."
+)
+def refund_within_billed() -> str:
+    return """
+        SELECT r.agreement_id, r.invoice_ref, b.billed, b.asked
+        FROM (SELECT DISTINCT agreement_id, invoice_ref FROM partners_marketplacerefund
+              WHERE state NOT IN ('rejected', 'cancelled')) r
+        CROSS JOIN LATERAL partners_refundable(r.agreement_id, r.invoice_ref) b
+        WHERE b.asked > b.billed
+    """
+
+
+@invariant("partners.refund-lines", "What the feed gave back when it was matched is what was asked for.")
+def refund_lines() -> str:
+    return """
+        SELECT r.id, r.amount, sum(l.amount)
+        FROM partners_marketplacerefund r LEFT JOIN partners_refundline l ON l.refund_id = r.id
+        GROUP BY r.id
+        HAVING coalesce(sum(l.amount), 0) <> CASE WHEN r.state = 'confirmed' THEN r.amount ELSE 0 END
+    """
+
+
+@invariant(
+    "partners.refund-booked-once", "The credit memo of a refund is posted, over its net, for its order."
+)
+def refund_booked() -> str:
+    return """
+        SELECT r.id, i.number, r.amount, i.net
+        FROM partners_marketplacerefund r JOIN billing_invoice i ON i.id = r.credit_memo_id
+        JOIN partners_awsagreement a ON a.id = r.agreement_id
+        WHERE i.kind <> 'credit_memo' OR i.state <> 'posted' OR -i.net <> r.amount
+           OR i.order_id IS DISTINCT FROM a.order_id OR i.channel = 'direct'
+    """
+
+
+@invariant("partners.refund-in-its-file", "What a file asks AWS for is what its refunds say.")
+def refund_in_its_file() -> str:
+    return """
+        SELECT f.id, r.id
+        FROM partners_marketplacerefund r JOIN partners_refundfile f ON f.id = r.file_id
+        JOIN documents_document d ON d.id = f.document_id
+        JOIN partners_awsagreement a ON a.id = r.agreement_id
+        WHERE f.channel_id <> a.channel_id
+           OR strpos(convert_from(d.content, 'UTF8'), ',' || r.invoice_ref || ',') = 0
+    """

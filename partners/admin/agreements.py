@@ -48,8 +48,8 @@ class ChannelAdmin(RecordAdmin):
             description="The controller decides; it takes effect three days after they agreed.",
         ),
         Act(
-            "reveal_bank", "Show bank details…", "partners.services.banks.reveal", duty="partners.bank.reveal",
-            reason="required", primary=False,
+            "reveal_bank", "Show bank details…", "partners.services.banks.reveal",
+            duty="partners.bank.reveal", reason="required", primary=False,
             shown=lambda found: [(label(name), value) for name, value in found.items()],
             description="Shown once. That you read them is kept, with your reason.",
         ),

@@ -123,7 +123,8 @@ class MarketplaceRefundAdmin(RecordAdmin):
     list_acts = [
         ListAct(
             "answers", "Read AWS's answers in", "partners.admin.refunds.read_answers",
-            duty="partners.refund.submit", form=AnswersForm, reason="none", icon="mark_email_read", shown=_said,
+            duty="partners.refund.submit", form=AnswersForm, reason="none", shown=_said,
+            icon="mark_email_read",
         )
     ]  # fmt: skip
     fieldsets = [

@@ -1,7 +1,7 @@
 """AWS's billing adjustment tool: the file that it takes and the file that it answers.
 
-Reference: marketplaces, 1.5. The columns and the forms of month and amount are those of AWS's samples. Ids are
-text: a spreadsheet corrupts them.
+Reference: marketplaces, 1.5. The columns and the forms of month and amount are those of AWS's samples. Ids
+are text: a spreadsheet corrupts them.
 """
 
 import csv

@@ -1,4 +1,4 @@
-"""Refunds that AWS is asked to give: never more than billed, approved by another, in AWS's own file, matched."""
+"""Refunds that AWS is asked to give: never beyond what it billed, approved by another, in a file, matched."""
 
 from __future__ import annotations
 
@@ -372,7 +372,7 @@ def test_what_aws_refuses_is_rejected_with_its_words(shop: Shop) -> None:
 
 
 def test_an_answer_with_the_request_of_another_gave_nothing(shop: Shop) -> None:
-    """AWS's tool names a request by agreement and invoice: a second partial refund gets the first one's id."""
+    """AWS's tool names a request by agreement and invoice: a second one gets the first one's id."""
     billed(shop)
     first = submitted(shop)
     refund_files.read_answers(answer("100.00", "COMPLETED", "ba-1"), actor=pat())
@@ -486,6 +486,6 @@ def test_a_refund_that_aws_takes_back_from_its_feed_is_missing_again(shop: Shop)
     submitted(shop)
     given(shop, "100.00")
     run(shop, 21)
-    take(shop, event("R1", "SELLER_REV_SHARE_REFUND", "-100.00", at="2026-09-20", parent_billing_event_id="A1")
+    take(shop, event("R1", "SELLER_REV_SHARE_REFUND", "-100.00", parent_billing_event_id="A1")
          | {"update_date": "2026-09-25T00:00:00Z", "delete_date": "2026-09-25T00:00:00Z"})  # fmt: skip
     assert run(shop, 26) == {"REFUND_MISSING": D("100.00")}

@@ -34,12 +34,26 @@ def test_there_are_fifty_two_rules_and_each_is_in_the_database() -> None:
 
 
 def test_a_rule_without_duties_yet_says_what_it_waits_for() -> None:
-    s43 = next(rule for rule in RULES if rule.code == "S43")
-    assert waiting(s43) == ("MD.BANK_PARTNER", "PAY.RELEASE")
-    assert not is_live(s43)
-    assert {"S01", "S10", "S12", "S17", "S18", "S22", "S24", "S34", "S36", "S49", "S52"} <= {
-        rule.code for rule in live_rules()
-    }
+    s30 = next(rule for rule in RULES if rule.code == "S30")
+    assert waiting(s30) == ("PAR.PLAN", "PAR.SETTLE")
+    assert not is_live(s30)
+    assert {
+        "S01",
+        "S05",
+        "S10",
+        "S12",
+        "S17",
+        "S18",
+        "S22",
+        "S24",
+        "S34",
+        "S36",
+        "S43",
+        "S44",
+        "S45",
+        "S49",
+        "S52",
+    } <= {rule.code for rule in live_rules()}
 
 
 def test_a_second_synchronisation_writes_nothing() -> None:
