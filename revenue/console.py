@@ -28,7 +28,14 @@ from o2c.console.registry import (
 )
 from o2c.ledger.models import AccountingPeriod, Journal
 from o2c.periods import add_months, month_start
-from revenue.models import CloseRun, GlExport, Recognition, RevenueContract, SspEntry
+from revenue.models import (
+    CloseRun,
+    GlExport,
+    Recognition,
+    RevenueContract,
+    SspEntry,
+    TreatmentJudgement,
+)
 from revenue.selectors import checklist, reports
 
 AREA = "Revenue"
@@ -161,6 +168,11 @@ def _to_approve(user: Any) -> QuerySet[SspEntry]:
     return SspEntry.objects.filter(approved_by__isnull=True).exclude(proposed_by=user).select_related("sku")
 
 
+def _to_decide(user: Any) -> QuerySet[TreatmentJudgement]:
+    found = TreatmentJudgement.objects.filter(state=TreatmentJudgement.State.PROPOSED)
+    return found.exclude(proposed_by=user).select_related("version__contract__order", "proposed_by")
+
+
 def _why_open(run: Any) -> str:
     if not run.attempt:
         return "The tie-outs have not been run"
@@ -277,6 +289,21 @@ register(
         icon="outgoing_mail",
         priority=21,
         empty="The ledger has answered to every file.",
+    ),
+    Queue(
+        code="revenue.treatments_to_decide",
+        title="Treatments of modifications to decide",
+        area=AREA,
+        rows=_to_decide,
+        duty="revenue.treatment.approve",
+        owner="proposed_by",
+        columns=("version.contract", "treatment"),
+        why=lambda judgement: judgement.memo,
+        act="approve",
+        sla_hours=48,
+        icon="balance",
+        priority=25,
+        empty="No proposal of somebody else waits.",
     ),
     Queue(
         code="revenue.ssp_to_approve",

@@ -19,14 +19,15 @@ _TIED = _LOCKED.replace("WHERE", "JOIN revenue_tieout t ON t.close_id = r.id AND
 CONTROLS = [
     Control(
         code="C-08",
-        title="The whole price is allocated to obligations, and scheduled",
-        risk="Revenue is recognised in the wrong amount or month",
+        title="The whole price is allocated and scheduled, and a judged treatment was approved by another",
+        risk="Revenue is recognised in the wrong amount or month, or as somebody chose to hit a number",
         kind="detective",
-        enforced_by="revenue.services.contracts; invariants revenue.allocation-is-whole, schedule-is-whole",
+        enforced_by="revenue.services.contracts; invariants revenue.allocation-is-whole, schedule-is-whole;"
+        " policy revenue.treatment.approve, triggers o2c_judgement_signed and o2c_judgement_counts, rule S38",
         model="revenue.ContractVersion",
         population=f"""
-SELECT v.id, o.number AS "order", v.number AS version, v.cause, v.effective_on, v.transaction_price,
-       v.recorded_at
+SELECT v.id, o.number AS "order", v.number AS version, v.cause, v.source, v.effective_on,
+       v.transaction_price, v.recorded_at
 {_VERSIONS} ORDER BY v.id""",
         exceptions=f"""
 SELECT v.id, 'allocated is not the transaction price' AS problem {_VERSIONS}
@@ -38,6 +39,19 @@ UNION ALL SELECT v.id, 'a schedule is not the price that it schedules' {_VERSION
               WHERE a.version_id = v.id AND a.price + a.credit <>
                 (SELECT coalesce(sum(s.amount), 0) FROM revenue_scheduleslice s
                  WHERE s.version_id = v.id AND s.obligation_id = a.obligation_id))
+UNION ALL SELECT v.id, 'judged, and no approved judgement says so' {_VERSIONS} AND v.cause = 'judged'
+  AND NOT EXISTS (SELECT FROM revenue_treatmentjudgement j
+                  WHERE v.source = 'revenue.treatmentjudgement:' || j.id AND j.state = 'approved')
+UNION ALL SELECT v.id, 'proposed, or its amendment drafted, and approved by one person' {_VERSIONS}
+  AND EXISTS (SELECT FROM revenue_treatmentjudgement j JOIN orders_amendment a ON a.id = j.amendment_id
+              WHERE v.source = 'revenue.treatmentjudgement:' || j.id
+                AND j.decided_by_id IN (j.proposed_by_id, a.drafted_by_id))
+UNION ALL SELECT v.id, 'moves more than a second person decides alone, without its approvals' {_VERSIONS}
+  AND EXISTS (SELECT FROM revenue_treatmentjudgement j
+              WHERE v.source = 'revenue.treatmentjudgement:' || j.id
+                AND (o2c_facts_revenue_treatment_approve(j.id)->>'moved')::numeric > 10000
+                AND NOT EXISTS (SELECT FROM approvals_request r WHERE r.act = 'revenue.treatment.approve'
+                                AND r.result_id = j.id AND r.state = 'committed'))
 ORDER BY 1, 2""",
     ),
     Control(

@@ -37,6 +37,26 @@ def contract_follows_its_version() -> str:
     """
 
 
+@invariant("revenue.judged-as-approved", "An approved judgement made one version, and no other is judged")
+def judged_as_approved() -> str:
+    return """
+    SELECT j.id AS judgement, v.id AS version
+    FROM (SELECT * FROM revenue_treatmentjudgement WHERE state = 'approved') j
+    FULL JOIN (SELECT * FROM revenue_contractversion WHERE cause = 'judged') v
+      ON v.source = 'revenue.treatmentjudgement:' || j.id
+    LEFT JOIN revenue_contractversion about ON about.id = j.version_id
+    WHERE j.id IS NULL OR v.id IS NULL OR v.contract_id <> about.contract_id
+    """
+
+
+@invariant("revenue.judgement-moves-nothing-in-sum", "What a judgement takes from months it gives to others")
+def judgement_moves_nothing_in_sum() -> str:
+    return """
+    SELECT judgement_id AS judgement, sum(after - before) AS difference FROM revenue_judgedmonth
+    GROUP BY 1 HAVING sum(after - before) <> 0
+    """
+
+
 @invariant("revenue.recognised-is-ledger", "What is recognised for an order line is in its revenue accounts")
 def recognised_is_ledger() -> str:
     return """

@@ -6,6 +6,7 @@ from typing import Any
 
 from o2c.controls.approvals.declaring import bands, rule, step
 from o2c.controls.approvals.registry import Act, Lineage
+from revenue import policy_treatment
 
 SSP_FACTS = """
 SELECT jsonb_build_object(
@@ -92,6 +93,8 @@ ACTS = [
     ),
 ]
 
+ACTS += policy_treatment.ACTS
+
 _SSP_WATCHES = (
     ("moves_percent", "up"), ("unit_amount", "change"), ("evidence", "change"), ("effective_from", "change"),
 )  # fmt: skip
@@ -130,3 +133,4 @@ POLICIES: dict[str, dict[str, Any]] = {
         ],
     },
 }
+POLICIES |= policy_treatment.POLICIES

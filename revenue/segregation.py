@@ -5,6 +5,8 @@ from o2c.controls.sod.declare import Act
 FUNCTIONS = {
     "REV.SSP": ["revenue.ssp.propose", "revenue.ssp.approve", "revenue.ssp.approve_change"],
     "REV.RUN": ["revenue.contract.build"],
+    "REV.MOD_PROPOSE": ["revenue.treatment.propose"],
+    "REV.MOD_APPROVE": ["revenue.treatment.approve", "revenue.treatment.approve_large"],
     "REV.POST": ["revenue.recognition.run"],
     "REC.PREP": ["revenue.close.run", "revenue.close.explain", "revenue.close.prepare"],
     "REC.REVIEW": ["revenue.close.review"],
@@ -20,11 +22,14 @@ LINEAGE = {
     "revenue.closerun": ["explanations", "tie_outs", "period"],
     "revenue.revenuecontract": ["obligations", "order", "order__lines"],
     "revenue.obligation": ["order_line__sku__ssp_entries"],
+    "revenue.treatmentjudgement": [],
 }
 
 ACTS = {
     "REV.SSP": [Act("revenue.sspentry", "edit")],
     "REV.RUN": [Act("revenue.obligation", "insert")],
+    "REV.MOD_PROPOSE": [Act("revenue.treatmentjudgement", "insert")],
+    "REV.MOD_APPROVE": [Act("revenue.treatmentjudgement", "move", to=("approved",))],
     "REC.PREP": [
         Act("revenue.closerun", "move", to=("prepared",)),
         Act("revenue.explanation", "insert"),

@@ -1,14 +1,18 @@
-"""Specimens of revenue for the self-test: a closed month and one that is prepared."""
+"""Specimens of revenue for the self-test: a closed month, a prepared one, judgements of a modification."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 
-from o2c.controls.selftest.world import REASON, World
+from o2c.controls.selftest.world import REASON, Subject, World
 from o2c.ledger.models import AccountingPeriod, Journal
-from revenue.models import CloseRun
+from o2c.periods import add_months
+from orders.models import Order
+from orders.services import amendments, orders
+from orders.services.inputs import LineInput, OrderInput, TermsInput
+from revenue.models import CloseRun, RevenueContract, TreatmentJudgement
 from revenue.selectors.checklist import unanswered
-from revenue.services import close, contracts, exports, recognition, ssp
+from revenue.services import close, contracts, exports, judgements, recognition, ssp
 
 
 def build(world: World) -> None:
@@ -16,17 +20,72 @@ def build(world: World) -> None:
         "reviewed_by_id": "o2c_actor()",
         "reviewed_at": "statement_timestamp()",
     }
+    for state in ("approved", "rejected"):
+        world.signed["revenue.treatmentjudgement", state] = {"decided_by_id": "o2c_actor()"}
     world.signed["revenue.closerun", "reopened"] = {
         "reopened_by_id": "o2c_actor()",
         "reopened_at": "statement_timestamp()",
     }
-    contracts.build([world.records["order"].pk], actor=world.person("revenue_accounting"), reason=REASON)
+    cheaper = _cheaper(world)
+    ids = [world.records["order"].pk, cheaper.pk]
+    contracts.build(ids, actor=world.person("revenue_accounting"), reason=REASON)
     _prices(world)
     first, second = world.records["entity"].periods.order_by("starts_on")[:2]
     closed = _prepared(world, first)
     close.lock(closed.pk, actor=world.person("controller"), reason=REASON)
     close.ask_reopen(closed.pk, actor=world.person("revenue_accounting"), reason=REASON)
     _prepared(world, second)
+    _judgements(world, cheaper)
+
+
+def _cheaper(world: World) -> Order:
+    """A large order whose price falls by half after a month, so that its treatment moves much."""
+    clerk, manager = world.person("order_entry"), world.person("order_management")
+    known = world.records["order"]
+    order = orders.create_draft(
+        OrderInput(
+            customer=known.customer_id,
+            starts_on=world.month,
+            ends_on=add_months(world.month, 12),
+            lines=(LineInput(known.lines.get().sku.code, Decimal(20000)),),
+            terms=TermsInput(time_zone="UTC"),
+        ),
+        actor=clerk,
+        reason=REASON,
+    )
+    orders.sign(order.pk, signed_on=world.month, actor=clerk, reason=REASON)
+    order = orders.activate(order.pk, as_of=world.month, actor=manager, reason=REASON)
+    day = add_months(world.month, 1)
+    drafted = amendments.draft(
+        order.pk, kind="price", effective_on=day, as_of=day, actor=clerk, reason=REASON,
+        changes={"lines": [{"line": order.lines.get().pk, "discount_percent": "50"}]},
+    )  # fmt: skip
+    amendments.apply(drafted.pk, as_of=day, actor=manager, reason=REASON)
+    return order
+
+
+def _judgements(world: World, order: Order) -> None:
+    """One that waits for approval; one that was withdrawn, and one rejected."""
+    who, approver = world.person("revenue_accounting"), world.person("approver")
+
+    def propose() -> TreatmentJudgement:
+        contract = RevenueContract.objects.get(order=order)
+        return judgements.propose(
+            contract.versions.get(number=2).pk, obligations=[contract.obligations.get().pk],
+            treatment="cumulative", remaining_distinct=False, memo=REASON, support=REASON,
+            actor=who, reason=REASON,
+        )  # fmt: skip
+
+    judgements.withdraw(propose().pk, actor=who, reason=REASON)
+    judgements.reject(propose().pk, actor=approver, reason=REASON)
+    world.subjects["revenue.treatment.approve"] = Subject(
+        propose().pk,
+        who,
+        approver,
+        by_hand="UPDATE revenue_treatmentjudgement SET state = 'approved', decided_by_id = o2c_actor()"
+        " WHERE id = %s",
+        edit="",  # what was proposed never changes
+    )
 
 
 def _prices(world: World) -> None:

@@ -15,7 +15,15 @@ from o2c.console.keys import key_link
 from o2c.console.registry import Anchor
 from o2c.ledger.models import Journal
 from revenue.admin import pages
-from revenue.models import Allocation, Obligation, Recognition, RevenueContract, ScheduleSlice
+from revenue.admin.judgements import PROPOSE
+from revenue.models import (
+    Allocation,
+    Obligation,
+    Recognition,
+    RevenueContract,
+    ScheduleSlice,
+    TreatmentJudgement,
+)
 from revenue.selectors import standing
 
 AREA = "Revenue"
@@ -36,6 +44,7 @@ class RevenueContractAdmin(RecordAdmin):
     search_fields = ["order__number", "customer__name"]
     find_fields = ["order__number"]
     why_fields = {"transaction_price": "revenue.admin.explain.transaction_price"}
+    acts = [PROPOSE]
     empty_text = "An order becomes a contract when it is activated."
     wide = True
 
@@ -73,7 +82,10 @@ class RevenueContractAdmin(RecordAdmin):
         money = contract.currency
         obligations = standing.of_contract(contract)
         months = standing.months(contract)
-        versions = contract.versions.order_by("number")
+        versions = standing.versions(contract)
+        judged = TreatmentJudgement.objects.filter(version__contract=contract).select_related(
+            "proposed_by", "decided_by"
+        )
         journals = Journal.objects.filter(source=f"revenue.revenuecontract:{contract.pk}").order_by("-pk")
         return [
             Panel("Obligations", obligations, [
@@ -99,9 +111,15 @@ class RevenueContractAdmin(RecordAdmin):
                 note="Planned is the schedule of the current version; usage is earned as charged.",
                 empty="Nothing is planned and nothing was used."),
             Panel("Versions", versions, [
-                Column("number"), Column("effective_on"), Column("get_cause_display", "Because"),
-                Column(lambda v: key_link(v.source), "Of"), Column("transaction_price", money=money),
+                Column("number"), Column("effective_on"), Column("because"),
+                Column(lambda v: key_link(v.source), "Of"), Column("treated", "Treatment"),
+                Column("rule", "Paragraph"), Column("judged", "Judged or derived"),
+                Column("transaction_price", money=money),
             ], link_rows=False, note="Each change is a version; closed months keep what was posted."),
+            Panel("Treatments judged", judged, [
+                Column("__str__", "Judgement", link=True), Column("treatment"), Column("state"),
+                Column("proposed_by"), Column("decided_by"),
+            ], empty="None: every modification is treated as the rules derive it."),
             Panel("Journals", journals, [Column("id", "Journal"), "posting_date", "rule", "memo"],
                   href=fmt.list_url(Journal, source=f"revenue.revenuecontract:{contract.pk}"),
                   empty="Nothing is posted yet: recognition posts at month end."),

@@ -36,15 +36,30 @@ class Decision:
     rule: str
 
 
+PARAGRAPHS = {
+    Treatment.NONE: "606-10-25-11: not approved, nothing to account for",
+    Treatment.SEPARATE: "606-10-25-12: distinct goods at their own price",
+    Treatment.PROSPECTIVE: "606-10-25-13(a): the remaining service is distinct",
+    Treatment.CUMULATIVE: "606-10-25-13(b): one promise, partly satisfied",
+}
+
+
+def paragraph(treatment: Treatment) -> str:
+    """The paragraph that a treatment of a modification follows, in words."""
+    return PARAGRAPHS[treatment]
+
+
 def decide(change: Change) -> Decision:
     """Which of the treatments of 606-10-25 a change of one obligation takes."""
     if not change.approved:
-        return Decision(Treatment.NONE, "606-10-25-11: not approved, nothing to account for")
-    if change.adds_distinct and change.at_standalone_price:
-        return Decision(Treatment.SEPARATE, "606-10-25-12: distinct goods at their own price")
-    if change.remaining_distinct:
-        return Decision(Treatment.PROSPECTIVE, "606-10-25-13(a): the remaining service is distinct")
-    return Decision(Treatment.CUMULATIVE, "606-10-25-13(b): one promise, partly satisfied")
+        treatment = Treatment.NONE
+    elif change.adds_distinct and change.at_standalone_price:
+        treatment = Treatment.SEPARATE
+    elif change.remaining_distinct:
+        treatment = Treatment.PROSPECTIVE
+    else:
+        treatment = Treatment.CUMULATIVE
+    return Decision(treatment, paragraph(treatment))
 
 
 def in_force(versions: Sequence[Version]) -> list[Version]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
 from o2c.money import quantize
 from revenue.domain.allocation import relative
-from revenue.domain.modifications import Change, curve, decide, plan
+from revenue.domain.modifications import Change, curve, decide, paragraph, plan
 from revenue.domain.schedules import units
 from revenue.domain.types import Band, Plan, Treatment, Version
 
@@ -23,6 +24,11 @@ AT_STANDALONE = Fraction(1, 1000)
 STATED = "606-10-32-36: stated prices are in proportion to stand-alone prices"
 RELATIVE = "606-10-32-31: in proportion to stand-alone prices"
 KEPT = "not changed by this version"
+CREDITED = "a credit of its own line"
+
+# What a person decided instead of the rules, by line; a judgement of 606-10-25-12 and 25-13.
+Judged = Mapping[int, Treatment]
+NOBODY: Judged = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,26 +88,49 @@ def initial(effective_on: dt.date, promises: Sequence[Promise], currency: str) -
 
 
 def modified(
-    history: Sequence[State], effective_on: dt.date, promises: Sequence[Promise], currency: str
+    history: Sequence[State],
+    effective_on: dt.date,
+    promises: Sequence[Promise],
+    currency: str,
+    judged: Judged = NOBODY,
 ) -> State:
     """The next version, decided per obligation (606-10-25-10 to 25-13).
 
     Additions at their stand-alone price are a separate contract and leave the rest alone. Otherwise
     what is not earned yet and what the change adds belong to the service that remains, by SSP. Stated
     prices in proportion to SSPs need no pool: each obligation keeps its own.
+
+    `judged` says the treatment of lines about which a person decided. A change that is a separate
+    contract, or part of one promise that is partly satisfied, takes its price to its own line: nothing of
+    it belongs to other promises.
     """
     before = history[-1].priced
     changed = [p for p in promises if p.line not in before or before[p.line].promise != p]
+    own = {p.line for p in promises if _keeps_its_price(before.get(p.line), p, judged)}
     stated_rules = in_proportion(promises, currency) and all(
         b.price == b.promise.stated for b in before.values()
     )
     if stated_rules:
         prices = {p.line: p.stated for p in promises}
-    elif all(_is_separate(before.get(p.line), p) for p in changed):
+    elif all(p.line in own for p in changed):
         prices = {p.line: _old_price(before, p.line) + _more_stated(before, p) for p in promises}
     else:
-        prices = _pooled(history, effective_on, promises, currency)
-    return State(effective_on, {p.line: _priced(before, p, prices[p.line]) for p in promises})
+        prices = _pooled(history, effective_on, promises, currency, own & judged.keys())
+    return State(effective_on, {p.line: _priced(before, p, prices[p.line], judged) for p in promises})
+
+
+def adjusted(history: Sequence[State], effective_on: dt.date) -> State:
+    """A version that a credit made: it lowers its own line and moves no other price."""
+    kept = {
+        line: Priced(p.promise, p.price, Treatment.NONE, CREDITED) for line, p in history[-1].priced.items()
+    }
+    return State(effective_on, kept)
+
+
+def _keeps_its_price(known: Priced | None, promise: Promise, judged: Judged) -> bool:
+    if promise.line in judged:
+        return judged[promise.line] in (Treatment.SEPARATE, Treatment.CUMULATIVE)
+    return is_separate(known, promise)
 
 
 def _old_price(before: Mapping[int, Priced], line: int) -> Decimal:
@@ -113,7 +142,7 @@ def _more_stated(before: Mapping[int, Priced], promise: Promise) -> Decimal:
     return promise.stated - (known.promise.stated if known else Decimal(0))
 
 
-def _is_separate(known: Priced | None, promise: Promise) -> bool:
+def is_separate(known: Priced | None, promise: Promise) -> bool:
     """Whether the change of this promise adds distinct service at its stand-alone price."""
     stated = promise.stated - (known.promise.stated if known else Decimal(0))
     ssp = promise.ssp - (known.promise.ssp if known else Decimal(0))
@@ -123,32 +152,42 @@ def _is_separate(known: Priced | None, promise: Promise) -> bool:
     return decision.treatment is Treatment.SEPARATE
 
 
-def _priced(before: Mapping[int, Priced], promise: Promise, price: Decimal) -> Priced:
+def _priced(before: Mapping[int, Priced], promise: Promise, price: Decimal, judged: Judged) -> Priced:
     known = before.get(promise.line)
     if known is None:
         return Priced(promise, price, Treatment.INITIAL, "606-10-25-12: a new obligation")
     if known.promise.bands == promise.bands and known.price == price:
         return Priced(promise, price, Treatment.NONE, KEPT)
-    adds_at_price = _is_separate(known, promise)
+    if promise.line in judged:
+        treatment = judged[promise.line]
+        return Priced(promise, price, treatment, f"{paragraph(treatment)} (judged)")
+    adds_at_price = is_separate(known, promise)
     own_change = price - known.price == promise.stated - known.promise.stated
     decision = decide(Change(adds_distinct=True, at_standalone_price=adds_at_price and own_change))
     return Priced(promise, price, decision.treatment, decision.rule)
 
 
 def _pooled(
-    history: Sequence[State], effective_on: dt.date, promises: Sequence[Promise], currency: str
+    history: Sequence[State],
+    effective_on: dt.date,
+    promises: Sequence[Promise],
+    currency: str,
+    own: AbstractSet[int],
 ) -> dict[int, Decimal]:
     """606-10-25-13(a): the unrecognised price plus what the change adds, over what remains, by SSP.
 
     An obligation without service left takes no part: it keeps its price, or the share of it that its
-    lines still state when the change took some back. With nothing left anywhere each keeps its own.
+    lines still state when the change took some back. Those of `own` take what their own lines changed.
+    With nothing left anywhere each keeps its own.
     """
     before = history[-1].priced
     left = {p.line: _share_left(p, effective_on) for p in promises}
     fixed, earned, weights = {}, {}, {}
     for p in promises:
         known = before.get(p.line)
-        if left[p.line] == 0:
+        if p.line in own:
+            fixed[p.line] = _old_price(before, p.line) + _more_stated(before, p)
+        elif left[p.line] == 0:
             fixed[p.line] = _kept(known, p, currency)
         else:
             done = _curve_until(history, p.line, effective_on)

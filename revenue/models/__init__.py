@@ -10,6 +10,7 @@ from revenue.models.contracts import (
     SspEntry,
 )
 from revenue.models.exports import GlExport, GlExportJournal, GlExportLine
+from revenue.models.judgements import JudgedMonth, JudgedObligation, TreatmentJudgement
 from revenue.models.recognition import Adjustment, Recognition, RecognitionRun
 
 __all__ = [
@@ -21,6 +22,8 @@ __all__ = [
     "GlExport",
     "GlExportJournal",
     "GlExportLine",
+    "JudgedMonth",
+    "JudgedObligation",
     "Obligation",
     "Recognition",
     "RecognitionRun",
@@ -28,4 +31,5 @@ __all__ = [
     "ScheduleSlice",
     "SspEntry",
     "TieOut",
+    "TreatmentJudgement",
 ]

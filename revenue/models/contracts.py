@@ -55,6 +55,7 @@ class ContractVersion(AppendOnly):
         CANCELLED = "cancelled", "Cancelled"
         CREDITED = "credited", "Price adjusted"
         CORRECTED = "corrected", "Recomputed"
+        JUDGED = "judged", "Treatment judged"
 
     contract = models.ForeignKey(RevenueContract, models.PROTECT, related_name="versions", db_index=False)
     number = models.PositiveIntegerField()

@@ -9,7 +9,14 @@ from decimal import Decimal
 
 from django.db.models import Sum
 
-from revenue.models import Obligation, Recognition, RevenueContract, ScheduleSlice
+from revenue.models import (
+    Allocation,
+    ContractVersion,
+    Obligation,
+    Recognition,
+    RevenueContract,
+    ScheduleSlice,
+)
 from revenue.selectors import balances
 
 ZERO = Decimal(0)
@@ -86,6 +93,52 @@ def of_contract(contract: RevenueContract) -> list[Standing]:
             )
         )
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class VersionRow:
+    """A contract version with how it treats its obligations; '1: …' names the line where they differ."""
+
+    number: int
+    effective_on: dt.date
+    because: str
+    source: str
+    transaction_price: Decimal
+    treated: str
+    rule: str
+    judged: str
+
+
+def versions(contract: RevenueContract) -> list[VersionRow]:
+    """The versions of a contract, oldest first, with treatment, paragraph and whether a person decided.
+
+    Two queries.
+    """
+    found: dict[int, list[tuple[int, str, str]]] = defaultdict(list)
+    rows = Allocation.objects.filter(version__contract=contract).order_by("obligation__order_line__position")
+    for version, *treated in rows.values_list(
+        "version_id", "obligation__order_line__position", "treatment", "rule"
+    ):
+        found[version].append((treated[0], treated[1], treated[2]))
+    return [
+        VersionRow(
+            number=v.number,
+            effective_on=v.effective_on,
+            because=v.get_cause_display(),
+            source=v.source,
+            transaction_price=v.transaction_price,
+            treated=_by_line([(line, treatment) for line, treatment, _ in found[v.pk]]),
+            rule=_by_line([(line, rule) for line, _, rule in found[v.pk]]),
+            judged="judged" if v.cause == ContractVersion.Cause.JUDGED else "derived",
+        )
+        for v in contract.versions.order_by("number")
+    ]
+
+
+def _by_line(said: list[tuple[int, str]]) -> str:
+    """One text when every line says the same, else each line's."""
+    texts = {text for _, text in said}
+    return next(iter(texts)) if len(texts) == 1 else "; ".join(f"{line}: {text}" for line, text in said)
 
 
 def months(contract: RevenueContract) -> list[Month]:

@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from billing.services import rating
 from o2c import locks
 from o2c.access import require
 from o2c.actor import Actor, acting
+from o2c.errors import Conflict
 from orders.models import Order, OrderLine
 from revenue import events
+from revenue.domain.judgements import Ruling, Told
 from revenue.domain.stored import bands_as_json, promise_from_json
 from revenue.domain.types import Treatment
 from revenue.domain.versions import Priced, State
 from revenue.models import Allocation, ContractVersion, Obligation, RevenueContract, ScheduleSlice
-from revenue.selectors import credits, known, standalone
+from revenue.selectors import credits, judgements, known, standalone
 from revenue.selectors.promises import Ssp
 from revenue.services.drafting import (
+    ADJUSTS,
     DraftContract,
     DraftVersion,
     Facts,
     Stored,
     draft,
+    rejudged,
 )
 
 CHUNK = 500
@@ -51,6 +55,13 @@ def _build_chunk(order_ids: Sequence[int]) -> int:
     orders = {order.pk: order for order in locked if order.activated_on is not None}
     if not orders:
         return 0
+    prices = standalone.load(list(orders))
+    drafts = [made for facts in _facts(orders) if (made := draft(facts, prices)) is not None]
+    return _write(drafts)
+
+
+def _facts(orders: Mapping[int, Order]) -> list[Facts]:
+    """Everything that decides the contracts of these orders."""
     ids = list(orders)
     lines = {
         line.pk: line for line in OrderLine.objects.filter(order__in=ids).select_related("sku").order_by("pk")
@@ -59,19 +70,39 @@ def _build_chunk(order_ids: Sequence[int]) -> int:
     knowledge = known.load(ids)
     adjusted = credits.load(ids)
     stored = load_stored(ids)
-    prices = standalone.load(ids)
-    drafts = []
-    for pk, order in orders.items():
-        facts = Facts(order, lines, timelines[pk], knowledge[pk], adjusted.get(pk, ()), stored.get(pk))
-        made = draft(facts, prices)
-        if made is not None:
-            drafts.append(made)
-    return _write(drafts)
+    return [
+        Facts(order, lines, timelines[pk], knowledge[pk], adjusted.get(pk, ()), stored.get(pk))
+        for pk, order in orders.items()
+    ]
+
+
+def foresee(order_id: int, ruling: Ruling) -> DraftContract:
+    """What a judgement about one version of an order's contract would make of it; writes nothing.
+
+    Locks the order: its contract has one builder at a time. Raises Conflict while a change of the order
+    has not reached its contract.
+    """
+    order = locks.row(Order, order_id)
+    made = rejudged(_facts({order.pk: order})[0], ruling)
+    if made is None:
+        raise Conflict(
+            "The order has changed and its contract does not know of it yet",
+            record=str(order),
+            remedy="Wait for the event, or build the contract; then try again",
+        )
+    return made
+
+
+def write_judged(made: DraftContract) -> None:
+    """Write the version that an approved judgement makes. Its service has asked for its own duty."""
+    _write([made])
 
 
 def load_stored(order_ids: Sequence[int]) -> dict[int, Stored]:
-    """Contracts, versions and allocations as stored, by order. Four queries."""
-    contracts = dict(RevenueContract.objects.filter(order__in=order_ids).values_list("pk", "order_id"))
+    """Contracts, versions and allocations as stored, by order. Four queries, five where one was judged."""
+    rows = RevenueContract.objects.filter(order__in=order_ids).values_list("pk", "order_id", "currency")
+    contracts = {pk: order for pk, order, _ in rows}
+    currencies = {pk: currency for pk, _, currency in rows}
     found = {pk: Stored(contract=pk) for pk in contracts}
     bases = Obligation.objects.filter(contract__in=found).values_list("contract_id", "order_line_id", "basis")
     for contract, line, basis in bases:
@@ -86,11 +117,17 @@ def load_stored(order_ids: Sequence[int]) -> dict[int, Stored]:
         line = a.obligation.order_line_id
         promise = promise_from_json(line, a.stated, a.ssp, a.bands)
         states.setdefault(a.version_id, {})[line] = Priced(promise, a.price, Treatment(a.treatment), a.rule)
-    for version in ContractVersion.objects.filter(contract__in=found).order_by("contract_id", "number"):
+    versions = list(ContractVersion.objects.filter(contract__in=found).order_by("contract_id", "number"))
+    judged = judgements.load([v.source for v in versions if v.cause == ContractVersion.Cause.JUDGED])
+    for version in versions:
         one = found[version.contract_id]
         one.sources[version.source] = version.effective_on
-        one.history.append(State(version.effective_on, states.get(version.pk, {})))
         one.version = version.number
+        if version.source in judged:
+            one.judge(judged[version.source], currencies[version.contract_id])
+        else:
+            state = State(version.effective_on, states.get(version.pk, {}))
+            one.told.append(Told(version.source, state, version.cause in ADJUSTS))
     return {contracts[pk]: one for pk, one in found.items()}
 
 

@@ -1,7 +1,8 @@
 """The versions that an order's contract still lacks, computed and not yet written.
 
 Every change that was applied to the order, and every credit that corrected its price, is one version.
-Versions that are stored are read back as they are: what was known and decided then does not change.
+Versions that are stored are read back as they are: what was known and decided then does not change. A
+judgement about one of them is a version too: it computes that one again, and those after it.
 """
 
 from __future__ import annotations
@@ -10,16 +11,17 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from billing.domain.types import Timeline
 from o2c.periods import Period
 from orders.models import Order, OrderLine
+from revenue.domain.judgements import Ruling, Told, replay
 from revenue.domain.schedules import ratable
 from revenue.domain.stored import bands_as_json
 from revenue.domain.types import Plan, Slice, Treatment
-from revenue.domain.versions import Priced, State, initial, modified, schedule
+from revenue.domain.versions import KEPT, Priced, State, adjusted, initial, modified, schedule
 from revenue.models import ContractVersion, Obligation
 from revenue.postings import balance_account, revenue_account
 from revenue.selectors.credits import Credit
@@ -31,6 +33,7 @@ ZERO = Decimal(0)
 VOIDED = ":voided"
 Cause = ContractVersion.Cause
 Basis = Obligation.Basis
+ADJUSTS = (Cause.CREDITED, Cause.CORRECTED)
 
 
 @dataclass(slots=True)
@@ -39,9 +42,23 @@ class Stored:
 
     contract: int
     sources: dict[str, dt.date] = field(default_factory=dict)
-    history: list[State] = field(default_factory=list)
+    told: list[Told] = field(default_factory=list)
+    judged: dict[str, dict[int, Treatment]] = field(default_factory=dict)
     bases: dict[int, str] = field(default_factory=dict)
     version: int = 0
+
+    @property
+    def history(self) -> list[State]:
+        return [one.state for one in self.told]
+
+    def judge(self, ruling: Ruling, currency: str) -> None:
+        """Let a judgement count: the version that it is about, and those after it, as it says."""
+        of = self.judged.setdefault(ruling.of, {})
+        for line, treatment in ruling.lines.items():
+            of.pop(line, None)
+            if treatment is not None:
+                of[line] = treatment
+        self.told = replay(self.told, self.judged, currency, since=ruling.of)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +131,7 @@ def draft(facts: Facts, prices: Prices) -> DraftContract | None:
     if not missing:
         return None
     stored = facts.stored
-    history = list(stored.history) if stored else []
+    history = stored.history if stored else []
     bases = _bases(facts)
     fixed = [line for line, basis in bases.items() if basis != Basis.CHARGED]
     versions: list[DraftVersion] = []
@@ -126,6 +143,38 @@ def draft(facts: Facts, prices: Prices) -> DraftContract | None:
         history.append(_state(history, step, made, facts.order.currency))
         versions.append(_version(number, step, history, made, bases, facts))
     return DraftContract(facts, versions, _obligations(facts, bases))
+
+
+def rejudged(facts: Facts, ruling: Ruling) -> DraftContract | None:
+    """The version that a judgement makes; None while the order or a credit says more than the contract knows.
+
+    The contract is computed again from the version that it is about. `facts.stored` takes the judgement in.
+    """
+    stored = facts.stored
+    if stored is None or _missing(facts):
+        return None
+    before = stored.history[-1].priced
+    stored.judge(ruling, facts.order.currency)
+    last = stored.history[-1]
+    step = _Step(Cause.JUDGED, ruling.source, last.effective_on, (), 0)
+    made = Offer((), {})
+    version = _version(stored.version + 1, step, stored.history, made, _bases(facts), facts)
+    about = {one.source: one.state for one in stored.told}[ruling.of].priced
+    shown = {}
+    for line, p in last.priced.items():
+        if line in ruling.lines:
+            shown[line] = Priced(p.promise, p.price, about[line].treatment, about[line].rule)
+        elif p.price == before[line].price:
+            shown[line] = Priced(p.promise, p.price, Treatment.NONE, KEPT)
+        else:
+            shown[line] = p
+    said = json.dumps([version.digest, ruling.of, sorted(ruling.lines.items())])
+    version = replace(
+        version,
+        state=State(last.effective_on, shown),
+        digest=hashlib.sha256(said.encode()).hexdigest(),
+    )
+    return DraftContract(facts, [version], _obligations(facts, _bases(facts)))
 
 
 def _missing(facts: Facts) -> list[_Step]:
@@ -174,12 +223,8 @@ def _bases(facts: Facts) -> dict[int, str]:
 def _state(history: Sequence[State], step: _Step, made: Offer, currency: str) -> State:
     if not history:
         return initial(step.effective_on, made.promises, currency)
-    if step.cause in (Cause.CREDITED, Cause.CORRECTED):
-        kept = {
-            line: Priced(p.promise, p.price, Treatment.NONE, "a credit of its own line")
-            for line, p in history[-1].priced.items()
-        }
-        return State(step.effective_on, kept)
+    if step.cause in ADJUSTS:
+        return adjusted(history, step.effective_on)
     return modified(history, step.effective_on, made.promises, currency)
 
 

@@ -46,7 +46,7 @@ def run(
     """
     with acting(actor, reason=reason or f"Recognise {period}"):
         require(actor, "revenue.recognition.run", record=period)
-        context = _begin(entity_id, period)
+        context = begin(entity_id, period)
     contracts = list(
         RevenueContract.objects.filter(entity_id=entity_id, starts_on__lt=context.period.ends_on)
         .order_by("pk")
@@ -64,7 +64,8 @@ def run(
     return context.run
 
 
-def _begin(entity_id: int, name: str) -> Context:
+def begin(entity_id: int, name: str) -> Context:
+    """A run that has recognised nothing yet. Raises as `run` does; runs of an entity wait for each other."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('revenue.run', %s))", [entity_id])
     period = AccountingPeriod.objects.select_related("entity").filter(entity=entity_id, name=name).first()
