@@ -116,10 +116,9 @@ def versions(contract: RevenueContract) -> list[VersionRow]:
     """
     found: dict[int, list[tuple[int, str, str]]] = defaultdict(list)
     rows = Allocation.objects.filter(version__contract=contract).order_by("obligation__order_line__position")
-    for version, *treated in rows.values_list(
-        "version_id", "obligation__order_line__position", "treatment", "rule"
-    ):
-        found[version].append((treated[0], treated[1], treated[2]))
+    said = rows.values_list("version_id", "obligation__order_line__position", "treatment", "rule")
+    for version, line, treatment, rule in said:
+        found[version].append((line, treatment, rule))
     return [
         VersionRow(
             number=v.number,
