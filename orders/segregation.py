@@ -12,8 +12,8 @@ FUNCTIONS = {
         "orders.price.draft",
         "orders.price.activate",
         "orders.price.retire",
-        "orders.coupon.maintain",
     ],
+    "MD.PROMOTION": ["orders.coupon.maintain"],
     "MD.PRODUCT": ["orders.catalogue.maintain"],
     "REV.RULE": ["orders.sku.attribute"],
     "ORD.ENTER": [
@@ -51,18 +51,23 @@ NEUTRAL = [
     "orders.intake.dismiss",
 ]
 
+_CUSTOMER = ("customer", "customer__contacts", "customer__tax_registrations")
+
 LINEAGE = {
     "orders.customer": ["contacts", "tax_registrations"],
-    "orders.quote": ["lines", "lines__price", "lines__sku", "customer"],
+    "orders.quote": ["lines", "lines__price", "lines__sku", *_CUSTOMER],
     "orders.order": [
         "lines",
         "lines__segments",
         "lines__segments__price",
         "lines__sku",
-        "customer",
+        "lines__redemptions__coupon",
+        *_CUSTOMER,
         "quote",
         "quote__lines",
     ],
+    "orders.redemption": ["coupon"],
+    "orders.milestonerecord": ["line", "line__order"],
     "orders.amendment": [
         "opened_segments",
         "opened_segments__price",
@@ -84,7 +89,9 @@ ACTS = {
         Act("orders.taxregistration", "edit"),
     ],
     "MD.PRICE": [Act("orders.price", "edit"), Act("orders.price", "move", to=("active",))],
-    "MD.PRODUCT": [Act("orders.sku", "insert")],
+    "MD.PROMOTION": [Act("orders.coupon", "edit")],
+    "MD.PRODUCT": [Act("orders.sku", "edit"), Act("orders.product", "edit"), Act("orders.meter", "edit")],
+    "REV.RULE": [Act("orders.sku", "edit")],
     "ORD.ENTER": [
         Act("orders.quote", "edit", _DRAFT),
         Act("orders.quote", "move", to=("submitted",)),
@@ -93,6 +100,7 @@ ACTS = {
         Act("orders.orderline", "insert", {"added_by_id": (None,)}),
         Act("orders.amendment", "edit", _DRAFT),
         Act("orders.priceadjustment", "edit", _DRAFT),
+        Act("orders.redemption", "insert"),
     ],
     "ORD.APPROVE": [
         Act("orders.quote", "move", to=("approved",)),
@@ -100,5 +108,8 @@ ACTS = {
         Act("orders.amendment", "move", to=("applied",)),
         Act("orders.priceadjustment", "move", to=("active",)),
     ],
-    "FUL.RECORD": [Act("orders.entitlement", "move", to=("provisioned",))],
+    "FUL.RECORD": [
+        Act("orders.entitlement", "move", to=("provisioned",)),
+        Act("orders.milestonerecord", "insert"),
+    ],
 }

@@ -49,7 +49,10 @@ LINEAGE = {
 }
 
 ACTS = {
-    "MD.CONTRACT": [Act("partners.awsagreement", "insert")],
+    "MD.CONTRACT": [
+        Act("partners.awsagreement", "insert"),
+        Act("partners.awsagreement", "move", to=("active",)),
+    ],
     "PAR.ONBOARD": [Act("partners.channel", "insert")],
     "MD.BANK_PARTNER": [Act("partners.channel", "edit")],
     "PAY.PREP": [Act("partners.marketplacerefund", "insert")],

@@ -30,6 +30,7 @@ ACTS = {
     "REV.RUN": [Act("revenue.obligation", "insert")],
     "REV.MOD_PROPOSE": [Act("revenue.treatmentjudgement", "insert")],
     "REV.MOD_APPROVE": [Act("revenue.treatmentjudgement", "move", to=("approved",))],
+    "REV.POST": [Act("revenue.recognitionrun", "insert")],
     "REC.PREP": [
         Act("revenue.closerun", "move", to=("prepared",)),
         Act("revenue.explanation", "insert"),

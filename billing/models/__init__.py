@@ -9,7 +9,7 @@ from billing.models.dunning import DunningLevel, DunningNotice
 from billing.models.grants import Grant, GrantEntry
 from billing.models.invoice import Invoice, InvoiceLine
 from billing.models.receipt import Application, Receipt
-from billing.models.retraction import UsageRetraction
+from billing.models.retraction import UsageRepair, UsageRetraction
 from billing.models.tax import TaxRate
 from billing.models.usage import (
     UsageBatch,
@@ -43,6 +43,7 @@ __all__ = [
     "UsageEvent",
     "UsageException",
     "UsageHour",
+    "UsageRepair",
     "UsageRetraction",
     "UsageSource",
 ]

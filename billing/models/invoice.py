@@ -136,6 +136,12 @@ class Invoice(StateMachine, Record):
                 condition=Q(state="posted") & ~Q(applied=F("total")),
             ),
             models.Index(fields=["run", "state"], name="billing_invoice_run", condition=Q(run__isnull=False)),
+            # By hand, for the close of a period: few beside those of the runs.
+            models.Index(
+                fields=["entity", "issue_date"],
+                name="billing_invoice_by_hand",
+                condition=Q(run__isnull=True) | Q(state="void"),
+            ),
             models.Index(
                 fields=["corrects"], name="billing_invoice_corrects", condition=Q(corrects__isnull=False)
             ),

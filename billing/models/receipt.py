@@ -150,7 +150,14 @@ class Application(AppendOnly):
 
     class Meta:
         ordering = ["applied_on", "pk"]
-        indexes = [models.Index(fields=["applied_on"], name="billing_application_on")]
+        indexes = [
+            models.Index(fields=["applied_on"], name="billing_application_on"),
+            models.Index(
+                fields=["applied_on"],
+                name="billing_application_expense",
+                condition=Q(kind__in=["short_pay", "write_off"]),
+            ),
+        ]
         constraints = [
             models.CheckConstraint(
                 name="billing_application_has_its_source",

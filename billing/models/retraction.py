@@ -1,4 +1,4 @@
-"""Events taken back by whoever metered them."""
+"""Events taken back by whoever metered them; totals that were set right."""
 
 from __future__ import annotations
 
@@ -27,3 +27,16 @@ class UsageRetraction(AppendOnly):
 
     def __str__(self) -> str:
         return self.retraction_id
+
+
+class UsageRepair(AppendOnly):
+    """That somebody set hourly totals to the sum of their events; whoever did releases no run over them."""
+
+    hours = models.PositiveIntegerField(help_text="How many totals were set")
+    reason = models.TextField()
+
+    class Meta:
+        ordering = ["-pk"]
+
+    def __str__(self) -> str:
+        return f"repair {self.pk} of {self.hours} hours"

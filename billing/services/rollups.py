@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from django.db import connection
 
+from billing.models import UsageRepair
 from o2c.access import require
 from o2c.actor import Actor, acting
 
@@ -79,4 +80,7 @@ def repair(*, actor: Actor, reason: str) -> int:
             # An intake that has not reached the totals yet adds to them afterwards; one that has is over.
             cursor.execute("LOCK TABLE billing_usagehour IN SHARE ROW EXCLUSIVE MODE")
             cursor.execute(REPAIR)
-            return int(cursor.rowcount)
+            hours = int(cursor.rowcount)
+        if hours:
+            UsageRepair.objects.create(hours=hours, reason=reason)
+        return hours

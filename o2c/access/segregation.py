@@ -11,6 +11,14 @@ FUNCTIONS = {
     ],
     "SEC.CERTIFY": ["access.grant.approve"],
 }
-NEUTRAL = ["access.signin.unlock"]
+# Ends a lock-out, and what people held who left: nobody gains by it.
+NEUTRAL = ["access.signin.unlock", "access.grant.end_of_leavers"]
 
-ACTS = {"SEC.ROLES": [Act("access.rolegrant", "insert"), Act("access.roleduty", "edit")]}
+ACTS = {
+    "SEC.ROLES": [
+        Act("access.user", "insert"),
+        Act("access.rolegrant", "insert"),
+        Act("access.roleduty", "edit"),
+        Act("access.authtoken", "insert"),
+    ]
+}

@@ -11,6 +11,7 @@ from django.db import IntegrityError
 from o2c import clock, locks
 from o2c.access.authorise import require
 from o2c.access.models import Role, RoleGrant, SignIn, User
+from o2c.access.services import sessions
 from o2c.actor import Actor, acting
 from o2c.errors import Conflict, InvalidInput
 
@@ -153,7 +154,8 @@ def change_owner(account_id: int, *, owner: User, actor: Actor, reason: str = ""
 def disable(user_id: int, *, actor: Actor, reason: str = "") -> User:
     """The person or account can no longer sign in, call or act; what they did stays under their name.
 
-    Takes effect on the next request: sessions and tokens are checked against `is_active` each time.
+    Takes effect on the next request: sessions are deleted, tokens are checked against `is_active` each time.
+    Grants end a day later (`grants.end_of_leavers`), so that a mistake can be undone.
     """
     require(actor, "access.user.maintain", record=f"user {user_id}")
     with acting(actor, reason=reason):
@@ -171,11 +173,12 @@ def disable(user_id: int, *, actor: Actor, reason: str = "") -> User:
             )
         user.is_active = False
         user.save(update_fields=["is_active"])
+        sessions.end_all(user.pk)
     return user
 
 
 def enable(user_id: int, *, actor: Actor, reason: str = "") -> User:
-    """Undo `disable`. Grants that were not revoked are in force again."""
+    """Undo `disable`. Grants that did not end meanwhile are in force again."""
     require(actor, "access.user.maintain", record=f"user {user_id}")
     with acting(actor, reason=reason):
         user: User = locks.row(User, user_id)

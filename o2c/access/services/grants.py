@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING
 
-from django.db import IntegrityError
+from django.db import IntegrityError, connection
 
 from o2c import clock, locks
 from o2c.access.authorise import require
@@ -87,6 +87,35 @@ def revoke(grant_id: int, *, actor: Actor, reason: str = "") -> RoleGrant:
         held.valid_to = max(now, held.valid_from)
         held.save(update_fields=["valid_to"])
     return held
+
+
+# What people (not machines) hold who are disabled, and since when: the first such row after the last active.
+OF_LEAVERS = """
+SELECT g.id FROM access_rolegrant g JOIN access_user u ON u.id = g.user_id
+WHERE NOT u.is_active AND u.kind = 'human' AND (g.valid_to IS NULL OR g.valid_to > clock_timestamp())
+  AND (SELECT min(h.history_date) FROM access_historicaluser h WHERE h.id = u.id AND NOT h.is_active
+       AND h.history_id > coalesce((SELECT max(a.history_id) FROM access_historicaluser a
+                                    WHERE a.id = u.id AND a.is_active), 0)) <= clock_timestamp() - %s
+ORDER BY g.id
+"""
+A_DAY = dt.timedelta(days=1)
+
+
+def end_of_leavers(*, actor: Actor, reason: str = "", after: dt.timedelta = A_DAY) -> int:
+    """End what disabled people still hold, `after` so long; returns how many grants ended.
+
+    A person who comes back is granted anew what they need then.
+    """
+    with acting(actor, reason=reason):
+        require(actor, "access.grant.end_of_leavers")
+        with connection.cursor() as cursor:
+            cursor.execute(OF_LEAVERS, [after])
+            due = [pk for (pk,) in cursor.fetchall()]
+        now = clock.now()
+        for held in locks.rows(RoleGrant, due):
+            held.valid_to = max(now, held.valid_from)
+            held.save(update_fields=["valid_to"])
+    return len(due)
 
 
 def _role(code: str) -> Role:

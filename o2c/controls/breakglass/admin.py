@@ -87,6 +87,7 @@ class SessionAdmin(RecordAdmin):
         return []
 
     def panels(self, row: Session) -> list[Panel]:
+        broken = [{"rule": rule, "first": a, "second": b} for rule, a, b in services.lets_in(row)]
         lent = [{"duty": duty, "what": registry.describe(duty)} for duty in row.duties]
         done = [
             {
@@ -100,6 +101,13 @@ class SessionAdmin(RecordAdmin):
         ]
         return [
             Panel("Lent", lent, ["duty", "what"], link_rows=False),
+            Panel(
+                "Rules that it lets one person break meanwhile",
+                broken,
+                ["rule", "first", "second"],
+                link_rows=False,
+                empty="None.",
+            ),
             Panel(
                 "Used",
                 row.uses.order_by("pk"),

@@ -9,23 +9,40 @@ from o2c import clock, locks
 from o2c.access import registry, require
 from o2c.access.authorise import duties_of_id
 from o2c.actor import Actor, acting
+from o2c.controls.approvals.models import Policy
 from o2c.controls.approvals.services.rounds import calendar
+from o2c.controls.breakglass.lent import NOT_LENT, READING
 from o2c.controls.breakglass.models import Session
+from o2c.controls.sod.checks import conflicts_within
+from o2c.controls.sod.declare import declared
+from o2c.controls.sod.functions import DECIDING
 from o2c.errors import Conflict, InvalidInput, NotAuthorised
 
-# What rules the rules is never lent: deciding, policies, exceptions, people and roles, this itself.
-NOT_LENT = ("approvals", "sod", "access", "breakglass")
 REVIEW_HOURS = 5 * 8  # five working days
 
 
 def lendable() -> list[str]:
-    """Duties that a session may name."""
-    return sorted(duty for duty in registry.known() if _may_be_lent(duty))
+    """Duties that a session may name: work, never a decision about somebody's work (`DECIDING`, the steps of
+    policies), nor control or reading. The table refuses the others too (guards.py).
+    """
+    decisions = set().union(*(declared().functions.get(code, frozenset()) for code in DECIDING))
+    for content in Policy.objects.filter(state=Policy.State.ACTIVE).values_list("content", flat=True):
+        decisions |= {step["duty"] for step in content["steps"]}
+    return sorted(duty for duty in registry.known() if _is_work(duty) and duty not in decisions)
 
 
-def _may_be_lent(duty: str) -> bool:
-    app, _, rest = duty.partition(".")
-    return app not in NOT_LENT and not rest.endswith(".read") and rest != "read" and ".approve" not in duty
+def _is_work(duty: str) -> bool:
+    app = duty.partition(".")[0]
+    return not (app in NOT_LENT or duty in READING or duty.endswith(".read") or ".approve" in duty)
+
+
+def lets_in(session: Session) -> list[tuple[str, str, str]]:
+    """(rule, duty, duty) of each rule of kind grant that the person would break while the session is open.
+
+    Whoever opens it takes that on, for hours and with a review, in place of an exception.
+    """
+    with_it = duties_of_id(session.user_id) | set(session.duties)
+    return [(rule, a, b) for rule, a, b in conflicts_within(with_it) if {a, b} & set(session.duties)]
 
 
 def request(*, duties: Sequence[str], hours: int, ticket: str, actor: Actor, reason: str = "") -> Session:

@@ -45,7 +45,7 @@ def _checks(label: str, function: str) -> Iterator[Check]:
                 continue
             for before_function in other:
                 for before in declared().acts.get(before_function, ()):
-                    for path in ("", *declared().lineage.get(label, ())):
+                    for path in ("", *declared().paths(label)):
                         if paths.target(label, path)._meta.label_lower == before.model:
                             yield Check(rule, function, deciding, before_function, before, label, path)
 

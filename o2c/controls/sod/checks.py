@@ -9,8 +9,9 @@ from django.core import checks
 
 from o2c.access import registry
 from o2c.access.roles import SHIPPED
+from o2c.controls.sod import evidence
 from o2c.controls.sod.declare import declared
-from o2c.controls.sod.functions import FUNCTIONS
+from o2c.controls.sod.functions import FUNCTIONS, WAITING
 from o2c.controls.sod.rules import MACHINES, RULES
 
 
@@ -20,8 +21,44 @@ def register() -> None:
 
 
 def check_matrix(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
-    """Every duty is in a function or declared neutral; every function and act named exists."""
-    return [*_unmapped(), *_unknown(), *_both_sides()]
+    """Every duty is in a function or declared neutral; every function and act named exists; what a duty does
+    shows in history.
+    """
+    return [*_unmapped(), *_unknown(), *_both_sides(), *_without_acts(), *_unconnected()]
+
+
+def _without_acts() -> Iterator[checks.CheckMessage]:
+    """A function that somebody exercises leaves rows by which a rule finds it; or nobody exercises it yet."""
+    known = declared()
+    for code in FUNCTIONS:
+        if known.functions.get(code) and not known.acts.get(code):
+            yield checks.Error(
+                f"No act shows that somebody did '{code}' ({FUNCTIONS[code]})",
+                hint="Name the rows that it writes in ACTS of the app's segregation.py.",
+                id="sod.E007",
+            )
+        if not known.functions.get(code) and code not in WAITING:
+            yield checks.Error(
+                f"'{code}' has no duty, and nothing says why",
+                hint="Name its duties in a segregation.py, or the reason in WAITING of functions.py.",
+                id="sod.E008",
+            )
+
+
+def _unconnected() -> Iterator[checks.CheckMessage]:
+    """A rule about one lineage connects every pair of its functions that the product has."""
+    connected = {
+        (check.rule.code, *sorted((check.now_function, check.before_function))) for check in evidence.checks()
+    }
+    acts = declared().acts
+    for rule in RULES:
+        for a, b in ((a, b) for a in rule.a for b in rule.b if "transaction" in rule.kinds):
+            if acts.get(a) and acts.get(b) and (rule.code, *sorted((a, b))) not in connected:
+                yield checks.Error(
+                    f"{rule.code} cannot find both sides on one lineage: nothing leads from {b} to {a}",
+                    hint="Name the path in LINEAGE, or in LINKS where no relation leads there.",
+                    id="sod.E009",
+                )
 
 
 def _unmapped() -> Iterator[checks.CheckMessage]:

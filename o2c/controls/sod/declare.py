@@ -3,6 +3,7 @@
     FUNCTIONS = {"ORD.ENTER": ["orders.order.draft", …]}   # function of the matrix → duties of this app
     NEUTRAL = ["orders.quote.expire", …]                   # duties that no rule is about
     LINEAGE = {"orders.order": ["lines", "customer"]}      # record → paths to what it was made from
+    LINKS = {"billing.invoice": [Link("ledger.accountingperiod", "…")]}   # where no relation leads there
     ACTS = {"ORD.ENTER": [Act("orders.order", "edit", {"state": ["draft"]})]}
 
 A path is an ORM lookup from the record: `lines__segments__price`. What a function has done is read from the
@@ -41,6 +42,24 @@ class Act:
 
 
 @dataclass(frozen=True)
+class Link:
+    """What else a record goes back to, where no relation of the models leads there: rows of `model`.
+
+    `rows` is SQL after FROM, in which `s` is the record and `t` the row. A `one_way` link is asked of the
+    record only: what is done to the row later is no part of it any more.
+    """
+
+    model: str
+    rows: str
+    one_way: bool = False
+
+    @property
+    def path(self) -> str:
+        """How the link is named among the paths of its record."""
+        return f"@{self.model}"
+
+
+@dataclass(frozen=True)
 class Segregation:
     """Everything that the installed apps declare."""
 
@@ -48,6 +67,12 @@ class Segregation:
     neutral: frozenset[str]
     lineage: dict[str, tuple[str, ...]]
     acts: dict[str, tuple[Act, ...]]
+    links: dict[str, tuple[Link, ...]]
+
+    def paths(self, label: str, *, both_ways: bool = False) -> tuple[str, ...]:
+        """What a record of `label` goes back to: relations and links; `both_ways`: none that is one-way."""
+        links = (link.path for link in self.links.get(label, ()) if not (both_ways and link.one_way))
+        return tuple(dict.fromkeys((*self.lineage.get(label, ()), *links)))
 
     def functions_of(self, duty: str) -> frozenset[str]:
         return frozenset(code for code, duties in self.functions.items() if duty in duties)
@@ -60,6 +85,7 @@ def declared() -> Segregation:
     neutral: set[str] = set()
     lineage: dict[str, tuple[str, ...]] = {}
     acts: dict[str, tuple[Act, ...]] = {}
+    links: dict[str, tuple[Link, ...]] = {}
     for config in apps.get_app_configs():
         name = f"{config.name}.segregation"
         if not is_ours(config) or find_spec(name) is None:
@@ -74,4 +100,8 @@ def declared() -> Segregation:
             lineage[label] = tuple(paths)
         for code, listed in getattr(module, "ACTS", {}).items():
             acts[code] = (*acts.get(code, ()), *listed)
-    return Segregation({k: frozenset(v) for k, v in functions.items()}, frozenset(neutral), lineage, acts)
+        for label, found in getattr(module, "LINKS", {}).items():
+            links[label] = (*links.get(label, ()), *found)
+    return Segregation(
+        {k: frozenset(v) for k, v in functions.items()}, frozenset(neutral), lineage, acts, links
+    )

@@ -58,17 +58,17 @@ def _of(rule: Rule) -> Iterator[Check]:
 
 def _connected(rule: Rule, now_function: str, now: Act, before_function: str, before: Act) -> Iterator[Check]:
     """The paths between two acts: on one record, from the later to the earlier, or the other way round."""
-    lineage = declared().lineage
+    known = declared()
 
     def made(start: str, path: str, *, backwards: bool = False) -> Check:
         return Check(rule, now_function, now, before_function, before, start, path, backwards)
 
     if now.model == before.model:
         yield made(now.model, "")
-    for path in lineage.get(now.model, ()):
+    for path in known.paths(now.model):
         if paths.target(now.model, path)._meta.label_lower == before.model:
             yield made(now.model, path)
-    for path in lineage.get(before.model, ()):
+    for path in known.paths(before.model, both_ways=True):
         if paths.target(before.model, path)._meta.label_lower == now.model:
             yield made(before.model, path, backwards=True)
 

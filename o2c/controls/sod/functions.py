@@ -67,3 +67,48 @@ FUNCTIONS: dict[str, str] = {
 
 # Whoever administers access holds none of these (S49): everything but administration and its own checks.
 FINANCIAL = tuple(code for code in FUNCTIONS if code.partition(".")[0] not in {"SEC", "POL", "OPS", "BG"})
+
+# The second halves: what is decided about work that somebody else did. Emergency access never lends one.
+DECIDING = (
+    "ORD.APPROVE",
+    "ORD.RELEASE",
+    "BIL.POST",
+    "BIL.RUN_APPROVE",
+    "BIL.CREDIT_APPROVE",
+    "BIL.DEPOSIT_POST",
+    "CRD.AUTHORISE",
+    "WO.APPROVE",
+    "GL.JE_APPROVE",
+    "GL.PERIOD",
+    "GL.PERIOD_APPROVE",
+    "REV.MOD_APPROVE",
+    "REC.REVIEW",
+    "PAY.RELEASE",
+    "POL.EDIT",
+    "POL.ACTIVATE",
+    "POL.DECIDE",
+    "SEC.ROLES",
+    "SEC.EXCEPTION",
+    "SEC.CERTIFY",
+    "BG.USE",
+    "BG.REVIEW",
+)
+
+# Why the product has no duty of these functions.
+WAITING: dict[str, str] = {
+    "MD.CREDIT": "no credit limit or hold",
+    "ORD.RELEASE": "no credit hold",
+    "BANK.REC": "no bank statements: cash is tied out against the bank at every close, outside the product",
+    "BIL.DEPOSIT": "no down payments: what is paid ahead is a prepaid line of an order",
+    "BIL.DEPOSIT_POST": "no down payments",
+    "GL.MAP": "accounts and posting rules come with a release: nobody changes them in the product",
+    "PAR.PLAN": "no rebates or commissions",
+    "PAR.SETTLE": "no rebates or commissions",
+    "PAY.PREP": "no money goes out",
+    "PAY.RELEASE": "no money goes out",
+    "MD.BANK_PARTNER": "no partner is paid",
+    "REV.MOD_PROPOSE": "the treatment of a modification follows from the rules",
+    "REV.MOD_APPROVE": "the treatment of a modification follows from the rules",
+    "OPS.DEVELOP": "kept by the rights on the repository",
+    "OPS.DEPLOY": "kept by the rights on the servers and the three roles of the database",
+}

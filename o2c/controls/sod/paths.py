@@ -9,6 +9,7 @@ from django.apps import apps
 from django.db import models
 
 from o2c.audit.triggers import q
+from o2c.controls.sod.declare import declared
 from o2c.errors import InvalidInput
 
 
@@ -56,7 +57,9 @@ def written(model: type[models.Model]) -> Written:
 
 @cache
 def target(label: str, path: str) -> type[models.Model]:
-    """The model at the end of a path: ("orders.order", "lines__segments") → Segment."""
+    """The model at the end of a path: ("orders.order", "lines__segments") → Segment; "@…" names a link."""
+    if path.startswith("@"):
+        return model_of(path[1:])
     model = model_of(label)
     for hop in path.split("__") if path else ():
         related = model._meta.get_field(hop).related_model
@@ -73,6 +76,13 @@ def pairs(label: str, path: str) -> str:
     if not path:
         key = q(key_column(model))
         return f"SELECT {key} AS subject, {key} AS source FROM {q(model._meta.db_table)}"
+    if path.startswith("@"):
+        return " UNION ALL ".join(
+            f"SELECT s.{q(key_column(model))} AS subject, t.{q(key_column(target(label, path)))} AS source"
+            f" FROM {link.rows}"
+            for link in declared().links[label]
+            if link.path == path
+        )
     rows = model._base_manager.filter(**{f"{path}__isnull": False}).order_by()
     sql, parameters = rows.values_list("pk", f"{path}__pk").query.sql_with_params()
     if parameters:

@@ -7,6 +7,9 @@ FUNCTIONS = {
     "SEC.CERTIFY": ["sod.exception.decide", "sod.review.decide", "sod.review.sign"],
 }
 
+# Decides nothing: the deadline was set when the review was opened.
+NEUTRAL = ["sod.review.lapse"]
+
 ACTS = {
     "SEC.EXCEPTION": [Act("sod.sodexception", "insert"), Act("sod.campaign", "insert")],
     "SEC.CERTIFY": [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,8 +14,8 @@ from o2c.access import registry
 from o2c.access.roles import SHIPPED
 from o2c.access.services.roles import duties_for
 from o2c.actor import Actor, acting
-from o2c.controls.sod import checks, declare, sync
-from o2c.controls.sod.functions import FUNCTIONS
+from o2c.controls.sod import checks, declare, evidence, sync
+from o2c.controls.sod.functions import FUNCTIONS, WAITING
 from o2c.controls.sod.models import FunctionDuty, SodRule
 from o2c.controls.sod.rules import RULES
 from o2c.controls.sod.selectors import is_live, live_rules, waiting
@@ -37,6 +39,7 @@ def test_a_rule_without_duties_yet_says_what_it_waits_for() -> None:
     s30 = next(rule for rule in RULES if rule.code == "S30")
     assert waiting(s30) == ("PAR.PLAN", "PAR.SETTLE")
     assert not is_live(s30)
+    assert all(WAITING[code] for rule in RULES for code in waiting(rule))
     assert {
         "S01",
         "S05",
@@ -88,9 +91,44 @@ def test_a_duty_on_both_sides_of_a_rule_fails_the_check(monkeypatch: pytest.Monk
     known = declare.declared()
     twice = {**known.functions, "ORD.APPROVE": known.functions["ORD.APPROVE"] | {"orders.order.draft"}}
     monkeypatch.setattr(
-        checks, "declared", lambda: declare.Segregation(twice, known.neutral, known.lineage, known.acts)
+        checks,
+        "declared",
+        lambda: declare.Segregation(twice, known.neutral, known.lineage, known.acts, known.links),
     )
     assert "sod.E005" in [error.id for error in checks.check_matrix(None)]
+
+
+def without(known: declare.Segregation, **changed: Any) -> declare.Segregation:
+    return replace(known, **{name: getattr(known, name) | value for name, value in changed.items()})
+
+
+@pytest.mark.parametrize("function", ["MD.TAX", "GL.PERIOD", "USG.ADJUST"])
+def test_a_function_that_leaves_no_trace_fails_the_check(
+    function: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silent = without(declare.declared(), acts={function: ()})
+    monkeypatch.setattr(checks, "declared", lambda: silent)
+    assert [(error.id, function in error.msg) for error in checks.check_matrix(None)] == [("sod.E007", True)]
+
+
+def test_a_function_without_duty_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(WAITING, "OPS.DEPLOY")
+    assert [(error.id, error.msg) for error in checks.check_matrix(None)] == [
+        ("sod.E008", "'OPS.DEPLOY' has no duty, and nothing says why")
+    ]
+
+
+def test_a_rule_about_a_lineage_that_nothing_connects_fails_the_check(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    apart = tuple(check for check in evidence.checks() if check.rule.code != "S34")
+    monkeypatch.setattr(checks.evidence, "checks", lambda: apart)
+    found = checks.check_matrix(None)
+    assert {error.id for error in found} == {"sod.E009"}
+    assert [error.msg.split(":")[1] for error in found] == [
+        f" nothing leads from GL.PERIOD to {code}"
+        for code in ("BIL.POST", "BIL.CREDIT_APPROVE", "WO.APPROVE", "GL.JE_APPROVE")
+    ]
 
 
 def test_a_rule_is_never_deleted() -> None:
@@ -102,4 +140,4 @@ def test_the_command_lists_them(capsys: pytest.CaptureFixture[str]) -> None:
     call_command("sod", "rules")
     printed = capsys.readouterr().out
     assert "S10 H transaction" in printed
-    assert "S43 H grant+transaction+window     waits for MD.BANK_PARTNER, PAY.RELEASE" in printed
+    assert re.search(r"S30 M grant\+transaction +waits for PAR.PLAN \(no rebates", printed)

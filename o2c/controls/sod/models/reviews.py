@@ -122,6 +122,6 @@ class ReviewItem(StateMachine, Record):
     def revoke(self) -> None:
         """The grant ends now."""
 
-    @transition(state, source=State.PENDING, target=State.LAPSED, duty="sod.review.sign", label="Lapse")
+    @transition(state, source=State.PENDING, target=State.LAPSED, duty="sod.review.lapse", label="Lapse")
     def lapse(self) -> None:
         """Nobody decided before the deadline: the grant ends."""

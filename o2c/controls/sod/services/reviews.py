@@ -14,6 +14,7 @@ from o2c import clock, locks
 from o2c.access import require
 from o2c.access.authorise import in_force
 from o2c.access.models import RoleDuty, RoleGrant, SignIn, TokenUse
+from o2c.access.services.accounts import INTERNAL_ACCOUNTS
 from o2c.actor import Actor, acting
 from o2c.controls.sod.models import Campaign, ReviewItem, SodException
 from o2c.controls.sod.selectors import conflicts
@@ -54,6 +55,8 @@ def _plain(value: Any) -> str:
 def _lines(now: dt.datetime) -> list[dict[str, Any]]:
     grants = list(
         RoleGrant.objects.filter(in_force(), user__is_active=True)
+        # The product's own accounts take no token and answer to nobody: silence must not stop the product.
+        .exclude(user__username__in=INTERNAL_ACCOUNTS)
         .select_related("user", "role", "granted_by")
         .order_by("pk")
     )
@@ -151,7 +154,7 @@ def _end(item: ReviewItem) -> None:
 def lapse_due(*, actor: Actor, reason: str = "", campaign_id: int | None = None) -> int:
     """Revoke every grant that an open review past its deadline left undecided; returns how many."""
     with acting(actor, reason=reason):
-        require(actor, "sod.review.sign")
+        require(actor, "sod.review.lapse")
         due = ReviewItem.objects.filter(
             state=ReviewItem.State.PENDING, campaign__state="open", campaign__deadline__lte=clock.now()
         )

@@ -12,6 +12,7 @@ from django.utils.timezone import make_aware
 from o2c.access.models import User
 from o2c.actor import Actor
 from o2c.controls.sod import actual, selectors
+from o2c.controls.sod.functions import WAITING
 from o2c.controls.sod.rules import RULES
 from o2c.controls.sod.services import exceptions, reviews
 from o2c.errors import DomainError
@@ -54,8 +55,10 @@ class Command(BaseCommand):
 
     def do_rules(self, options: dict[str, Any]) -> None:
         for rule in RULES:
-            waits = selectors.waiting(rule)
+            waits = [f"{code} ({WAITING.get(code, 'no duty')})" for code in selectors.waiting(rule)]
             state = "in force" if selectors.is_live(rule) else f"waits for {', '.join(waits)}"
+            if waits and selectors.is_live(rule):
+                state += f", without {', '.join(waits)}"
             self.stdout.write(f"{rule.code} {rule.severity} {'+'.join(rule.kinds):28} {state}")
 
     def do_simulate(self, options: dict[str, Any]) -> int:
