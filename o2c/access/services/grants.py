@@ -93,9 +93,10 @@ def revoke(grant_id: int, *, actor: Actor, reason: str = "") -> RoleGrant:
 OF_LEAVERS = """
 SELECT g.id FROM access_rolegrant g JOIN access_user u ON u.id = g.user_id
 WHERE NOT u.is_active AND u.kind = 'human' AND (g.valid_to IS NULL OR g.valid_to > clock_timestamp())
-  AND (SELECT min(h.history_date) FROM access_historicaluser h WHERE h.id = u.id AND NOT h.is_active
-       AND h.history_id > coalesce((SELECT max(a.history_id) FROM access_historicaluser a
-                                    WHERE a.id = u.id AND a.is_active), 0)) <= clock_timestamp() - %s
+  AND clock_timestamp() - %s * interval '1 second' >= (
+    SELECT min(h.history_date) FROM access_historicaluser h
+    WHERE h.id = u.id AND NOT h.is_active AND h.history_id > coalesce(
+      (SELECT max(a.history_id) FROM access_historicaluser a WHERE a.id = u.id AND a.is_active), 0))
 ORDER BY g.id
 """
 A_DAY = dt.timedelta(days=1)
@@ -109,7 +110,7 @@ def end_of_leavers(*, actor: Actor, reason: str = "", after: dt.timedelta = A_DA
     with acting(actor, reason=reason):
         require(actor, "access.grant.end_of_leavers")
         with connection.cursor() as cursor:
-            cursor.execute(OF_LEAVERS, [after])
+            cursor.execute(OF_LEAVERS, [after.total_seconds()])
             due = [pk for (pk,) in cursor.fetchall()]
         now = clock.now()
         for held in locks.rows(RoleGrant, due):

@@ -42,7 +42,7 @@ def lets_in(session: Session) -> list[tuple[str, str, str]]:
     Whoever opens it takes that on, for hours and with a review, in place of an exception.
     """
     with_it = duties_of_id(session.user_id) | set(session.duties)
-    return [(rule, a, b) for rule, a, b in conflicts_within(with_it) if {a, b} & set(session.duties)]
+    return [(rule, a, b) for rule, a, b in conflicts_within(set(with_it)) if {a, b} & set(session.duties)]
 
 
 def request(*, duties: Sequence[str], hours: int, ticket: str, actor: Actor, reason: str = "") -> Session:

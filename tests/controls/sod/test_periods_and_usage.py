@@ -180,7 +180,13 @@ def metered(team: Team, customer: Customer) -> Customer:
 
 def send(customer: Customer, event_id: str, time: str, *, as_of: str = "2026-08-20T00:00:00+00:00") -> None:
     machine = User.objects.filter(username="gateway").first() or make_account("gateway", "metering")
-    event = {"id": event_id, "customer": customer.number, "meter": "tokens", "time": time, "quantity": "1000"}
+    event: dict[str, object] = {
+        "id": event_id,
+        "customer": customer.number,
+        "meter": "tokens",
+        "time": time,
+        "quantity": "1000",
+    }
     metering.ingest_events(
         "gateway", [event], as_of=dt.datetime.fromisoformat(as_of), actor=Actor.of(machine)
     )

@@ -122,7 +122,7 @@ def test_a_rule_about_a_lineage_that_nothing_connects_fails_the_check(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     apart = tuple(check for check in evidence.checks() if check.rule.code != "S34")
-    monkeypatch.setattr(checks.evidence, "checks", lambda: apart)
+    monkeypatch.setattr(evidence, "checks", lambda: apart)
     found = checks.check_matrix(None)
     assert {error.id for error in found} == {"sod.E009"}
     assert [error.msg.split(":")[1] for error in found] == [
