@@ -11,8 +11,8 @@ DECLARE me bigint := o2c_actor(); wrong text;
 BEGIN
   IF TG_OP = 'INSERT' THEN
     SELECT duty INTO wrong FROM unnest(NEW.duties) duty
-      WHERE split_part(duty, '.', 1) IN ({apps}) OR duty IN ({reading})
-         OR duty LIKE '%.read' OR duty LIKE '%.approve%'
+      WHERE split_part(duty, '.', 1) IN ({apps}) OR substring(duty FROM '[^.]+$') IN ({reading})
+         OR duty LIKE '%.approve%'
          OR duty IN (SELECT f.duty FROM sod_functionduty f WHERE f.function IN ({deciding}))
          OR duty IN (SELECT s ->> 'duty' FROM approvals_policy p, jsonb_array_elements(p.content -> 'steps') s
                      WHERE p.state = 'active') LIMIT 1;

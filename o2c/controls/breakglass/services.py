@@ -33,7 +33,7 @@ def lendable() -> list[str]:
 
 def _is_work(duty: str) -> bool:
     app = duty.partition(".")[0]
-    return not (app in NOT_LENT or duty in READING or duty.endswith(".read") or ".approve" in duty)
+    return not (app in NOT_LENT or duty.rpartition(".")[2] in READING or ".approve" in duty)
 
 
 def lets_in(session: Session) -> list[tuple[str, str, str]]:
