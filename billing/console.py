@@ -20,6 +20,7 @@ from billing.models import (
     Receipt,
     UsageException,
 )
+from billing.refund_queues import QUEUES
 from billing.selectors import ageing, figures
 from o2c import clock
 from o2c.access import has_duty
@@ -209,6 +210,7 @@ def _parked_usage(user: Any) -> QuerySet[UsageException]:
 
 
 register(
+    *QUEUES,
     Queue(
         code="billing.run.release",
         title="Bill runs to release",

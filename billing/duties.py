@@ -2,7 +2,8 @@
 
 Maker and checker: billing operations calculates a run and drafts documents; approvers and
 controllers release what others made, approvers post it. Receiving cash, applying it and crediting are three
-people.
+people; a refund is drafted by whoever credits, released by an approver, and found on the bank's statement by
+whoever receives cash.
 """
 
 RUNS = {
@@ -52,6 +53,16 @@ CASH = {
     "billing.marketplace.settle": "Settle invoices by what a marketplace collected and kept",
 }
 
+REFUNDS = {
+    "billing.refund.draft": "Draft a refund of a receipt or a credit memo, and change the draft",
+    "billing.refund.cancel": "Cancel the draft of a refund",
+    "billing.refund.release": "Release a refund that somebody else drafted",
+    "billing.refund.approve_large": "Agree to a refund above the approver's limit",
+    "billing.refund.record_paid": "Record that the bank paid a refund",
+    "billing.refund.record_failure": "Record that the bank refused a refund or sent it back",
+    "billing.refund.reveal": "See where a refund is paid to in clear, with a reason that is kept",
+}
+
 DELIVERY = {
     "billing.delivery.queue": "Queue documents for delivery",
     "billing.delivery.send": "Send a queued document",
@@ -80,7 +91,9 @@ TOTALS = {"billing.usage.repair": "Set hourly usage totals to the sum of their e
 
 COMPARE = {"billing.contract.compare": "Compare billed periods of open contracts with today's rating"}
 
-DUTIES = {**USAGE, **GRANTS, **TOTALS, **COMPARE, **RUNS, **DOCUMENTS, **CASH, **DELIVERY, **COLLECTIONS}
+DUTIES = {
+    **USAGE, **GRANTS, **TOTALS, **COMPARE, **RUNS, **DOCUMENTS, **CASH, **REFUNDS, **DELIVERY, **COLLECTIONS,
+}  # fmt: skip
 
 _SENDING = [
     "billing.invoice.render",
@@ -103,6 +116,8 @@ ROLE_DUTIES = {
         "billing.run.cancel",
         "billing.invoice.draft",
         "billing.credit.draft",
+        "billing.refund.draft",
+        "billing.refund.cancel",
         "billing.dispute.accept",
         "billing.grant.open",
         "billing.grant.expire",
@@ -113,7 +128,12 @@ ROLE_DUTIES = {
         *_SENDING,
     ],
     "master_data": ["billing.tax.maintain"],
-    "cash_receipts": ["billing.receipt.record", "billing.receipt.reverse"],
+    "cash_receipts": [
+        "billing.receipt.record",
+        "billing.receipt.reverse",
+        "billing.refund.record_paid",
+        "billing.refund.record_failure",
+    ],
     "collections": [
         "billing.receipt.identify",
         "billing.receipt.apply",
@@ -134,6 +154,9 @@ ROLE_DUTIES = {
         "billing.credit.post",
         "billing.shortpay.approve",
         "billing.writeoff.post",
+        "billing.refund.release",
+        "billing.refund.cancel",
+        "billing.refund.reveal",
         "billing.grant.promote",
         "billing.grant.withdraw",
     ],
@@ -142,6 +165,8 @@ ROLE_DUTIES = {
         "billing.run.release",
         "billing.run.release_large",
         "billing.credit.approve_large",
+        "billing.refund.approve_large",
+        "billing.refund.reveal",
         "billing.shortpay.approve",
         *TOTALS,
     ],

@@ -14,6 +14,9 @@ RECEIPT_RECORDED = "billing.receipt.recorded"
 RECEIPT_APPLIED = "billing.receipt.applied"
 RECEIPT_UNAPPLIED = "billing.receipt.unapplied"
 RECEIPT_REVERSED = "billing.receipt.reversed"
+REFUND_RELEASED = "billing.refund.released"
+REFUND_PAID = "billing.refund.paid"
+REFUND_FAILED = "billing.refund.failed"
 INVOICE_SETTLED_SHORT = "billing.invoice.settled_short"
 DISPUTE_OPENED = "billing.dispute.opened"
 DISPUTE_RESOLVED = "billing.dispute.resolved"
@@ -45,6 +48,10 @@ def receipt_event(type: str, receipt_id: int, **payload: object) -> None:
     outbox.publish(
         type=type, aggregate=f"billing.receipt:{receipt_id}", payload={"receipt_id": receipt_id, **payload}
     )
+
+
+def refund_event(type: str, refund_id: int) -> None:
+    outbox.publish(type=type, aggregate=f"billing.refund:{refund_id}", payload={"refund_id": refund_id})
 
 
 def run_event(type: str, run_id: int) -> None:

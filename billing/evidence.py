@@ -1,4 +1,4 @@
-"""Controls over bill runs, invoices, credits, write-offs and usage, as auditors ask about them."""
+"""Controls over bill runs, invoices, credits, write-offs, refunds and usage, as auditors ask about them."""
 
 from __future__ import annotations
 
@@ -18,6 +18,12 @@ _WRITTEN_OFF = """
 FROM billing_application a JOIN billing_invoice i ON i.id = a.invoice_id
 JOIN ledger_legalentity e ON e.id = i.entity_id
 WHERE a.kind = 'write_off' AND a.amount > 0 AND a.recorded_at >= %(start)s AND a.recorded_at < %(end)s
+"""
+_REFUNDED = """
+FROM billing_refund f JOIN ledger_legalentity e ON e.id = f.entity_id
+LEFT JOIN billing_receipt r ON r.id = f.receipt_id LEFT JOIN billing_invoice m ON m.id = f.credit_memo_id
+LEFT JOIN orders_customer c ON c.id = f.customer_id
+WHERE f.released_at >= %(start)s AND f.released_at < %(end)s
 """
 
 CONTROLS = [
@@ -106,6 +112,44 @@ SELECT a.id, 'above 250 without an approval by another person' AS problem {_WRIT
   AND NOT EXISTS (SELECT FROM approvals_request r JOIN approvals_decision d ON d.request_id = r.id
                   WHERE r.act = 'billing.writeoff.post' AND r.result_id = a.id AND r.state = 'committed'
                     AND d.verdict IN ('approve', 'carried') AND d.decided_by_id <> r.requested_by_id)
+ORDER BY 1, 2""",
+    ),
+    Control(
+        code="C-06c",
+        title="Refunds pay back what came in, and are released by others than drafted them or handle cash",
+        risk="Money leaves to an account of somebody's own",
+        kind="preventive",
+        enforced_by="policy billing.refund.release, deferred triggers on billing_refund, rules S05, S18, S22,"
+        " S45",
+        model="billing.Refund",
+        population=f"""
+SELECT f.id, f.number, coalesce(r.number, m.number) AS source, c.number AS customer, f.currency, f.amount,
+       f.refund_on, f.reason_code, f.method, f.state, f.paid_on, f.payment_reference,
+       (SELECT username FROM access_user u WHERE u.id = f.drafted_by_id) AS drafted_by,
+       (SELECT username FROM access_user u WHERE u.id = f.released_by_id) AS released_by, f.released_at
+{_REFUNDED} ORDER BY f.id""",
+        exceptions=f"""
+SELECT f.id, 'released by whoever drafted or changed it' AS problem {_REFUNDED}
+  AND EXISTS (SELECT FROM billing_historicalrefund w WHERE w.id = f.id AND w.state = 'draft'
+              AND w.history_user_id = f.released_by_id)
+UNION ALL SELECT f.id, 'released by whoever recorded the receipt' {_REFUNDED}
+  AND EXISTS (SELECT FROM billing_historicalreceipt w WHERE w.id = f.receipt_id AND w.history_type = '+'
+              AND w.history_user_id = f.released_by_id)
+UNION ALL SELECT f.id, 'released by whoever applied the receipt' {_REFUNDED}
+  AND EXISTS (SELECT FROM billing_application a WHERE a.receipt_id = f.receipt_id AND a.kind = 'receipt'
+              AND a.actor_id = f.released_by_id)
+UNION ALL SELECT f.id, 'above 1,000, or not to the account it was paid from, without an approval' {_REFUNDED}
+  AND f.currency = e.currency
+  AND (f.amount > 1000 OR f.method <> 'card' AND f.payee_account IS DISTINCT FROM r.payer_account
+       AND f.receipt_id IS NOT NULL)
+  AND NOT EXISTS (SELECT FROM approvals_request q JOIN approvals_decision d ON d.request_id = q.id
+                  WHERE q.act = 'billing.refund.release' AND q.result_id = f.id AND q.state = 'committed'
+                    AND d.verdict IN ('approve', 'carried') AND d.decided_by_id <> f.drafted_by_id)
+UNION ALL SELECT f.id, 'more than its source had left' {_REFUNDED}
+  AND (r.applied > r.amount OR m.applied < m.total)
+UNION ALL SELECT f.id, 'not in the books' {_REFUNDED}
+  AND NOT EXISTS (SELECT FROM ledger_journal j WHERE j.event_key = 'billing.refund:' || f.id
+                  AND j.rule = 'refund.released')
 ORDER BY 1, 2""",
     ),
     Control(

@@ -44,12 +44,12 @@ def unapplied_is_ledger() -> str:
     """
 
 
-@invariant("billing.settled-carries-nothing", "A settled document or receipt carries no functional balance")
+@invariant("billing.settled-carries-nothing", "What is settled or refunded carries no functional balance")
 def settled_carries_nothing() -> str:
     return """
     SELECT l.reference, a.code AS account, sum(l.functional_debit - l.functional_credit) AS left_over
     FROM ledger_journalline l JOIN ledger_account a ON a.id = l.account_id
-    WHERE a.code IN ('1100', '1105', '2130')
+    WHERE a.code IN ('1100', '1105', '2130', '2140')
     GROUP BY 1, 2
     HAVING sum(l.debit - l.credit) = 0 AND sum(l.functional_debit - l.functional_credit) <> 0
     """
@@ -121,7 +121,7 @@ def numbers_without_gaps() -> str:
     return """
     WITH numbers AS (
       SELECT number FROM billing_invoice WHERE number IS NOT NULL
-      UNION ALL SELECT number FROM billing_receipt
+      UNION ALL SELECT number FROM billing_receipt UNION ALL SELECT number FROM billing_refund
     ), parts AS (
       SELECT left(number, length(number) - 7) AS series, right(number, 6)::int AS n FROM numbers
       WHERE number ~ '-[0-9]{6}$'
@@ -131,7 +131,7 @@ def numbers_without_gaps() -> str:
     SELECT e.code || '-' || s.series || '-' || s.year, count(p.n), s.last
     FROM numbering_numberseries s JOIN ledger_legalentity e ON e.id = s.entity_id
     LEFT JOIN parts p ON p.series = e.code || '-' || s.series || '-' || s.year
-    WHERE s.series IN ('INV', 'CM', 'DM', 'RCT')
+    WHERE s.series IN ('INV', 'CM', 'DM', 'RCT', 'RFD')
     GROUP BY 1, s.last HAVING count(p.n) <> s.last
     """
 
@@ -162,6 +162,62 @@ def second_person() -> str:
     SELECT number AS record FROM billing_billrun WHERE released_by_id IN (calculated_by_id, planned_by_id)
     UNION ALL
     SELECT number FROM billing_invoice WHERE run_id IS NULL AND posted_by_id = drafted_by_id
+    UNION ALL
+    SELECT number FROM billing_refund WHERE released_by_id = drafted_by_id
+    """
+
+
+@invariant("billing.refunds-are-ledger", "Refunds that are released and not paid are account 2140")
+def refunds_are_ledger() -> str:
+    return """
+    WITH books AS (
+      SELECT l.reference, sum(l.credit - l.debit) AS balance
+      FROM ledger_journalline l JOIN ledger_account a ON a.id = l.account_id
+      WHERE a.code = '2140' GROUP BY 1
+    )
+    SELECT coalesce(f.number, b.reference) AS refund, coalesce(f.amount, 0) AS released,
+           coalesce(b.balance, 0) AS ledger
+    FROM (SELECT 'billing.refund:' || id AS reference, number, amount
+          FROM billing_refund WHERE state = 'released') f
+    FULL JOIN books b ON b.reference = f.reference
+    WHERE coalesce(f.amount, 0) <> coalesce(b.balance, 0)
+    """
+
+
+@invariant("billing.refund-within-received", "Nothing is paid back that did not come in, or that is used")
+def refund_within_received() -> str:
+    return """
+    WITH refunded AS (
+      SELECT receipt_id, credit_memo_id, sum(amount) AS amount FROM billing_refund
+      WHERE state IN ('released', 'paid') GROUP BY 1, 2
+    ), used AS (
+      SELECT receipt_id, credit_memo_id, sum(amount) AS amount FROM billing_application
+      WHERE kind IN ('receipt', 'credit_memo') GROUP BY 1, 2
+    )
+    SELECT r.number AS source, r.amount AS came_in, f.amount AS refunded, coalesce(u.amount, 0) AS used
+    FROM refunded f JOIN billing_receipt r ON r.id = f.receipt_id LEFT JOIN used u ON u.receipt_id = r.id
+    WHERE r.state <> 'recorded' OR f.amount + coalesce(u.amount, 0) > r.amount
+    UNION ALL
+    SELECT m.number, -m.total, f.amount, coalesce(u.amount, 0)
+    FROM refunded f JOIN billing_invoice m ON m.id = f.credit_memo_id
+    LEFT JOIN used u ON u.credit_memo_id = m.id
+    WHERE m.state <> 'posted' OR f.amount + coalesce(u.amount, 0) > -m.total
+    UNION ALL
+    SELECT i.number, billing_invoice_paid(i.id), sum(f.amount), 0
+    FROM refunded f JOIN billing_invoice m ON m.id = f.credit_memo_id
+    JOIN billing_invoice i ON i.id = m.corrects_id
+    GROUP BY i.id, i.number HAVING sum(f.amount) > billing_invoice_paid(i.id)
+    """
+
+
+@invariant("billing.refund-as-approved", "What was approved of a refund is what was released")
+def refund_as_approved() -> str:
+    return """
+    SELECT f.number AS refund, f.amount, q.facts->>'refund' AS approved, q.id AS request
+    FROM billing_refund f JOIN approvals_request q ON q.act = 'billing.refund.release' AND q.result_id = f.id
+    LEFT JOIN billing_receipt r ON r.id = f.receipt_id LEFT JOIN billing_invoice m ON m.id = f.credit_memo_id
+    WHERE q.state = 'committed' AND (f.state NOT IN ('released', 'paid', 'failed')
+      OR (q.facts->>'refund')::numeric <> f.amount OR q.facts->>'source' <> coalesce(r.number, m.number))
     """
 
 

@@ -5,4 +5,5 @@ SERIES = {
     "CM": ("billing_invoice", "number"),
     "DM": ("billing_invoice", "number"),
     "RCT": ("billing_receipt", "number"),
+    "RFD": ("billing_refund", "number"),
 }

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from billing import policy_grants
+from billing import policy_grants, policy_refunds
 from o2c.controls.approvals.registry import Act, Lineage, in_functional
 
 # A credit that was drafted in a bill run, and was released with it as it is now, was approved with the run.
@@ -299,5 +299,5 @@ POLICIES: dict[str, dict[str, Any]] = {
     },
 }
 
-ACTS += policy_grants.ACTS
-POLICIES |= policy_grants.POLICIES
+ACTS += policy_grants.ACTS + policy_refunds.ACTS
+POLICIES |= policy_grants.POLICIES | policy_refunds.POLICIES

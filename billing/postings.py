@@ -24,6 +24,7 @@ UNBILLED = "1110"
 CONTRACT_LIABILITY = "2100"
 PREPAID = "2110"
 UNAPPLIED = "2130"
+REFUNDS_PAYABLE = "2140"
 TAX_PAYABLE = "2150"
 SERVICES = "4008"
 CONCESSIONS = "4920"
@@ -93,6 +94,38 @@ RULES: dict[str, Rule] = {
             (CREDIT_LOSS,),
             (RECEIVABLE, MARKETPLACE_RECEIVABLE),
             "Direct method, until an allowance (1190) is kept.",
+        ),
+        Rule(
+            "refund.released",
+            "A refund is released",
+            (UNAPPLIED, RECEIVABLE),
+            (REFUNDS_PAYABLE,),
+            "As it is released, not as it is paid: from then on it is not the customer's credit but an "
+            "order to our bank, so the account of the receipt (or of the credit memo, 1100) goes down in the "
+            "moment in which nothing of it can be applied any more. A payable of its own and no clearing "
+            "account: what the bank pays in the next month may stand at a close. The credit leaves at what "
+            "the books carry it at, the payable is at the rate of the day; the difference is realised.",
+        ),
+        Rule(
+            "refund.paid",
+            "The bank paid a refund",
+            (REFUNDS_PAYABLE,),
+            (CASH,),
+            "On the bank's value date, so that 1000 is the statement; cash at the rate of that day.",
+        ),
+        Rule(
+            "refund.failed",
+            "The bank refused a refund, or sent it back",
+            (REFUNDS_PAYABLE,),
+            (UNAPPLIED, RECEIVABLE),
+            "The exact reversal of refund.released, at its own exchange rate: the old credit is there again.",
+        ),
+        Rule(
+            "refund.returned",
+            "A refund that was paid came back",
+            (CASH,),
+            (REFUNDS_PAYABLE,),
+            "The exact reversal of refund.paid, before that of refund.released.",
         ),
     )
 }

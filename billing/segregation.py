@@ -18,15 +18,30 @@ FUNCTIONS = {
     "BIL.POST": ["billing.invoice.post", "billing.invoice.void"],
     "BIL.RUN_APPROVE": ["billing.run.release", "billing.run.release_large"],
     "BIL.SEND": ["billing.delivery.queue", "billing.delivery.send", "billing.delivery.retry"],
-    "BIL.CREDIT": ["billing.credit.draft", "billing.dispute.accept", "billing.grant.propose"],
+    # A refund is a credit, too: neither whoever enters orders nor whoever handles cash drafts or releases it.
+    "BIL.CREDIT": [
+        "billing.credit.draft",
+        "billing.dispute.accept",
+        "billing.grant.propose",
+        "billing.refund.draft",
+    ],
+    "PAY.PREP": ["billing.refund.draft"],
+    "PAY.RELEASE": ["billing.refund.release", "billing.refund.approve_large"],
     "BIL.CREDIT_APPROVE": ["billing.credit.post"],
     "CRD.AUTHORISE": [
         "billing.credit.approve_large",
+        "billing.refund.release",
+        "billing.refund.approve_large",
         "billing.shortpay.approve",
         "billing.grant.promote",
         "billing.grant.withdraw",
     ],
-    "CASH.ENTER": ["billing.receipt.record", "billing.receipt.reverse"],
+    "CASH.ENTER": [
+        "billing.receipt.record",
+        "billing.receipt.reverse",
+        "billing.refund.record_paid",
+        "billing.refund.record_failure",
+    ],
     "CASH.APPLY": ["billing.receipt.apply", "billing.receipt.unapply", "billing.receipt.identify"],
     "WO.PROPOSE": ["billing.writeoff.propose"],
     "WO.APPROVE": ["billing.writeoff.post", "billing.shortpay.accept"],
@@ -50,6 +65,10 @@ NEUTRAL = [
     "billing.invoice.render",
     # Against the marketplace's own statement, which the feed proves.
     "billing.marketplace.settle",
+    # Takes a draft back: no money moves. Whoever might have released it may say no.
+    "billing.refund.cancel",
+    # Reads; every reading is on record.
+    "billing.refund.reveal",
     "billing.dispute.open",
     "billing.dispute.reject",
     "billing.dispute.withdraw",
@@ -84,6 +103,14 @@ LINEAGE = {
     ],
     "billing.receipt": ["applications", "customer__invoices"],
     "billing.grant": ["customer__orders", "customer__receipts", "customer__invoices__applications"],
+    "billing.refund": [
+        "receipt",
+        "receipt__applications",
+        "credit_memo",
+        "credit_memo__order",
+        "credit_memo__corrects__order",
+        "customer",
+    ],
     "billing.dispute": ["invoice", "credit_memo"],
     "billing.invoicedelivery": ["invoice", "invoice__entity", "invoice__customer"],
 }
@@ -185,14 +212,22 @@ ACTS = {
     ],
     "BIL.RUN_APPROVE": [Act("billing.billrun", "move", to=("released",))],
     "BIL.SEND": [Act("billing.invoicedelivery", "move", to=("sent",))],
-    "BIL.CREDIT": [Act("billing.invoice", "edit", {"kind": _CREDIT, "state": _DRAFT})],
+    "BIL.CREDIT": [
+        Act("billing.invoice", "edit", {"kind": _CREDIT, "state": _DRAFT}),
+        Act("billing.refund", "edit", {"state": _DRAFT}),
+    ],
+    "PAY.PREP": [Act("billing.refund", "edit", {"state": _DRAFT})],
+    "PAY.RELEASE": [Act("billing.refund", "move", to=("released",))],
     "BIL.CREDIT_APPROVE": [
         Act("billing.invoice", "move", {"kind": _CREDIT, "run_id": (None,)}, to=("posted",))
     ],
-    "CASH.ENTER": [Act("billing.receipt", "insert")],
+    "CASH.ENTER": [Act("billing.receipt", "insert"), Act("billing.refund", "move", to=("paid", "failed"))],
     # Cash only: a credit memo is set against its invoice by whoever posts it.
     "CASH.APPLY": [Act("billing.application", "insert", {"kind": ("receipt",)})],
-    "CRD.AUTHORISE": [Act("billing.grant", "insert", {"origin": ("promotional",)})],
+    "CRD.AUTHORISE": [
+        Act("billing.grant", "insert", {"origin": ("promotional",)}),
+        Act("billing.refund", "move", to=("released",)),
+    ],
     "COL.DUNNING": [Act("billing.dunninglevel", "edit"), Act("billing.dunningnotice", "insert")],
     "MD.TAX": [Act("billing.taxrate", "edit")],
     "WO.PROPOSE": [Act("approvals.request", "insert", {"act": ("billing.writeoff.post",)})],

@@ -1,11 +1,11 @@
-"""Specimens of billing for the self-test: documents, cash and bill runs, each waiting and through."""
+"""Specimens of billing for the self-test: documents, cash, refunds and bill runs, waiting and through."""
 
 from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
 
-from billing.models import Invoice, InvoiceDelivery
+from billing.models import Invoice, InvoiceDelivery, Refund
 from billing.services import (
     applications,
     credit_memos,
@@ -15,6 +15,7 @@ from billing.services import (
     invoices,
     posting,
     receipts,
+    refunds,
     runs,
 )
 from o2c.access.system import system_actor
@@ -28,6 +29,7 @@ def build(world: World) -> None:
     world.records["invoice"] = invoice
     _credits(world, invoice)
     _cash(world, invoice)
+    _refunds(world, invoice)
     _runs(world)
     _delivery(world, invoice)
 
@@ -108,6 +110,52 @@ def _cash(world: World, invoice: Invoice) -> None:
         edit="",
         parameters={"amount": Decimal("900.00"), "reason_code": "insolvency", "applied_on": later},
     )
+
+
+def _refunds(world: World, invoice: Invoice) -> None:
+    """One drafted, one released, one paid, one that failed, in the month that closes; one to be asked for."""
+    came_in = world.month + dt.timedelta(days=9)
+    world.signed["billing.refund", "released"] = {
+        "released_by_id": "o2c_actor()",
+        "released_at": "statement_timestamp()",
+    }
+    for state in ("draft", "released", "paid", "failed"):
+        refund = _refund(world, invoice, came_in, came_in + dt.timedelta(days=15), "US330001000000000001")
+        on = refund.refund_on
+        if state != "draft":
+            refunds.release(refund.pk, actor=world.person("approver"), reason=REASON)
+        if state in ("paid", "failed"):
+            refunds.record_paid(
+                refund.pk, paid_on=on, payment_reference=f"ZT-{refund.pk}",
+                actor=world.person("cash_receipts", 2), reason=REASON,
+            )  # fmt: skip
+        if state == "failed":
+            refunds.record_failure(
+                refund.pk, failed_on=on, failure=REASON, actor=world.person("cash_receipts", 2), reason=REASON
+            )
+    asked = _refund(world, invoice, came_in, add_months(world.month, 2), "")
+    world.subjects["billing.refund.release"] = Subject(
+        asked.pk,
+        world.person("billing_ops"),
+        world.person("approver"),
+        by_hand="UPDATE billing_refund SET state = 'released', released_at = statement_timestamp(),"
+        " released_by_id = o2c_actor() WHERE id = %s",
+        edit="UPDATE billing_refund SET payee_name = payee_name || '.' WHERE id = %s",
+    )
+
+
+def _refund(world: World, invoice: Invoice, came_in: dt.date, on: dt.date, account: str) -> Refund:
+    """The draft of a refund of money that the bank brought; without `account` it did not say from where."""
+    receipt = receipts.record(
+        entity_id=invoice.entity_id, customer_id=invoice.customer_id, currency="USD", amount=Decimal("40.00"),
+        received_on=came_in, reference=REASON, payer_account=account, actor=world.person("cash_receipts", 2),
+        reason=REASON,
+    )  # fmt: skip
+    return refunds.draft(
+        receipt_id=receipt.pk, amount=Decimal("30.00"), refund_on=on, reason_code="overpaid",
+        payee=refunds.Payee(account=account or "US330001000000000002"),
+        actor=world.person("billing_ops"), reason=REASON,
+    )  # fmt: skip
 
 
 def _runs(world: World) -> None:

@@ -13,12 +13,16 @@ from typing import Any
 from django.apps import AppConfig
 from django.db import connection
 
+from billing import refund_triggers
+
 APPLICATION = """
 CREATE OR REPLACE FUNCTION billing_application_counts() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE bad record;
 BEGIN
   PERFORM 1 FROM billing_invoice WHERE id IN
-    (SELECT invoice_id FROM new_rows UNION SELECT credit_memo_id FROM new_rows)
+    (SELECT invoice_id FROM new_rows UNION SELECT credit_memo_id FROM new_rows
+     UNION SELECT m.corrects_id FROM new_rows n JOIN billing_invoice m ON m.id = n.credit_memo_id
+           WHERE n.kind = 'refund')
     ORDER BY id FOR NO KEY UPDATE;
   PERFORM 1 FROM billing_receipt WHERE id IN (SELECT receipt_id FROM new_rows)
     ORDER BY id FOR NO KEY UPDATE;
@@ -40,7 +44,8 @@ BEGIN
   SELECT n.id INTO bad FROM new_rows n JOIN billing_application o ON o.id = n.reverses_id
   WHERE n.amount <> -o.amount OR o.reverses_id IS NOT NULL
      OR (n.kind, n.invoice_id, n.receipt_id, n.credit_memo_id)
-        IS DISTINCT FROM (o.kind, o.invoice_id, o.receipt_id, o.credit_memo_id) LIMIT 1;
+        IS DISTINCT FROM (o.kind, o.invoice_id, o.receipt_id, o.credit_memo_id)
+     OR n.refund_id IS DISTINCT FROM o.refund_id LIMIT 1;
   IF FOUND THEN
     RAISE EXCEPTION 'A reversal undoes one application whole, once' USING ERRCODE = 'OC001';
   END IF;
@@ -136,12 +141,19 @@ def statements() -> list[str]:
         RELEASE,
         PROOF.format(table="billing_invoice"),
         PROOF.format(table="billing_receipt"),
+        *refund_triggers.statements(),
     ]
 
 
 def install(sender: AppConfig, **kwargs: Any) -> None:
     """post_migrate, by the role that owns the tables."""
-    wanted = {"billing_invoice", "billing_receipt", "billing_application", "billing_billrun"}
+    wanted = {
+        "billing_invoice",
+        "billing_receipt",
+        "billing_application",
+        "billing_billrun",
+        "billing_refund",
+    }
     if wanted <= set(connection.introspection.table_names()):
         with connection.cursor() as cursor:
             for statement in statements():

@@ -116,7 +116,7 @@ RULES: dict[str, Rule] = {
         Rule(
             "revenue.fx_open_items",
             "Month end, for cash, receivables and other open items in a foreign currency",
-            ("1000", "1010", "1100", "1105", "1190", "2120", "2130", "2150"),
+            ("1000", "1010", "1100", "1105", "1190", "2120", "2130", "2140", "2150"),
             (UNREALISED_FX,),
             "Row 31 by reversal: the account as a whole at the closing rate, functional currency only. "
             "Documents keep their own worth, which settling them realises (row 32).",
@@ -125,7 +125,7 @@ RULES: dict[str, Rule] = {
             "revenue.fx_reversed",
             "First day of the month after",
             (UNREALISED_FX,),
-            ("1000", "1010", "1100", "1105", "1190", "2120", "2130", "2150"),
+            ("1000", "1010", "1100", "1105", "1190", "2120", "2130", "2140", "2150"),
             "The exact reversal of revenue.fx_open_items.",
         ),
         Rule(

@@ -7,6 +7,7 @@ from billing.admin import (  # noqa: F401
     grants,
     invoices,
     receipts,
+    refunds,
     reminders,
     runs,
     tax,

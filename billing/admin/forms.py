@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 
-from billing.models import Dispute, Invoice, Receipt
+from billing.models import Application, Dispute, Invoice, Receipt
 from billing.postings import CREDIT_REASONS
 from billing.services import credit_memos
 from billing.services.applications import SHORT_PAY_REASONS, WRITE_OFF_REASONS, propose
@@ -46,6 +46,9 @@ class ReceiptForm(forms.Form):
     method = forms.ChoiceField(choices=Receipt.Method.choices)
     reference = forms.CharField(max_length=140, required=False, help_text="What the payer wrote.")
     payer_name = forms.CharField(max_length=140, required=False)
+    payer_account = forms.CharField(
+        max_length=64, required=False, help_text="The account it was paid from; a refund goes back there."
+    )
     external_id = forms.CharField(max_length=100, required=False, help_text="Id at the bank.")
 
     def clean_customer(self) -> int | None:
@@ -149,9 +152,11 @@ def use_credit_form(memo: Invoice) -> type[forms.Form]:
 
 def unapply_form(receipt: Receipt) -> type[forms.Form]:
     """A choice among the applications that stand."""
-    rows = receipt.applications.filter(reverses__isnull=True, reversed_by__isnull=True)
+    rows = receipt.applications.filter(
+        reverses__isnull=True, reversed_by__isnull=True, kind=Application.Kind.RECEIPT
+    )
     choices = [
-        (row.pk, f"{row.invoice.number}: {row.amount.normalize():f}, {row.applied_on}")
+        (row.pk, f"{row.invoice}: {row.amount.normalize():f}, {row.applied_on}")
         for row in rows.select_related("invoice")
     ]
     field = forms.TypedChoiceField(choices=choices, coerce=int, label="Application")

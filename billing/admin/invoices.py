@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 
 from billing.admin import forms, pages, usage_page
 from billing.admin.explain import why_line
+from billing.admin.refunds import memo_refundable, refund_act, refunds_panel
 from billing.models import Application, Dispute, Invoice, InvoiceDelivery, InvoiceLine
 from o2c.console import Act, Column, Fact, ListAct, Panel, RecordAdmin
 from o2c.console import format as fmt
@@ -179,6 +180,7 @@ class InvoiceAdmin(RecordAdmin):
             form=forms.use_credit_form,
             unavailable=_usable,
         ),
+        refund_act("billing.services.requests.refund_credit_memo", memo_refundable),
         Act(
             "render",
             "Make PDF",
@@ -276,7 +278,10 @@ class InvoiceAdmin(RecordAdmin):
         return found
 
     def panels(self, obj: Invoice) -> list[Panel]:
-        return [*self._document(obj), *self._what_became_of_it(obj)]
+        found = [*self._document(obj), *self._what_became_of_it(obj)]
+        if obj.kind == Invoice.Kind.CREDIT_MEMO:
+            found.insert(2, refunds_panel(obj))
+        return found
 
     def _document(self, obj: Invoice) -> list[Panel]:
         return [

@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.utils.safestring import SafeString
 
 from billing.admin import forms
+from billing.admin.refunds import receipt_refundable, refund_act, refunds_panel
 from billing.models import Application, Receipt
 from billing.services.applications import propose
 from o2c.console import Act, Column, Fact, ListAct, Panel, RecordAdmin
@@ -85,6 +86,7 @@ class ReceiptAdmin(RecordAdmin):
             form=forms.PayerForm,
             unavailable=_unused,
         ),
+        refund_act("billing.services.requests.refund_receipt", receipt_refundable),
     ]
     list_acts = [
         ListAct(
@@ -100,13 +102,13 @@ class ReceiptAdmin(RecordAdmin):
     def left(self, obj: Receipt) -> SafeString:
         return fmt.money(obj.unapplied_amount, obj.currency)
 
-    left.short_description = "Left to apply"  # type: ignore[attr-defined]
+    left.short_description = "Left"  # type: ignore[attr-defined]
 
     def facts(self, obj: Receipt) -> list[Fact]:
         return [
             Fact("Payer", obj.customer or obj.payer_name or "not identified"),
             Fact("Amount", fmt.money(obj.amount, obj.currency)),
-            Fact("Left to apply", fmt.money(obj.unapplied_amount, obj.currency)),
+            Fact("Left to apply or refund", fmt.money(obj.unapplied_amount, obj.currency)),
             Fact("Value date", obj.received_on),
             Fact("Reference", obj.reference),
         ]
@@ -120,10 +122,10 @@ class ReceiptAdmin(RecordAdmin):
         return [
             Panel(
                 "Applied to",
-                obj.applications.select_related("invoice"),
+                obj.applications.select_related("invoice", "refund"),
                 [
                     "applied_on",
-                    Column("invoice", "Invoice"),
+                    Column(lambda row: row.invoice or row.refund, "Document"),
                     Column("amount", money=obj.currency, total=True),
                     Column("functional_difference", "Exchange difference", numeric=True),
                     "matched_by",
@@ -132,7 +134,8 @@ class ReceiptAdmin(RecordAdmin):
                 ],
                 link_rows=False,
                 empty="Not applied yet.",
-            )
+            ),
+            refunds_panel(obj),
         ]
 
     def strip_anchor(self, obj: Receipt) -> Anchor | None:
@@ -148,11 +151,12 @@ class ApplicationAdmin(RecordAdmin):
         "receipt",
         "credit_memo",
         "invoice",
+        "refund",
         "amount",
         "reason_code",
         "matched_by",
     ]
-    list_select_related = ["receipt", "credit_memo", "invoice__customer"]
+    list_select_related = ["receipt", "credit_memo", "invoice__customer", "refund"]
     list_filter = ["kind", "matched_by", "reason_code"]
     search_fields = ["receipt__number", "invoice__number", "note"]
     empty_text = "Nothing was applied yet."

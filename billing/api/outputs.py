@@ -134,12 +134,15 @@ class CustomerBalanceOut(serializers.Serializer[Any]):
 
 
 class ApplicationOut(serializers.ModelSerializer[Application]):
-    invoice = serializers.CharField(source="invoice.number")
+    invoice = serializers.CharField(source="invoice.number", default=None, allow_null=True)
+    refund = serializers.CharField(
+        source="refund.number", default=None, allow_null=True, help_text="Of kind refund: the refund's number"
+    )
     amount = Amount(help_text="Negative: a reversal")
 
     class Meta:
         model = Application
-        fields = ("id", "kind", "invoice", "amount", "applied_on", "matched_by", "reverses")
+        fields = ("id", "kind", "invoice", "refund", "amount", "applied_on", "matched_by", "reverses")
 
 
 class ReceiptOut(serializers.ModelSerializer[Receipt]):

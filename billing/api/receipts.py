@@ -21,7 +21,9 @@ from o2c.errors import InvalidInput, NotFound
 from o2c.ledger.models import LegalEntity
 from orders.models import Customer
 
-APPLICATIONS = Prefetch("applications", Application.objects.select_related("invoice").order_by("pk"))
+APPLICATIONS = Prefetch(
+    "applications", Application.objects.select_related("invoice", "refund").order_by("pk")
+)
 RECEIPTS = Receipt.objects.select_related("customer", "entity").prefetch_related(APPLICATIONS)
 
 
@@ -36,6 +38,13 @@ class ReceiptIn(Body):
     method = serializers.ChoiceField(choices=Receipt.Method.choices, default=Receipt.Method.WIRE)
     reference = serializers.CharField(max_length=140, required=False, allow_blank=True, default="")
     payer_name = serializers.CharField(max_length=140, required=False, allow_blank=True, default="")
+    payer_account = serializers.CharField(
+        max_length=64,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="The account it was paid from; kept sealed, and never answered",
+    )
     external_id = serializers.CharField(
         max_length=100, help_text="Id at the bank or processor: the same id is the same receipt"
     )
@@ -95,6 +104,7 @@ class Receipts(ListView):
             method=data["method"],
             reference=data["reference"],
             payer_name=data["payer_name"],
+            payer_account=data["payer_account"],
             external_id=data["external_id"],
             actor=self.actor,
         )

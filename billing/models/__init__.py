@@ -9,6 +9,7 @@ from billing.models.dunning import DunningLevel, DunningNotice
 from billing.models.grants import Grant, GrantEntry
 from billing.models.invoice import Invoice, InvoiceLine
 from billing.models.receipt import Application, Receipt
+from billing.models.refund import Refund
 from billing.models.retraction import UsageRepair, UsageRetraction
 from billing.models.tax import TaxRate
 from billing.models.usage import (
@@ -37,6 +38,7 @@ __all__ = [
     "InvoiceDelivery",
     "InvoiceLine",
     "Receipt",
+    "Refund",
     "TaxRate",
     "UsageBatch",
     "UsageDimensions",

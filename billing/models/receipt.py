@@ -12,6 +12,7 @@ from o2c.ledger.models import LegalEntity
 from o2c.money import AmountField, CurrencyField
 from o2c.records import AppendOnly, Record
 from o2c.states import Condition, StateField, StateMachine, transition
+from o2c.vault import PREFIX, SealedField
 from orders.models import Customer
 
 
@@ -53,6 +54,7 @@ class Receipt(StateMachine, Record):
     method = models.CharField(max_length=12, choices=Method.choices, default=Method.WIRE)
     reference = models.CharField(max_length=140, blank=True, help_text="What the payer wrote")
     payer_name = models.CharField(max_length=140, blank=True)
+    payer_account = SealedField(blank=True, help_text="The account it was paid from, if the bank says so")
     external_id = models.CharField(
         max_length=100, unique=True, null=True, blank=True, help_text="Id at the bank or processor"
     )
@@ -82,18 +84,24 @@ class Receipt(StateMachine, Record):
                 name="billing_receipt_reversed_is_unapplied",
                 condition=~Q(state="reversed") | Q(applied=0, reversed_on__isnull=False),
             ),
+            models.CheckConstraint(
+                name="billing_receipt_account_is_sealed",
+                condition=Q(payer_account="") | Q(payer_account__startswith=PREFIX),
+            ),
         ]
 
     class Guards:
         no_delete = True
-        immutable = ["number", "entity", "currency", "amount", "received_on", "method", "external_id"]
+        immutable = [
+            "number", "entity", "currency", "amount", "received_on", "method", "external_id", "payer_account",
+        ]  # fmt: skip
 
     def __str__(self) -> str:
         return self.number
 
     @property
     def unapplied_amount(self) -> Decimal:
-        """What is left to apply, in the receipt's currency."""
+        """What is left to apply or to refund, in the receipt's currency."""
         return self.amount - self.applied
 
     @transition(
@@ -103,7 +111,7 @@ class Receipt(StateMachine, Record):
         duty="billing.receipt.reverse",
         service="billing.services.receipts.reverse",
         label="Reverse",
-        conditions=[Condition(lambda r: r.applied == 0, "it is applied: unapply it first")],
+        conditions=[Condition(lambda r: r.applied == 0, "it is applied, or refunded: undo that first")],
     )
     def reverse(self) -> None:
         """The bank took the money back, or it was recorded in error."""
@@ -114,7 +122,8 @@ class Application(AppendOnly):
 
     Positive settles, negative is a reversal. The source is a receipt, a credit memo, or neither: a
     short payment or a write-off, which settles the invoice with an expense, or a marketplace, which
-    collected it and kept its fee. `functional_difference`
+    collected it and kept its fee. A refund takes of a receipt or a credit memo and settles no invoice.
+    `functional_difference`
     is the realised exchange difference in the entity's currency, gain positive.
     """
 
@@ -124,6 +133,7 @@ class Application(AppendOnly):
         SHORT_PAY = "short_pay", "Short payment accepted"
         WRITE_OFF = "write_off", "Write-off"
         MARKETPLACE = "marketplace", "Settled by the marketplace"
+        REFUND = "refund", "Refund"
 
     class MatchedBy(models.TextChoices):
         PERSON = "person", "A person"
@@ -137,7 +147,12 @@ class Application(AppendOnly):
     credit_memo = models.ForeignKey(
         Invoice, null=True, blank=True, on_delete=models.PROTECT, related_name="uses"
     )
-    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="applications")
+    invoice = models.ForeignKey(
+        Invoice, null=True, blank=True, on_delete=models.PROTECT, related_name="applications"
+    )
+    refund = models.ForeignKey(
+        "billing.Refund", null=True, blank=True, on_delete=models.PROTECT, related_name="applications"
+    )
     amount = AmountField()
     applied_on = models.DateField()
     reason_code = models.CharField(max_length=40, blank=True)
@@ -161,13 +176,18 @@ class Application(AppendOnly):
         constraints = [
             models.CheckConstraint(
                 name="billing_application_has_its_source",
-                condition=Q(kind="receipt", receipt__isnull=False, credit_memo__isnull=True)
-                | Q(kind="credit_memo", receipt__isnull=True, credit_memo__isnull=False)
+                condition=Q(kind__in=["receipt", "refund"], receipt__isnull=False, credit_memo__isnull=True)
+                | Q(kind__in=["credit_memo", "refund"], receipt__isnull=True, credit_memo__isnull=False)
                 | Q(
                     kind__in=["short_pay", "write_off", "marketplace"],
                     receipt__isnull=True,
                     credit_memo__isnull=True,
                 ),
+            ),
+            models.CheckConstraint(
+                name="billing_application_has_its_target",
+                condition=Q(kind="refund", refund__isnull=False, invoice__isnull=True)
+                | (~Q(kind="refund") & Q(refund__isnull=True, invoice__isnull=False)),
             ),
             models.CheckConstraint(
                 name="billing_application_sign",
@@ -180,4 +200,4 @@ class Application(AppendOnly):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()} {self.amount} to {self.invoice}"
+        return f"{self.get_kind_display()} {self.amount} to {self.invoice or self.refund}"

@@ -31,6 +31,10 @@ SELECT on_date, sort, reference, what, amount FROM (
   WHERE r.state = 'reversed' AND r.customer_id = %(customer)s AND r.entity_id = %(entity)s
     AND r.currency = %(currency)s
   UNION ALL
+  SELECT a.applied_on, 5, f.number, CASE WHEN a.amount > 0 THEN 'Refund' ELSE 'Refund returned' END, a.amount
+  FROM billing_application a JOIN billing_refund f ON f.id = a.refund_id
+  WHERE f.customer_id = %(customer)s AND f.entity_id = %(entity)s AND f.currency = %(currency)s
+  UNION ALL
   SELECT a.applied_on, 4, i.number, 'Adjustment', -a.amount
   FROM billing_application a JOIN billing_invoice i ON i.id = a.invoice_id
   WHERE a.kind IN ('short_pay', 'write_off') AND i.channel = 'direct' AND i.customer_id = %(customer)s

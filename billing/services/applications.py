@@ -254,6 +254,12 @@ def unapply(application_id: int, *, on: dt.date, actor: Actor, reason: str = "")
                 record=str(known),
                 remedy="It is undone when the marketplace's feed says that its payment failed",
             )
+        if known.kind == Application.Kind.REFUND:
+            raise Conflict(
+                "It was refunded",
+                record=str(known),
+                remedy="It comes back when the refund's payment is recorded as failed",
+            )
         undo = Application.objects.create(
             kind=known.kind,
             receipt_id=known.receipt_id,
@@ -407,15 +413,15 @@ def _settle(
                 row.amount,
                 debit,
                 credit,
-                entity_id=row.invoice.entity_id,
-                currency=row.invoice.currency,
+                entity_id=invoices[pk].entity_id,
+                currency=invoices[pk].currency,
                 on=applied_on,
                 event_key=f"billing.application:{row.pk}",
-                source=f"billing.invoice:{row.invoice_id}",
-                party_id=row.invoice.customer_id,
-                memo=f"{source or kind.label} to {row.invoice}",
+                source=f"billing.invoice:{pk}",
+                party_id=invoices[pk].customer_id,
+                memo=f"{source or kind.label} to {invoices[pk]}",
             )
-            for row, (debit, credit) in zip(made, sides, strict=True)
+            for (pk, _), row, (debit, credit) in zip(parts, made, sides, strict=True)
         ]
     )
     return made

@@ -22,6 +22,11 @@ def credit(pk: int, *, actor: Actor, reason: str = "") -> Request:
     return approvals.submit("billing.credit.post", pk, actor=actor, reason=reason)
 
 
+def refund(pk: int, *, actor: Actor, reason: str = "") -> Request:
+    """Ask for a drafted refund to be released."""
+    return approvals.submit("billing.refund.release", pk, actor=actor, reason=reason)
+
+
 def release(pk: int, *, actor: Actor, reason: str = "") -> Request:
     """Ask for a calculated bill run to be released."""
     return approvals.submit("billing.run.release", pk, actor=actor, reason=reason)

@@ -71,7 +71,7 @@ def unsettle(
                 pk__in=application_ids, kind=Application.Kind.MARKETPLACE, reverses__isnull=True
             ).order_by("pk")
         )
-        locks.rows(Invoice, [row.invoice_id for row in known])
+        locks.rows(Invoice, [row.invoice_id for row in known if row.invoice_id])
         if Application.objects.filter(reverses__in=known).exists():
             raise Conflict("A settlement is undone already", record=note)
         return Application.objects.bulk_create(

@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 from billing import events, postings
 from billing.models import Receipt
 from billing.services import applications
+from billing.services.refunds import account_number
 from o2c import ledger, locks, numbering
 from o2c.access import require
 from o2c.actor import Actor, acting
@@ -32,6 +33,7 @@ def record(
     method: str = Receipt.Method.WIRE,
     reference: str = "",
     payer_name: str = "",
+    payer_account: str = "",
     external_id: str | None = None,
     reason: str = "",
 ) -> Receipt:
@@ -64,6 +66,7 @@ def record(
                     method=method,
                     reference=reference[:140],
                     payer_name=payer_name[:140],
+                    payer_account=account_number(payer_account),
                     external_id=external_id or None,
                 )
         except IntegrityError:
@@ -115,7 +118,9 @@ def identify(pk: int, customer_id: int, *, actor: Actor, reason: str = "") -> Re
         receipt = locks.row(Receipt, pk)
         if receipt.applied:
             raise Conflict(
-                "It is applied already", record=receipt.number, remedy="Unapply it before changing the payer"
+                "It is applied or refunded already",
+                record=receipt.number,
+                remedy="Undo that before changing the payer",
             )
         receipt.customer_id = customer_id
         receipt.save(update_fields=["customer"])

@@ -7,8 +7,17 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from billing.models import Application, BillRun, Grant, Invoice, Receipt
-from billing.services import applications, credit_memos, documents, grants, invoices, receipts, runs
+from billing.models import Application, BillRun, Grant, Invoice, Receipt, Refund
+from billing.services import (
+    applications,
+    credit_memos,
+    documents,
+    grants,
+    invoices,
+    receipts,
+    refunds,
+    runs,
+)
 from o2c.access import require
 from o2c.actor import Actor, acting
 from o2c.errors import InvalidInput, NotFound
@@ -194,6 +203,7 @@ def record_receipt(
     method: str = Receipt.Method.WIRE,
     reference: str = "",
     payer_name: str = "",
+    payer_account: str = "",
     external_id: str = "",
     reason: str = "",
 ) -> Receipt:
@@ -207,6 +217,7 @@ def record_receipt(
         method=method,
         reference=reference,
         payer_name=payer_name,
+        payer_account=payer_account,
         external_id=external_id or None,
         actor=actor,
         reason=reason,
@@ -216,6 +227,65 @@ def record_receipt(
 def identify_receipt(pk: int, *, customer: int, actor: Actor, reason: str = "") -> Receipt:
     """Say whose an unidentified receipt is."""
     return receipts.identify(pk, customer, actor=actor, reason=reason)
+
+
+def _payee(said: Mapping[str, Any]) -> refunds.Payee:
+    names = ("name", "account", "routing", "swift")
+    found = {name: said.get(f"payee_{name}") or "" for name in names}
+    return refunds.Payee(
+        method=said.get("method") or "", processor_reference=said.get("processor_reference") or "", **found
+    )
+
+
+def refund_receipt(
+    pk: int,
+    *,
+    amount: Decimal,
+    refund_on: dt.date,
+    reason_code: str,
+    actor: Actor,
+    reason: str = "",
+    **payee: Any,
+) -> Refund:
+    """Draft a refund of what is left of a receipt."""
+    return refunds.draft(
+        receipt_id=pk, amount=amount, refund_on=refund_on, reason_code=reason_code, payee=_payee(payee),
+        actor=actor, reason=reason,
+    )  # fmt: skip
+
+
+def refund_credit_memo(
+    pk: int,
+    *,
+    amount: Decimal,
+    refund_on: dt.date,
+    reason_code: str,
+    actor: Actor,
+    reason: str = "",
+    **payee: Any,
+) -> Refund:
+    """Draft a refund of what is left of a credit memo."""
+    return refunds.draft(
+        credit_memo_id=pk, amount=amount, refund_on=refund_on, reason_code=reason_code, payee=_payee(payee),
+        actor=actor, reason=reason,
+    )  # fmt: skip
+
+
+def revise_refund(
+    pk: int,
+    *,
+    amount: Decimal,
+    refund_on: dt.date,
+    reason_code: str,
+    actor: Actor,
+    reason: str = "",
+    **payee: Any,
+) -> Refund:
+    """Change a drafted refund; an account that is left empty stays as it is."""
+    return refunds.revise(
+        pk, amount=amount, refund_on=refund_on, reason_code=reason_code, payee=_payee(payee), actor=actor,
+        reason=reason,
+    )  # fmt: skip
 
 
 def statement(pk: int, *, since: dt.date, as_of: dt.date, actor: Actor, reason: str = "") -> list[int]:

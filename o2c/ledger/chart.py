@@ -19,6 +19,7 @@ CHART = [
     ("2110", "Prepaid commitment liability", "liability", False, False, False),
     ("2120", "Refund liability", "liability", False, True, False),
     ("2130", "Unapplied cash", "liability", False, True, False),
+    ("2140", "Refunds payable", "liability", False, True, False),
     ("2150", "Tax payable", "liability", False, True, False),
     ("2190", "Reallocation clearing", "liability", False, False, True),
     ("4000", "Revenue: usage", "revenue", False, False, False),

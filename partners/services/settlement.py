@@ -158,7 +158,7 @@ def _settle(item: Fresh, actor: Actor) -> None:
         made = marketplace.settle(parts, applied_on=posting.posted_on, note=note, actor=actor)
     else:
         made = []
-    by_invoice: dict[int, list[int]] = defaultdict(list)
+    by_invoice: dict[int | None, list[int]] = defaultdict(list)
     for application in made:
         by_invoice[application.invoice_id].append(application.pk)
     SettlementShare.objects.bulk_create(

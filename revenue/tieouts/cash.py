@@ -1,4 +1,4 @@
-"""Cash: every receipt is in the books, and is applied or on account; the sub-ledger is the ledger."""
+"""Cash: every receipt is in the books, and is applied, refunded or on account; sub-ledgers are the ledger."""
 
 # ruff: noqa: E501  SQL reads better unbroken; every value is a parameter
 
@@ -19,9 +19,9 @@ def recorded() -> str:
     """
 
 
-@tie_out("cash.applied", row=11, title="Receipts applied or on account", owner="collections")
+@tie_out("cash.applied", row=11, title="Receipts applied, refunded or on account", owner="collections")
 def applied() -> str:
-    """Each receipt to date: amount less applications = its balance on unapplied cash (2130)."""
+    """Each receipt to date: amount less applications and refunds = its balance on unapplied cash (2130)."""
     return """
     SELECT r.number, r.currency,
            CASE WHEN r.reversed_on < %(end)s THEN 0 ELSE r.amount END - coalesce(a.amount, 0),
@@ -35,6 +35,37 @@ def applied() -> str:
                WHERE j.entity_id = %(entity)s AND j.posting_date < %(end)s GROUP BY 1
               ) g ON g.reference = 'billing.receipt:' || r.id
     WHERE r.entity_id = %(entity)s AND r.received_on < %(end)s
+    """
+
+
+@tie_out("cash.refunds", row=11, title="Refunds released and not paid = ledger", owner="collections")
+def refunds() -> str:
+    """Each refund to date: what the bank has not paid yet = its balance on refunds payable (2140)."""
+    return """
+    SELECT f.number, f.currency,
+           CASE WHEN f.paid_on < %(end)s OR f.failed_on < %(end)s THEN 0 ELSE f.amount END,
+           coalesce(g.amount, 0)
+    FROM billing_refund f
+    LEFT JOIN (SELECT l.reference, sum(l.credit - l.debit) AS amount
+               FROM ledger_journalline l JOIN ledger_account c ON c.id = l.account_id AND c.code = '2140'
+               JOIN ledger_journal j ON j.id = l.journal_id
+               WHERE j.entity_id = %(entity)s AND j.posting_date < %(end)s GROUP BY 1
+              ) g ON g.reference = 'billing.refund:' || f.id
+    WHERE f.entity_id = %(entity)s AND f.released_at IS NOT NULL AND f.refund_on < %(end)s
+    """
+
+
+@tie_out("cash.refunds_paid", row=10, title="Refunds paid in the books", owner="collections")
+def refunds_paid() -> str:
+    """Each refund that the bank paid in the month: amount = what was credited to cash for it."""
+    return """
+    SELECT f.number, f.currency, f.amount, coalesce(g.amount, 0)
+    FROM billing_refund f
+    LEFT JOIN LATERAL (
+      SELECT sum(l.credit) AS amount FROM ledger_journal j JOIN ledger_journalline l ON l.journal_id = j.id
+      JOIN ledger_account a ON a.id = l.account_id AND a.code = '1000'
+      WHERE j.event_key = 'billing.refund:' || f.id AND j.rule = 'refund.paid') g ON true
+    WHERE f.entity_id = %(entity)s AND f.paid_on >= %(start)s AND f.paid_on < %(end)s
     """
 
 
