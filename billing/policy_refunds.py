@@ -16,13 +16,17 @@ _CAME_IN = """coalesce(p.received_on, (
     SELECT max(q.received_on) FROM billing_application a JOIN billing_receipt q ON q.id = a.receipt_id
     WHERE a.invoice_id = m.corrects_id AND a.kind = 'receipt' AND a.reverses_id IS NULL))"""
 
-# Several small refunds are one large one: what the payer was paid back in the thirty days before the draft.
+# Several small refunds are one large one: what the payer was paid back in the thirty days before the draft,
+# as far as it was released before this one. Their applications say when, which the database itself wrote.
 _THIRTY_DAYS = f"""(SELECT sum({
     in_functional("f.amount", "f.currency", "e.currency", "f.refund_on")
 }::numeric)::text
     FROM billing_refund f WHERE f.entity_id = r.entity_id AND (f.id = r.id
-      OR f.state IN ('released', 'paid') AND f.released_at > {_DRAFTED} - interval '30 days'
-         AND (f.customer_id = r.customer_id OR f.receipt_id = r.receipt_id)))"""
+      OR f.state IN ('released', 'paid') AND (f.customer_id = r.customer_id OR f.receipt_id = r.receipt_id)
+         AND EXISTS (SELECT FROM billing_application x
+           WHERE x.refund_id = f.id AND x.recorded_at > {_DRAFTED} - interval '30 days'
+             AND x.id < coalesce((SELECT min(y.id) FROM billing_application y WHERE y.refund_id = r.id),
+                                 9223372036854775807))))"""
 
 REFUND_FACTS = f"""
 SELECT jsonb_build_object(

@@ -65,18 +65,23 @@ def refundable(source: Receipt | Invoice) -> Decimal:
         return source.unapplied_amount
     assert isinstance(source, Invoice)
     left = -source.open_amount
-    if source.corrects_id is None:
-        return left
-    settled = Application.objects.filter(invoice_id=source.corrects_id)
-    came_in = settled.filter(
+    return left if source.corrects_id is None else min(left, max(came_in(source.corrects_id), ZERO))
+
+
+def came_in(invoice_id: int) -> Decimal:
+    """What was paid for an invoice, in money or by credit of other invoices, less what was refunded of it."""
+    own = Q(credit_memo__corrects=invoice_id)
+    settled = Application.objects.filter(
         Q(kind=Application.Kind.RECEIPT)
-        | Q(kind=Application.Kind.CREDIT_MEMO) & ~Q(credit_memo__corrects=source.corrects_id)
-        | Q(kind=Application.Kind.CREDIT_MEMO, credit_memo__corrects=None)
+        | Q(kind=Application.Kind.CREDIT_MEMO) & (~own | Q(credit_memo__corrects=None)),
+        invoice_id=invoice_id,
     )
-    went_out = Application.objects.filter(
-        kind=Application.Kind.REFUND, credit_memo__corrects=source.corrects_id
-    )
-    return min(left, max(_sum(came_in) - _sum(went_out), ZERO))
+    return _sum(settled) - refunded(invoice_id)
+
+
+def refunded(invoice_id: int) -> Decimal:
+    """What was paid back by the credit memos that correct an invoice."""
+    return _sum(Application.objects.filter(kind=Application.Kind.REFUND, credit_memo__corrects=invoice_id))
 
 
 def _sum(rows: QuerySet[Application]) -> Decimal:

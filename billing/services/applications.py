@@ -16,6 +16,7 @@ from billing.domain import cash_application
 from billing.models import Application, Invoice, Receipt
 from billing.postings import Side
 from billing.selectors.carrying import carried, share
+from billing.selectors.refunds import came_in, refunded
 from o2c import ledger, locks
 from o2c.access import require
 from o2c.actor import Actor, acting
@@ -260,6 +261,7 @@ def unapply(application_id: int, *, on: dt.date, actor: Actor, reason: str = "")
                 record=str(known),
                 remedy="It comes back when the refund's payment is recorded as failed",
             )
+        _check_not_refunded(known)
         undo = Application.objects.create(
             kind=known.kind,
             receipt_id=known.receipt_id,
@@ -288,6 +290,18 @@ def unapply(application_id: int, *, on: dt.date, actor: Actor, reason: str = "")
                 invoice_ids=[known.invoice_id],
             )
         return undo
+
+
+def _check_not_refunded(known: Application) -> None:
+    """What paid for an invoice stays with it once its credit memo was refunded: it went back already."""
+    if known.invoice_id is None or not refunded(known.invoice_id):
+        return
+    if known.amount > came_in(known.invoice_id):
+        raise Conflict(
+            f"A credit memo of {known.invoice} was refunded: this money went back to the customer",
+            record=str(known),
+            remedy="Only what was not refunded can be taken off the invoice",
+        )
 
 
 def _check_parts(parts: Parts, invoices: dict[int, Invoice], currency: str) -> None:

@@ -10,6 +10,7 @@ import pytest
 from billing.services import refunds
 from o2c.controls import approvals
 from o2c.controls.approvals.models import Request
+from o2c.controls.approvals.services import submitting
 from o2c.errors import Conflict, NotAuthorised
 from tests.factories.billing import person, post_invoice
 from tests.factories.orders import make_customer
@@ -138,7 +139,7 @@ def test_what_was_agreed_to_is_paid_and_only_that(team, customer, people):
     )  # fmt: skip
     with pytest.raises(Conflict, match="changed"):
         approvals.approve(request.pk, actor=approver, reason="Seen")
-    request = approvals.renew(request.pk, actor=drafter(), reason="Another account")
+    request = submitting.renew(request.pk, actor=drafter(), reason="Another account")
     assert request.round == 2
 
     approvals.approve(request.pk, actor=approver, reason="Called the customer")

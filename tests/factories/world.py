@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from billing.models import Invoice
-from billing.services import applications
+from billing.services import applications, refunds
 from orders.models import Order
 from orders.salesforce.ids import eighteen
 from tests.factories.billing import billing_team, receive
@@ -54,6 +54,15 @@ def make_world() -> World:
     applications.apply(
         receipt.pk, [(posted.pk, Decimal("60.00"))], applied_on=dt.date(2026, 8, 30), actor=team.cash
     )
+    for amount in ("10.00", "20.00"):
+        refunds.draft(
+            receipt_id=receipt.pk,
+            amount=Decimal(amount),
+            refund_on=dt.date(2026, 9, 20),
+            reason_code="overpaid",
+            payee=refunds.Payee(name="Globex Inc", account="US330001000000000001"),
+            actor=team.ops,
+        )
     deliver()
     close_month(books, "2026-08")
     return World(books, order, draft, posted, shop)

@@ -20,6 +20,7 @@ from o2c.demo.walk import (
     metering,
     morning,
     provisioning,
+    refunds,
     requests,
     selling,
 )
@@ -135,11 +136,13 @@ def walk(scale: Scale, password: str, report: Report, trace: Trace | None = None
         for span in [span for span in scale.spans if not is_closed(span[0])]:
             month(scale, cast, entities, plans, span, market, report)
     today = scale.spans[-1][1]
-    advance = report.step("What waits on the next morning", 3 + morning.STEPS)
+    advance = report.step("What waits on the next morning", 4 + morning.STEPS)
     billing.dispute(cast, today)
     advance(1)
     morning.work(cast, today, advance)
     requests.ask(cast, today)
+    advance(1)
+    refunds.lay_out(cast, today)
     advance(1)
     billing.propose(cast, entities["US"], today)
     advance(1)
