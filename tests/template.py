@@ -11,6 +11,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from psycopg import sql
 from o2c.runtime import home
 
 PREFIX = "o2c_template_"
+MIGRATED = "o2c_migrated_"
 KEEP = 3
 PARTS = (
     "migrations",
@@ -43,12 +45,21 @@ PARTS = (
 
 def fingerprint() -> str:
     """Of the files that declare tables, guards, roles and seeds, and of the versions they run on."""
+    return _digest(lambda parts: bool(parts & set(PARTS)))
+
+
+def migrations_fingerprint() -> str:
+    """Of the migrations alone, and of what they import."""
+    return _digest(lambda parts: "migrations" in parts)
+
+
+def _digest(counts: Callable[[set[str]], bool]) -> str:
     digest = hashlib.sha256(f"{sys.version_info[:2]} {settings.INSTALLED_APPS}".encode())
     files = [
         path
         for package in ("o2c", "orders", "billing", "revenue", "partners")
         for path in (home.PROJECT / package).rglob("*.py")
-        if set(path.relative_to(home.PROJECT).parts) & set(PARTS) or path.parent.name == "o2c"
+        if counts(set(path.relative_to(home.PROJECT).parts)) or path.parent.name == "o2c"
     ]
     for path in (home.PROJECT / "requirements-dev.lock", *sorted(files)):
         digest.update(path.name.encode() + path.read_bytes())
@@ -56,13 +67,20 @@ def fingerprint() -> str:
 
 
 def name() -> str:
-    """The template for the code as it is, built when there is none yet."""
-    wanted = PREFIX + fingerprint()
+    """The template for the code as it is, built when there is none yet.
+
+    In two steps: migrations run into a database that changes only with them; what `migrate` does after them
+    (guards, roles, policies) is done anew in a copy of it whenever any of that changes.
+    """
+    wanted, migrated = PREFIX + fingerprint(), MIGRATED + migrations_fingerprint()
     with home.lock("test-template"):
-        if wanted not in _existing():
-            _build(wanted)
-            for old in _existing()[:-KEEP]:
-                _execute("DROP DATABASE IF EXISTS {}", old)
+        if wanted not in _existing(PREFIX):
+            if migrated not in _existing(MIGRATED):
+                _build(migrated, "tests.settings_migrations_only", "template0")
+            _build(wanted, "o2c.settings", migrated)
+            for prefix, keep in ((PREFIX, KEEP), (MIGRATED, 1)):
+                for old in _existing(prefix)[:-keep]:
+                    _execute("DROP DATABASE IF EXISTS {}", old)
     return wanted
 
 
@@ -79,23 +97,23 @@ def _execute(statement: str, *names: str) -> None:
         connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
 
 
-def _existing() -> list[str]:
-    """Templates, the oldest first."""
+def _existing(prefix: str) -> list[str]:
+    """Databases of this kind, the oldest first."""
     with _connect() as connection:
         found = connection.execute(
             "SELECT datname FROM pg_database WHERE starts_with(datname, %s)"
             " AND datname NOT LIKE '%%unfinished' ORDER BY oid",
-            [PREFIX],
+            [prefix],
         )
         return [row[0] for row in found]
 
 
-def _build(wanted: str) -> None:
+def _build(wanted: str, settings_module: str, source: str) -> None:
     unfinished = f"{PREFIX}unfinished"
     _execute("DROP DATABASE IF EXISTS {}", unfinished)  # of a run that was killed
-    _execute("CREATE DATABASE {}", unfinished)
+    _execute("CREATE DATABASE {} TEMPLATE {}", unfinished, source)
     environment = {**os.environ, "O2C_DATABASE": unfinished, "O2C_DB_ROLE": "owner"}
-    environment["DJANGO_SETTINGS_MODULE"] = "o2c.settings"
+    environment["DJANGO_SETTINGS_MODULE"] = settings_module
     subprocess.run(
         [sys.executable, str(Path("manage.py")), "migrate", "--no-input", "--verbosity", "0"],
         cwd=home.PROJECT, env=environment, check=True, stdin=subprocess.DEVNULL,
