@@ -1,7 +1,7 @@
 """The acts of orders, and which persona or machine has which.
 
-Kept apart on purpose (segregation rules S01, S08, S10, S13, S37, S39): whoever keeps customers or prices does
-not enter orders; whoever enters an order neither activates nor provisions it; revenue treatment of a SKU is
+Kept apart on purpose (segregation rules S01, S02, S03, S08, S10, S13, S14, S15, S37, S39): whoever keeps
+customers or prices does not enter orders; whoever decides about credit does neither; whoever enters an order neither activates nor provisions it; revenue treatment of a SKU is
 said by revenue policy, who posts no revenue.
 """
 
@@ -9,6 +9,9 @@ DUTIES = {
     "orders.customer.maintain": "Create and change customers, contacts and tax registrations",
     "orders.customer.deactivate": "Take a customer out of business",
     "orders.customer.reactivate": "Take a customer back into business",
+    "orders.customer.change_credit": "Decide what a customer may owe, and hold its orders",
+    "orders.credit.approve": "Agree to credit beyond what credit management gives alone",
+    "orders.credit.approve_large": "Agree to large credit, and to none being checked",
     "orders.catalogue.maintain": "Create and change meters, products and SKUs",
     "orders.sku.attribute": "Say how the revenue of a SKU is recognised and which GL segment it has",
     "orders.price.draft": "Draft list prices",
@@ -24,6 +27,7 @@ DUTIES = {
     "orders.order.sign": "Record that an order was signed",
     "orders.order.reopen": "Take a signed order back to draft",
     "orders.order.activate": "Make a signed order billable",
+    "orders.order.release_credit": "Let an order go ahead that its customer's credit holds back",
     "orders.order.cancel": "Cancel an order that is not active yet, and end one that was cancelled",
     "orders.order.complete": "Complete an order whose term is over",
     "orders.order.maintain": "Change the reference data of an order: PO number, title, renewal clause",
@@ -42,6 +46,7 @@ DUTIES = {
 
 ROLE_DUTIES = {
     "master_data": ["orders.customer.maintain"],
+    "credit": ["orders.customer.change_credit", "orders.order.release_credit"],
     "deal_desk": [
         "orders.quote.draft",
         "orders.quote.submit",
@@ -73,9 +78,15 @@ ROLE_DUTIES = {
     ],
     "billing_ops": ["orders.catalogue.maintain", "orders.price.draft"],
     "revenue_policy": ["orders.sku.attribute"],
-    "approver": ["orders.quote.approve", "orders.amendment.apply", "orders.adjustment.activate"],
+    "approver": [
+        "orders.quote.approve",
+        "orders.amendment.apply",
+        "orders.adjustment.activate",
+        "orders.credit.approve",
+    ],
     "controller": [
         "orders.quote.approve_exception",
+        "orders.credit.approve_large",
         "orders.customer.deactivate",
         "orders.customer.reactivate",
         "orders.price.activate",

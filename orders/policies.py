@@ -6,7 +6,7 @@ from typing import Any
 
 from o2c.controls.approvals.declaring import rule
 from o2c.controls.approvals.registry import Act, Lineage
-from orders import policy_masters, policy_orders
+from orders import policy_credit, policy_masters, policy_orders
 from orders.policy_orders import NOT_STANDARD
 
 QUOTE_FACTS = """
@@ -195,5 +195,5 @@ POLICIES: dict[str, dict[str, Any]] = {
     }
 }
 
-ACTS += [*policy_orders.ACTS, *policy_masters.ACTS]
-POLICIES |= policy_orders.POLICIES | policy_masters.POLICIES
+ACTS += [*policy_orders.ACTS, *policy_masters.ACTS, *policy_credit.ACTS]
+POLICIES |= policy_orders.POLICIES | policy_masters.POLICIES | policy_credit.POLICIES

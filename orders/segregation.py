@@ -8,6 +8,9 @@ FUNCTIONS = {
         "orders.customer.deactivate",
         "orders.customer.reactivate",
     ],
+    # Payment terms and tax exemption belong to the customer's master data (S01), under approval of their own;
+    # what S02 calls limit is this.
+    "MD.CREDIT": ["orders.customer.change_credit"],
     "MD.PRICE": [
         "orders.price.draft",
         "orders.price.activate",
@@ -35,6 +38,12 @@ FUNCTIONS = {
         "orders.amendment.apply",
         "orders.adjustment.activate",
     ],
+    # Whoever agrees to credit stands in for the brake as well as who releases it.
+    "ORD.RELEASE": [
+        "orders.order.release_credit",
+        "orders.credit.approve",
+        "orders.credit.approve_large",
+    ],
     "FUL.RECORD": [
         "orders.entitlement.provision",
         "orders.entitlement.retry",
@@ -55,7 +64,7 @@ _CUSTOMER = ("customer", "customer__contacts", "customer__tax_registrations")
 
 LINEAGE = {
     "orders.customer": ["contacts", "tax_registrations"],
-    "orders.quote": ["lines", "lines__price", "lines__sku", *_CUSTOMER],
+    "orders.quote": ["lines", "lines__price", "lines__sku", *_CUSTOMER, "customer__credit_limits"],
     "orders.order": [
         "lines",
         "lines__segments",
@@ -63,6 +72,7 @@ LINEAGE = {
         "lines__sku",
         "lines__redemptions__coupon",
         *_CUSTOMER,
+        "customer__credit_limits",
         "quote",
         "quote__lines",
     ],
@@ -72,8 +82,10 @@ LINEAGE = {
         "opened_segments",
         "opened_segments__price",
         "order__customer",
+        "order__customer__credit_limits",
         "order__quote",
     ],
+    "orders.creditrelease": ["order", "order__lines", "order__quote", "order__amendments"],
     "orders.priceadjustment": ["customer", "order"],
     "orders.entitlement": ["line__order", "line"],
 }
@@ -88,6 +100,7 @@ ACTS = {
         Act("orders.contact", "edit"),
         Act("orders.taxregistration", "edit"),
     ],
+    "MD.CREDIT": [Act("orders.creditlimit", "insert")],
     "MD.PRICE": [Act("orders.price", "edit"), Act("orders.price", "move", to=("active",))],
     "MD.PROMOTION": [Act("orders.coupon", "edit")],
     "MD.PRODUCT": [Act("orders.sku", "edit"), Act("orders.product", "edit"), Act("orders.meter", "edit")],
@@ -112,4 +125,5 @@ ACTS = {
         Act("orders.entitlement", "move", to=("provisioned",)),
         Act("orders.milestonerecord", "insert"),
     ],
+    "ORD.RELEASE": [Act("orders.creditrelease", "insert")],
 }

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from babel.core import get_global
 from django.db import connection
 from django.test import TransactionTestCase
 from psycopg.pq import TransactionStatus
@@ -60,7 +61,19 @@ def prepare() -> None:
         )
         for table, trigger in cursor.fetchall():
             cursor.execute(f'ALTER TABLE {table} DISABLE TRIGGER "{trigger}"')
+        _credit_for_everybody(cursor)
         _keep_seed(cursor)
+
+
+def _credit_for_everybody(cursor: Any) -> None:
+    """A standard credit limit out of reach in every currency: only tests about credit give customers less."""
+    cursor.execute("SELECT set_config('o2c.actor_id', '0', false)")
+    cursor.execute(
+        "INSERT INTO orders_creditlimit (currency, amount, held, reason, shipped)"
+        " SELECT unnest(%s::text[]), 1e15, false, 'Standard of the tests', true",
+        [sorted(get_global("all_currencies"))],
+    )
+    cursor.execute("SELECT set_config('o2c.actor_id', '', false)")
 
 
 def _tables(cursor: Any) -> list[str]:

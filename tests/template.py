@@ -36,6 +36,7 @@ PARTS = (
     "registry.py",
     "duties.py",
     "segregation.py",
+    "standards.py",
     "controls",
     "audit",
     "access",
@@ -45,7 +46,7 @@ PARTS = (
 
 def fingerprint() -> str:
     """Of the files that declare tables, guards, roles and seeds, and of the versions they run on."""
-    return _digest(lambda parts: bool(parts & set(PARTS)))
+    return _digest(lambda parts: any(part in PARTS or part.startswith("policy_") for part in parts))
 
 
 def migrations_fingerprint() -> str:

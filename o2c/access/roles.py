@@ -27,6 +27,12 @@ SHIPPED: tuple[ShippedRole, ...] = (
         ("orders", "billing", "approvals", "breakglass"),
     ),
     ShippedRole(
+        "credit",
+        "Credit management",
+        "Decides what customers may owe, holds their orders and releases them; keeps no customers.",
+        ("orders", "billing", "approvals", "breakglass"),
+    ),
+    ShippedRole(
         "order_entry",
         "Order entry",
         "Turns signed deals into draft orders and amendments.",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from o2c.periods import Period
+from orders.domain import credit
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,9 @@ class LineFacts:
 
 @dataclass(frozen=True, slots=True)
 class OrderFacts:
-    """An order and its customer; `signed_total` is None when nobody stated what was signed for."""
+    """An order and its customer; `signed_total` is None when nobody stated what was signed for, `credit` when
+    somebody else than the customer pays.
+    """
 
     currency: str
     customer: str
@@ -67,6 +70,7 @@ class OrderFacts:
     signed_total: Decimal | None
     value: Decimal
     lines: tuple[LineFacts, ...]
+    credit: credit.Asked | None = None
 
 
 def blockers(order: OrderFacts) -> list[Blocker]:
@@ -106,6 +110,8 @@ def _of_order(order: OrderFacts) -> Iterator[Blocker]:
             f"the lines come to {order.value} {order.currency} over the term",
             "Compare quantities, prices, discounts and dates with the signed document",
         )
+    if order.credit is not None and (found := credit.problem(order.credit)):
+        yield block(*found)
 
 
 def _of_line(line: LineFacts, order: OrderFacts) -> Iterator[Blocker]:

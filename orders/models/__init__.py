@@ -3,6 +3,7 @@
 from orders.models.adjustments import Coupon, PriceAdjustment, Redemption
 from orders.models.amendments import Amendment
 from orders.models.catalogue import Meter, Price, Product, Sku
+from orders.models.credit import CreditCheck, CreditLimit, CreditRelease
 from orders.models.customers import Contact, Customer, TaxRegistration
 from orders.models.entitlements import Entitlement, ProvisioningAttempt
 from orders.models.intake import DealIntake
@@ -16,6 +17,9 @@ __all__ = [
     "BillingTerms",
     "Contact",
     "Coupon",
+    "CreditCheck",
+    "CreditLimit",
+    "CreditRelease",
     "Customer",
     "DealIntake",
     "Entitlement",

@@ -11,12 +11,18 @@ from o2c.periods import Period
 from orders.domain import effects, price_spec, schedules
 from orders.domain.activation import Blocker, LineFacts, OrderFacts, SegmentFacts, blockers
 from orders.models import Order, OrderLine, Price, Segment, Sku
+from orders.selectors.credit import credit_of
 from orders.selectors.facts import order_facts
 from orders.selectors.value import value_of
 
 
 def blockers_of(pks: Iterable[int]) -> dict[int, list[Blocker]]:
-    """Every blocker by order; an order that can activate has an empty list. Eight queries at most."""
+    """Every blocker by order; an order that can activate has an empty list. Ten queries at most."""
+    return {pk: blockers(facts) for pk, facts in gate_facts(pks).items()}
+
+
+def gate_facts(pks: Iterable[int], *, together: bool = False) -> dict[int, OrderFacts]:
+    """What the gate looks at, by order; `together` when all of them are to become active at once."""
     chosen = list(pks)
     if not chosen:
         return {}
@@ -25,29 +31,26 @@ def blockers_of(pks: Iterable[int]) -> dict[int, list[Blocker]]:
     rows_of_lines = list(
         OrderLine.objects.filter(order__in=chosen).select_related("sku__meter").order_by("position")
     )
-    scheduled = {line.order_id for line in rows_of_lines if line.schedule}
-    worth = order_facts(
-        [pk for pk, order in orders.items() if order.signed_total is not None or pk in scheduled]
-    )
+    worth = order_facts(orders)
     values = {pk: value_of(facts) for pk, facts in worth.items()}
     lines = _line_facts(rows_of_lines, chosen, worth)
+    asked = credit_of(list(orders.values()), values, together=together)
     found = {}
     for pk, order in orders.items():
         customer = order.customer
-        found[pk] = blockers(
-            OrderFacts(
-                currency=order.currency,
-                customer=str(customer),
-                customer_currency=customer.currency,
-                customer_state=customer.state,
-                entity=order.entity.code,
-                customer_entity=customer.entity.code,
-                starts_on=order.starts_on,
-                ends_on=order.ends_on,
-                signed_total=order.signed_total,
-                value=values.get(pk, Decimal(0)),
-                lines=tuple(lines[pk]),
-            )
+        found[pk] = OrderFacts(
+            currency=order.currency,
+            customer=str(customer),
+            customer_currency=customer.currency,
+            customer_state=customer.state,
+            entity=order.entity.code,
+            customer_entity=customer.entity.code,
+            starts_on=order.starts_on,
+            ends_on=order.ends_on,
+            signed_total=order.signed_total,
+            value=values.get(pk, Decimal(0)),
+            lines=tuple(lines[pk]),
+            credit=asked.get(pk),
         )
     return found
 

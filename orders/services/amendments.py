@@ -33,7 +33,7 @@ from orders.domain.timeline import Span
 from orders.domain.valuation import periods_of
 from orders.models import Amendment, Order, OrderLine, Price, Segment, Sku
 from orders.selectors.facts import order_facts
-from orders.services import transfers
+from orders.services import credit, transfers
 from orders.services.common import BATCH, move, responsible
 
 
@@ -96,7 +96,7 @@ def apply(pk: int, *, actor: Actor, as_of: dt.date | None = None, reason: str = 
     """Close and open the segments as previewed; a transfer also opens the order of the other customer.
 
     Raises Conflict when the order has changed since the amendment was drafted, so that the effect would be
-    another.
+    another, and when it adds more than the customer's credit lets through.
     """
     with acting(actor, reason=reason):
         order_id = Amendment.objects.filter(pk=pk).values_list("order_id", flat=True).first()
@@ -120,6 +120,7 @@ def apply(pk: int, *, actor: Actor, as_of: dt.date | None = None, reason: str = 
                 remedy="Reject it and draft it again",
                 code="effect_changed",
             )
+        credit.pass_amendment(order, amendment)
         _write(order, amendment, effect)
         day = as_of or clock.today(order.time_zone)
         move([amendment], "apply", applied_by_id=responsible(actor), applied_on=day)

@@ -15,10 +15,11 @@ from o2c.controls import approvals
 from o2c.controls.approvals.models import Request
 from o2c.errors import Conflict, InvalidInput, NotFound
 from orders import events
-from orders.domain.activation import summary
+from orders.domain.activation import blockers, summary
 from orders.models import Customer, Order, OrderLine, Segment
 from orders.salesforce.ids import eighteen
-from orders.selectors.activation import blockers_of
+from orders.selectors.activation import gate_facts
+from orders.services import credit
 from orders.services.common import BATCH, Problems, changed, move, numbered
 from orders.services.inputs import OrderInput
 from orders.services.lines import Asked, clauses, resolve, term_end, write_lines
@@ -162,7 +163,9 @@ def activate_many(
     with acting(actor, reason=reason):
         orders = locks.rows(Order, pks)
         require(actor, "orders.order.activate", record=_names(orders))
-        if blocked := _blocked(orders):
+        credit.lock_customers(orders)
+        facts = gate_facts(pks, together=True)
+        if blocked := {order: found for order in orders if (found := blockers(facts[order.pk]))}:
             raise Conflict(
                 "; ".join(f"{order.number}: {summary(found)}" for order, found in blocked.items()),
                 record=", ".join(order.number for order in blocked),
@@ -170,6 +173,7 @@ def activate_many(
                 code="activation_blocked",
             )
         approvals.gate("orders.order.activate", pks)
+        credit.record(orders, {pk: asked for pk in pks if (asked := facts[pk].credit)})
         for day, same_day in _by_day(orders, as_of).items():
             move(same_day, "activate", activated_on=day)
         events.activated(orders)
@@ -253,11 +257,6 @@ def update_reference(pk: int, *, actor: Actor, reason: str = "", **columns: Any)
 
 def _names(orders: Sequence[Order]) -> str:
     return ", ".join(order.number for order in orders[:5]) + (" …" if len(orders) > 5 else "")
-
-
-def _blocked(orders: Sequence[Order]) -> dict[Order, Any]:
-    found = blockers_of([order.pk for order in orders])
-    return {order: found[order.pk] for order in orders if found[order.pk]}
 
 
 def _by_day(orders: Sequence[Order], day: dt.date | None) -> dict[dt.date, list[Order]]:

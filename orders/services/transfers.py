@@ -7,10 +7,11 @@ import datetime as dt
 from o2c.errors import Conflict, InvalidInput
 from orders import events
 from orders.domain import moves
-from orders.domain.activation import summary
+from orders.domain.activation import blockers, summary
 from orders.domain.effects import Effect, OrderFacts
 from orders.models import Amendment, BillingTerms, Customer, Order, OrderLine, Segment
-from orders.selectors.activation import blockers_of
+from orders.selectors.activation import gate_facts
+from orders.services import credit
 from orders.services.common import BATCH, move, numbered
 
 TERMS = [field.attname for field in BillingTerms._meta.local_fields]
@@ -65,8 +66,11 @@ def open_successor(
     new.save(force_insert=True)
     _copy_lines(new, facts, at)
     move([new], "sign", signed_on=day)
-    if blocked := blockers_of([new.pk])[new.pk]:
+    credit.lock_customers([new])
+    facts = gate_facts([new.pk])[new.pk]
+    if blocked := blockers(facts):
         raise Conflict(summary(blocked), record=number, code="activation_blocked")
+    credit.record([new], {new.pk: facts.credit} if facts.credit else {})
     move([new], "activate", activated_on=day)
     events.activated([new])
     return new
