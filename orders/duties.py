@@ -1,8 +1,9 @@
 """The acts of orders, and which persona or machine has which.
 
 Kept apart on purpose (segregation rules S01, S02, S03, S08, S10, S13, S14, S15, S37, S39): whoever keeps
-customers or prices does not enter orders; whoever decides about credit does neither; whoever enters an order neither activates nor provisions it; revenue treatment of a SKU is
-said by revenue policy, who posts no revenue.
+customers or prices does not enter orders; whoever decides about credit does neither; whoever enters an order
+neither activates nor provisions it; revenue treatment of a SKU is said by revenue policy, who posts no
+revenue.
 """
 
 DUTIES = {

@@ -113,8 +113,8 @@ CREATE OR REPLACE TRIGGER o2c_added AFTER INSERT ON orders_orderline
   REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION o2c_line_added()
 """
 
-# Where customers stand: the decision in force, what they owe by the books, and what their active orders commit
-# them to and no document has billed. A customer without a decision has the standard of its currency, else none.
+# Where customers stand: the decision in force, what they owe by the books, and what their active orders
+# commit them to and no document has billed. Without a decision the standard of the currency holds, else zero.
 STANDING_FUNCTION = """
 CREATE OR REPLACE FUNCTION o2c_credit_standing(wanted bigint[]) RETURNS TABLE (
   customer bigint, decision bigint, credit_limit numeric, held boolean, receivable numeric, unbilled numeric)
@@ -148,14 +148,13 @@ LANGUAGE sql STABLE AS $$
   LEFT JOIN LATERAL (SELECT x.* FROM orders_creditlimit x WHERE x.customer_id = c.id
                      ORDER BY x.id DESC LIMIT 1) own ON true
   LEFT JOIN LATERAL (SELECT x.* FROM orders_creditlimit x WHERE own.id IS NULL AND x.customer_id IS NULL
-                       AND x.currency = c.currency AND (x.entity_id = c.entity_id OR x.entity_id IS NULL)
-                     ORDER BY x.entity_id NULLS LAST, x.id DESC LIMIT 1) standard ON true
+                       AND x.currency = c.currency ORDER BY x.id DESC LIMIT 1) standard ON true
   LEFT JOIN owed ON owed.party_id = c.id LEFT JOIN unbilled ON unbilled.customer_id = c.id
   WHERE c.id = ANY(wanted)
 $$
 """
 
-# The customers are locked first and then looked at, so that two orders that go ahead at once count each other.
+# The customers are locked first and then looked at: two orders that go ahead at once count each other.
 # An order without its credit check is refused: its value would be missing from every later one.
 CREDIT_FUNCTION = """
 CREATE OR REPLACE FUNCTION o2c_credit_refuse(orders bigint[], amendments bigint[]) RETURNS void
@@ -166,16 +165,19 @@ BEGIN
   WHERE o.id = ANY(orders) AND o.channel = 'direct';
   IF buyers IS NULL THEN RETURN; END IF;
   PERFORM 1 FROM orders_customer WHERE id = ANY(buyers) ORDER BY id FOR NO KEY UPDATE;
-  SELECT o.number, c.number AS customer, p.held, p.credit_limit, p.receivable + p.unbilled AS exposure INTO bad
+  SELECT o.number, c.number AS customer, p.held, p.credit_limit, p.receivable + p.unbilled AS exposure
+  INTO bad
   FROM o2c_credit_standing(buyers) p JOIN orders_customer c ON c.id = p.customer
   JOIN orders_order o ON o.customer_id = c.id AND o.id = ANY(orders) AND o.channel = 'direct'
   WHERE (p.held OR p.receivable + p.unbilled > p.credit_limit) AND NOT EXISTS (
-    SELECT 1 FROM (SELECT r.* FROM orders_creditrelease r WHERE r.order_id = o.id ORDER BY r.id DESC LIMIT 1) r
+    SELECT 1 FROM (SELECT x.* FROM orders_creditrelease x WHERE x.order_id = o.id
+                   ORDER BY x.id DESC LIMIT 1) r
     WHERE r.decision_id IS NOT DISTINCT FROM p.decision AND p.receivable + p.unbilled <= r.covers) LIMIT 1;
   IF FOUND THEN
     RAISE EXCEPTION 'Order % is on credit hold: customer % may owe % and would reach %; %', bad.number,
       bad.customer, coalesce(bad.credit_limit::text, 'without limit'), bad.exposure,
-      CASE WHEN bad.held THEN 'it is on hold' ELSE 'no release covers that' END USING ERRCODE = 'OC006', TABLE = 'orders_order';
+      CASE WHEN bad.held THEN 'it is on hold' ELSE 'no release covers that' END
+      USING ERRCODE = 'OC006', TABLE = 'orders_order';
   END IF;
   SELECT o.number INTO bad FROM orders_order o LEFT JOIN orders_creditcheck k
     ON k.order_id = o.id AND CASE WHEN amendments IS NULL THEN k.amendment_id IS NULL

@@ -25,12 +25,12 @@ SELECT jsonb_build_object(
 FROM orders_creditlimit n JOIN orders_customer c ON c.id = n.customer_id
 JOIN ledger_legalentity e ON e.id = c.entity_id
 LEFT JOIN LATERAL (
-  SELECT x.* FROM orders_creditlimit x WHERE x.customer_id = c.id AND x.id < n.id ORDER BY x.id DESC LIMIT 1) b
-  ON true
+  SELECT x.* FROM orders_creditlimit x WHERE x.customer_id = c.id AND x.id < n.id
+  ORDER BY x.id DESC LIMIT 1) b ON true
 LEFT JOIN LATERAL (
   SELECT x.amount FROM orders_creditlimit x
-  WHERE x.customer_id IS NULL AND x.currency = c.currency AND (x.entity_id = c.entity_id OR x.entity_id IS NULL)
-    AND x.id < n.id ORDER BY x.entity_id NULLS LAST, x.id DESC LIMIT 1) s ON true
+  WHERE x.customer_id IS NULL AND x.currency = c.currency AND x.id < n.id
+  ORDER BY x.id DESC LIMIT 1) s ON true
 LEFT JOIN LATERAL (
   SELECT x.id FROM orders_creditlimit x WHERE x.customer_id = c.id AND x.id < n.id
     AND (x.shipped OR x.recorded_at < n.recorded_at - interval '90 days') ORDER BY x.id DESC LIMIT 1) old

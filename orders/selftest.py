@@ -9,7 +9,7 @@ from o2c import clock
 from o2c.controls.selftest.world import REASON, Subject, World
 from o2c.periods import add_months
 from orders.models import Customer, Order, Quote
-from orders.services import amendments, catalogue, customers, orders, quotes
+from orders.services import amendments, catalogue, credit, customers, orders, quotes
 from orders.services.inputs import CustomerInput, LineInput, OrderInput, PriceInput, QuoteInput, TermsInput
 
 SKU = "ZT-SEATS"
@@ -21,6 +21,7 @@ def build(world: World) -> None:
     world.records["customer"] = customer
     _quotes(world, customer)
     _orders(world, customer)
+    _credit(world, _customer(world, "Self-test debtor"))
 
 
 def _catalogue(world: World) -> None:
@@ -122,3 +123,33 @@ def _orders(world: World, customer: Customer) -> None:
         )
         if applied:
             amendments.apply(drafted.pk, as_of=day, actor=manager, reason=REASON)
+
+
+def _credit(world: World, debtor: Customer) -> None:
+    """A customer with a small limit: one order let through, one that waits for an approver to agree."""
+    analyst, clerk = world.person("credit"), world.person("order_entry")
+    review_on = clock.today() + dt.timedelta(days=300)
+    credit.change(debtor.pk, amount=Decimal(10_000), review_on=review_on, actor=analyst, reason=REASON)
+    small, large = (_order(world, debtor, lines) for lines in (3, 10))  # 4,800 a line
+    for order in (small, large):
+        orders.sign(order.pk, signed_on=world.month, actor=clerk, reason=REASON)
+    credit.release(small.pk, actor=analyst, reason=REASON)
+    orders.activate(small.pk, as_of=world.month, actor=world.person("order_management"), reason=REASON)
+    world.subjects["orders.customer.change_credit"] = Subject(
+        debtor.pk,
+        analyst,
+        world.person("approver"),
+        by_hand="INSERT INTO orders_creditlimit (customer_id, currency, amount, held, reason, shipped)"
+        " SELECT id, '', 500000, false, '-', false FROM orders_customer WHERE id = %s",
+        edit="",  # a decision is one row
+        parameters={"amount": Decimal(500_000), "review_on": review_on},
+    )
+    world.subjects["orders.order.release_credit"] = Subject(
+        large.pk,
+        analyst,
+        world.person("approver"),
+        by_hand="INSERT INTO orders_creditrelease (order_id, decision_id, exposure, covers, reason)"
+        " SELECT o.id, (SELECT max(x.id) FROM orders_creditlimit x WHERE x.customer_id = o.customer_id), 0,"
+        " 62400, '-' FROM orders_order o WHERE o.id = %s",
+        edit="UPDATE orders_order SET payment_terms_days = payment_terms_days + 1 WHERE id = %s",
+    )

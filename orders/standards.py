@@ -1,4 +1,4 @@
-"""The credit decisions that come with the product, written once, after the migration that brings credit limits.
+"""The credit decisions that come with the product, written once, after the migration that brings limits.
 
 A customer about whom nobody decided has the standard limit of its currency: a default limit, as credit
 departments keep one for new customers. A currency that is not listed has none, so a limit comes first there.

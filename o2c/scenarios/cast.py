@@ -27,6 +27,7 @@ ROLES: dict[str, tuple[str, ...]] = {
     "biller": ("billing_ops",),
     "receiver": ("cash_receipts",),
     "cash": ("collections",),
+    "credit": ("credit",),
     "accountant": ("revenue_accounting",),
     "controller": ("controller",),
 }
@@ -45,6 +46,7 @@ class Cast:
     biller: Actor
     receiver: Actor
     cash: Actor
+    credit: Actor
     accountant: Actor
     controller: Actor
     crm: Actor

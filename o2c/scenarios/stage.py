@@ -25,7 +25,7 @@ from o2c.periods import Period, add_months
 from o2c.scenarios.cast import REASON, Cast
 from o2c.scenarios.language import Commitment, Deal, LineBlock, ListPrice, Scenario, SkuBlock
 from orders.models import Customer, Order, OrderLine, Price
-from orders.services import catalogue, customers, orders
+from orders.services import catalogue, credit, customers, orders
 from orders.services.inputs import (
     CustomerInput,
     LineInput,
@@ -131,9 +131,9 @@ def build(scenario: Scenario, cast: Cast, *, months: int = 0) -> Stage:
 
 
 def buyer(scenario: Scenario, entity: LegalEntity, name: str, cast: Cast) -> Customer:
-    """A customer of the scenario's company, on the terms of the file."""
+    """A customer of the scenario's company, on the terms of the file, whose credit is not checked."""
     terms = scenario.customer
-    return customers.upsert(
+    customer = customers.upsert(
         CustomerInput(
             name=name,
             entity=entity.code,
@@ -148,6 +148,9 @@ def buyer(scenario: Scenario, entity: LegalEntity, name: str, cast: Cast) -> Cus
         actor=cast.crm,
         reason=REASON,
     )
+    with carrying(credit.CHANGE):
+        credit.change(customer.pk, amount=None, actor=cast.credit, reason=REASON)
+    return customer
 
 
 def _entity(tag: str, currency: str, country: str, tax_percent: Decimal, cast: Cast) -> LegalEntity:

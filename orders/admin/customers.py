@@ -10,6 +10,7 @@ from o2c.console import Act, Fact, Panel, RecordAdmin
 from o2c.console import format as fmt
 from o2c.console.registry import Anchor
 from o2c.controls.approvals.admin.asking import propose_act
+from orders.admin import credit
 from orders.admin.forms import ContactForm, credit_terms_form
 from orders.models import Contact, Customer, Order, Quote, TaxRegistration
 
@@ -69,6 +70,7 @@ class CustomerAdmin(RecordAdmin):
             lambda customer, user: [],
             credit_terms_form,
         ),
+        *credit.CUSTOMER_ACTS,
     ]
     empty_text = "No customer yet. Salesforce sends them (PUT /api/v1/customers/salesforce/…)."
 
@@ -79,7 +81,11 @@ class CustomerAdmin(RecordAdmin):
             Fact("Tax id", obj.tax_id),
             Fact("Terms", f"{obj.payment_terms_days} days"),
             Fact("Invoices to", obj.billing_email),
+            *credit.customer_facts(obj),
         ]
+
+    def notices(self, obj: Customer) -> list[tuple[str, str]]:
+        return credit.customer_notices(obj)
 
     def panels(self, obj: Customer) -> list[Panel]:
         return [
@@ -97,6 +103,7 @@ class CustomerAdmin(RecordAdmin):
                 href=fmt.list_url(Quote, customer__id__exact=obj.pk),
                 empty="No quote yet.",
             ),
+            *credit.customer_panels(obj),
             Panel(
                 "Contacts",
                 obj.contacts.all(),

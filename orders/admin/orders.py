@@ -13,7 +13,7 @@ from o2c.console import Act, Column, Fact, ListAct, Panel, RecordAdmin
 from o2c.console import format as fmt
 from o2c.console.registry import Anchor
 from o2c.controls.approvals.admin.asking import ask_act, needs
-from orders.admin import forms
+from orders.admin import credit, forms
 from orders.admin.shown import segment_price, timeline
 from orders.models import Amendment, Entitlement, MilestoneRecord, Order, OrderLine, Segment
 from orders.policy_orders import NOT_STANDARD
@@ -236,6 +236,7 @@ class OrderAdmin(RecordAdmin):
             form=forms.coupon_form,
             description="Holds from the next billing period that begins.",
         ),
+        *credit.ORDER_ACTS,
         _amend("change_quantity", "Change quantity…", forms.quantity_form),
         _amend("change_price", "Change price…", forms.price_form, reason="required"),
         _amend("add_line", "Add SKU…", forms.AddLineForm),
@@ -284,7 +285,7 @@ class OrderAdmin(RecordAdmin):
         if obj.state == Order.State.ACTIVE and obj.cancelled_on:
             return [("warn", f"Cancelled: served until {obj.cancelled_on}, exclusive.")]
         if obj.state not in NOT_ACTIVE_YET:
-            return []
+            return credit.order_notices(obj)
         return [("warn", f"Can't activate: {found}") for found in blockers_of([obj.pk])[obj.pk]]
 
     def panels(self, obj: Order) -> list[Panel]:
@@ -313,6 +314,7 @@ class OrderAdmin(RecordAdmin):
                 ["sku", "quantity", "starts_on", "ends_on", "action", "state", "external_ref", "last_error"],
                 empty="None: they follow when the order becomes active.",
             ),
+            *credit.order_panels(obj),
         ]
 
     def strip_anchor(self, obj: Order) -> Anchor:

@@ -12,16 +12,13 @@ from o2c.records import AppendOnly
 class CreditLimit(AppendOnly):
     """What a customer may owe us from this decision on, until the next one about the same customer.
 
-    An empty amount means that credit is not checked. A row without a customer is the standard for customers
-    about whom nobody decided, by currency: that of a legal entity before that of the product. `shipped` rows
-    come with the product; only the owner of the tables writes them.
+    An empty amount means that credit is not checked. A row without a customer is the standard of a currency,
+    for customers about whom nobody decided. `shipped` rows, the standards among them, come with the product:
+    only the owner of the tables writes them.
     """
 
     customer = models.ForeignKey(
         "orders.Customer", on_delete=models.PROTECT, null=True, blank=True, related_name="credit_limits"
-    )
-    entity = models.ForeignKey(
-        "ledger.LegalEntity", on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
     currency = models.CharField(
         max_length=3, blank=True, default="", help_text="of a standard; a customer's limit is in its currency"
@@ -42,8 +39,14 @@ class CreditLimit(AppendOnly):
         ]
         constraints = [
             models.CheckConstraint(
-                condition=Q(customer__isnull=False, entity__isnull=True, currency="")
-                | Q(customer__isnull=True, currency__regex=r"^[A-Z]{3}$", amount__isnull=False, held=False),
+                condition=Q(customer__isnull=False, currency="")
+                | Q(
+                    customer__isnull=True,
+                    currency__regex=r"^[A-Z]{3}$",
+                    amount__isnull=False,
+                    held=False,
+                    shipped=True,
+                ),
                 name="orders_creditlimit_of_one",
                 violation_error_message="A limit is a customer's, or the standard of a currency.",
             ),

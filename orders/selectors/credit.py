@@ -58,5 +58,7 @@ def credit_of(
 
 def releases(orders: Iterable[int]) -> dict[int, Release]:
     """The newest release of each order that has one. One query."""
-    rows = CreditRelease.objects.filter(order__in=list(orders)).order_by("order_id", "-pk").distinct("order_id")
+    rows = (
+        CreditRelease.objects.filter(order__in=list(orders)).order_by("order_id", "-pk").distinct("order_id")
+    )
     return {row.order_id: Release(row.pk, row.decision_id, row.covers) for row in rows}

@@ -8,8 +8,10 @@ from typing import Any
 
 from django.db.models import Model, Q, QuerySet
 
+from orders.domain.credit import problem
 from orders.models import DealIntake, Entitlement, Order, Quote
 from orders.selectors.activation import blockers_of
+from orders.selectors.credit import credit_of
 from orders.selectors.value import order_values, quote_values
 
 RENEWAL_DAYS = 90
@@ -72,6 +74,13 @@ def to_activate() -> QuerySet[Order]:
 def blocked() -> QuerySet[Order]:
     """Signed orders that can't activate, each with its `blockers`."""
     return OrdersWithBlockers(Order).filter(pk__in=_blocked_pks())
+
+
+def on_credit_hold() -> QuerySet[Order]:
+    """Signed orders that their customer's credit holds back, each with its `blockers`."""
+    waiting = list(_signed())
+    asked = credit_of(waiting, order_values([order.pk for order in waiting]))
+    return OrdersWithBlockers(Order).filter(pk__in=[pk for pk, one in asked.items() if problem(one)])
 
 
 def failed_provisioning() -> QuerySet[Entitlement]:

@@ -76,11 +76,12 @@ def hold(pk: int, *, actor: Actor, reason: str = "") -> CreditLimit:
     with acting(actor, reason=reason):
         customer: Customer = locks.row(Customer, pk)
         now = CreditLimit.objects.filter(customer=customer).first()
-        if now is not None:
-            return change(pk, amount=now.amount, review_on=now.review_on, held=True, actor=actor, reason=reason)
-        day = clock.today(customer.time_zone) + dt.timedelta(days=365)
-        amount = standing_of(customer).limit
-        return change(pk, amount=amount, review_on=day, held=True, actor=actor, reason=reason)
+        if now is None:
+            now = CreditLimit(
+                amount=standing_of(customer).limit,
+                review_on=clock.today(customer.time_zone) + dt.timedelta(days=365),
+            )
+        return change(pk, amount=now.amount, review_on=now.review_on, held=True, actor=actor, reason=reason)
 
 
 def release(pk: int, *, actor: Actor, reason: str = "") -> CreditRelease:

@@ -67,10 +67,10 @@ def open_successor(
     _copy_lines(new, facts, at)
     move([new], "sign", signed_on=day)
     credit.lock_customers([new])
-    facts = gate_facts([new.pk])[new.pk]
-    if blocked := blockers(facts):
+    gate = gate_facts([new.pk])[new.pk]
+    if blocked := blockers(gate):
         raise Conflict(summary(blocked), record=number, code="activation_blocked")
-    credit.record([new], {new.pk: facts.credit} if facts.credit else {})
+    credit.record([new], {new.pk: gate.credit} if gate.credit else {})
     move([new], "activate", activated_on=day)
     events.activated([new])
     return new

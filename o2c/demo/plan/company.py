@@ -51,6 +51,7 @@ PERSONAS = (
     Persona("bea", "Bea Lindqvist", ("billing_ops",)),
     Persona("remy", "Remy Laurent", ("cash_receipts",)),
     Persona("colin", "Colin Achebe", ("collections",)),
+    Persona("cora", "Cora Bennett", ("credit",)),
     Persona("rosa", "Rosa Marchetti", ("revenue_accounting",)),
     Persona("petra", "Petra Novak", ("partner_ops",)),
     Persona("anton", "Anton Keller", ("approver",)),

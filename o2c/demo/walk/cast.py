@@ -19,6 +19,7 @@ class Cast:
     bea: Actor
     remy: Actor
     colin: Actor
+    cora: Actor
     rosa: Actor
     petra: Actor
     anton: Actor

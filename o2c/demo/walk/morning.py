@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from o2c import clock
+from o2c.demo.walk import credit
 from o2c.demo.walk.cast import Cast
 from o2c.demo.walk.foundation import REASON
 from o2c.demo.walk.selling import PRICES_FROM, crm_id
@@ -22,7 +23,7 @@ VALID_DAYS = 45
 UNATTRIBUTED = "TRAIN-GPU"
 PARKED_DEAL = crm_id("006", 99_001)
 Advance = Callable[[int], None]
-STEPS = 5
+STEPS = 6
 
 
 def work(cast: Cast, today: dt.date, advance: Advance) -> None:
@@ -31,6 +32,8 @@ def work(cast: Cast, today: dt.date, advance: Advance) -> None:
     for act in (_offers, _new_sku, _signed_orders):
         act(cast, buyers, today)
         advance(1)
+    credit.on_hold(cast, today)
+    advance(1)
     intake.receive(_deal(today), actor=cast.salesforce, reason="Closed won")
     advance(1)
     if not InvariantRun.objects.exists():

@@ -11,6 +11,7 @@ from o2c.controls import approvals
 from o2c.controls.approvals.services.gate import needs_approval
 from o2c.demo.plan import catalogue
 from o2c.demo.plan.deals import AmendmentPlan, DealPlan, LinePlan
+from o2c.demo.walk import credit
 from o2c.demo.walk.cast import Cast
 from o2c.demo.walk.foundation import REASON
 from orders.models import Amendment, Order, Price
@@ -154,6 +155,7 @@ def sell(cast: Cast, plans: Sequence[DealPlan], advance: Advance) -> None:
             )
             for day, pks in _by_day(part, drafts).items():
                 orders.sign_many(pks, signed_on=day, actor=cast.olivia)
+        credit.limits(cast, list(Order.objects.filter(pk__in=[order.pk for order in drafts]).order_by("pk")))
         orders.activate_many(
             [order.pk for order in drafts], as_of=FIRST_DAY, actor=cast.omar, reason="Order form checked"
         )
@@ -191,6 +193,7 @@ def _amend(cast: Cast, order: Order, change: AmendmentPlan) -> None:
         actor=cast.olivia,
         reason="Asked for by the customer",
     )
+    credit.let_through(cast, order)
     if needs_approval("orders.amendment.cancel", [drafted.pk] if change.kind == "cancel" else []):
         asked = amendments.ask_cancel(drafted.pk, actor=cast.omar, reason="Signed addendum on file")
         for step in asked.steps.order_by("position"):
