@@ -69,7 +69,7 @@ CUSTOMER_ACTS = [
         form=limit_form,
         reason="required",
         follow=False,
-        description="Raises beyond 100,000 in a quarter, no check at all and the end of a hold are asked for.",
+        description="A raise beyond 100,000, no check at all and the end of a hold are asked for instead.",
     ),
     Act(
         "hold_credit",
@@ -130,9 +130,7 @@ def customer_panels(customer: Customer) -> list[Panel]:
                 Column(lambda s: "yes" if s.held else "no", "On hold"),
             ],
             link_rows=False,
-            note=""
-            if rows
-            else "Nobody decided about this customer: the standard limit of its currency holds.",
+            note="" if rows else "Nobody decided yet: the standard limit of the currency holds.",
         ),
         Panel(
             "Credit decisions",

@@ -55,6 +55,16 @@ def limit(customer: Customer, amount: str | None, actor: Actor, **values) -> Cre
     )
 
 
+def standard(amount: str, as_owner, actor: Actor) -> None:
+    """Another standard for dollars, by the owner of the tables."""
+    with as_owner(), acting(actor), connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO orders_creditlimit (currency, amount, held, reason, shipped)"
+            " VALUES ('USD', %s, false, 'Standard', true)",
+            [amount],
+        )
+
+
 def signed(team: Actor, customer: Customer, *lines) -> Order:
     return make_order(team, customer, lines or [SEATS], state="signed")
 
@@ -136,11 +146,7 @@ class TestTheGate:
         activate(order, billing.orders)
 
     def test_a_customer_about_whom_nobody_decided_has_the_standard(self, team, customer, as_owner):
-        with as_owner(), connection.cursor() as cursor:
-            cursor.execute(
-                "INSERT INTO orders_creditlimit (currency, amount, held, reason, shipped)"
-                " VALUES ('USD', 4799, false, 'Standard', true)"
-            )
+        standard("4799", as_owner, team)
         with pytest.raises(Conflict, match="credit limit of 4799"):
             activate(signed(team, customer), team)
 
@@ -169,7 +175,7 @@ class TestTheGate:
         amendments.reject(less.pk, actor=team)
 
     def test_limits_in_yen_are_whole(self, team, analyst):
-        customer = make_customer(team, currency="JPY", country="JP", region="")
+        customer = make_customer(team, currency="JPY", country="JP", region="", tax_id="")
         with pytest.raises(InvalidInput, match="no amount of JPY"):
             limit(customer, "1000.5", analyst)
         make_catalogue(team)
@@ -261,12 +267,13 @@ class TestWhoDecides:
         user = make_user("olga", "order_entry")
         mine = make_order(Actor.of(user), customer, [SEATS], state="signed")
         other = signed(team, customer)
+        credit_role = Role.objects.get(code="credit")
         placeholder = User.objects.get(username=PLACEHOLDER_OWNER)
         with acting(Actor.installer(), reason="test set-up"):
             RoleGrant.objects.filter(user=user).update(valid_to=clock.now())
             RoleGrant.objects.create(
                 user=user,
-                role=Role.objects.get(code="credit"),
+                role=credit_role,
                 granted_by=placeholder,
                 valid_from=clock.now(),
             )
@@ -375,12 +382,7 @@ def test_two_orders_at_once_do_not_both_take_the_last_of_the_limit(transactional
     if decided:
         limit(customer, "5000", analyst)
     else:
-        with as_owner(), connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT set_config('o2c.actor_id', '0', false);"
-                "INSERT INTO orders_creditlimit (currency, amount, held, reason, shipped)"
-                " VALUES ('USD', 5000, false, 'Standard', true)"
-            )
+        standard("5000", as_owner, team)
     pair = [signed(team, customer), signed(team, customer)]
     barrier, errors = threading.Barrier(2), []
 

@@ -15,6 +15,7 @@ _DECIDING = ["approvals.request.decide", "approvals.delegation.give"]
 _MAKERS = (
     "deal_desk",
     "master_data",
+    "credit",
     "order_entry",
     "revenue_policy",
     "order_management",

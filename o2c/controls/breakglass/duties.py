@@ -13,6 +13,7 @@ _ROLES = (
     "collections",
     "revenue_accounting",
     "partner_ops",
+    "credit",
     "order_entry",
 )
 
