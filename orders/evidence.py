@@ -18,6 +18,27 @@ LEFT JOIN (SELECT quote_id, max(discount_percent) AS discount,
 WHERE q.approved_at >= %(start)s AND q.approved_at < %(end)s
 """
 
+# What the gate saw, against the decision that was in force at that moment.
+_CHECKED = """
+FROM orders_creditcheck k JOIN orders_order o ON o.id = k.order_id
+JOIN orders_customer c ON c.id = o.customer_id
+LEFT JOIN orders_creditlimit l ON l.id = k.decision_id LEFT JOIN orders_creditrelease r ON r.id = k.release_id
+WHERE k.recorded_at >= %(start)s AND k.recorded_at < %(end)s AND k.added > 0
+"""
+_DECIDED = """
+FROM orders_creditlimit l JOIN orders_customer c ON c.id = l.customer_id
+LEFT JOIN LATERAL (SELECT x.amount, x.held FROM orders_creditlimit x
+                   WHERE x.customer_id = c.id AND x.id < l.id ORDER BY x.id DESC LIMIT 1) b ON true
+LEFT JOIN access_user u ON u.id = l.actor_id
+WHERE l.recorded_at >= %(start)s AND l.recorded_at < %(end)s AND NOT l.shipped
+"""
+_BY_ANOTHER = """
+  AND NOT EXISTS (SELECT FROM approvals_request q JOIN approvals_decision d ON d.request_id = q.id
+                  WHERE q.act = 'orders.customer.change_credit' AND q.result_id = l.id
+                    AND q.state = 'committed' AND d.round = q.round AND d.verdict IN ('approve', 'carried')
+                    AND d.decided_by_id <> q.requested_by_id)
+"""
+
 CONTROLS = [
     Control(
         code="C-01",
@@ -64,6 +85,49 @@ UNION ALL SELECT q.id, 'more than 20 %% off, or a price of its own, without an a
                     AND d.verdict IN ('approve', 'carried') AND d.round = r.round
                     AND d.decided_by_id NOT IN (SELECT w.history_user_id FROM orders_historicalquoteline w
                                                 WHERE w.quote_id = q.id AND w.history_user_id IS NOT NULL))
+ORDER BY 1, 2""",
+    ),
+    Control(
+        code="C-01b",
+        title="An order goes ahead within its customer's credit, or with a release by somebody else",
+        risk="Goods go to a customer who cannot pay",
+        kind="preventive",
+        enforced_by="orders.domain.credit, triggers o2c_within_credit, policy orders.order.release_credit",
+        model="orders.Order",
+        population=f"""
+SELECT o.id, o.number, c.number AS customer, o.currency, l.amount AS credit_limit, k.exposure, k.added,
+       r.covers AS released_up_to, k.recorded_at AS checked_at
+{_CHECKED} ORDER BY k.id""",
+        exceptions=f"""
+SELECT o.id, 'beyond the limit of ' || coalesce(l.amount, 0) || ' without a release' AS problem {_CHECKED}
+  AND (l.id IS NULL OR k.exposure + k.added > l.amount OR l.held)
+  AND (r.id IS NULL OR r.decision_id IS DISTINCT FROM k.decision_id OR k.exposure + k.added > r.covers)
+UNION ALL SELECT o.id, 'released by whoever entered it' {_CHECKED}
+  AND EXISTS (SELECT FROM orders_historicalorder h JOIN access_user w ON w.id = h.history_user_id
+              WHERE h.id = o.id AND h.history_user_id = r.actor_id AND h.state = 'draft' AND w.kind = 'human')
+UNION ALL SELECT o.id, 'checked under a decision that was not in force' {_CHECKED}
+  AND l.customer_id IS NOT NULL AND EXISTS (SELECT FROM orders_creditlimit x WHERE x.customer_id = c.id
+                                            AND x.id > l.id AND x.recorded_at < k.recorded_at)
+ORDER BY 1, 2""",
+    ),
+    Control(
+        code="C-03b",
+        title="Credit is given by credit management, and large credit by others too",
+        risk="Credit is given to whom somebody wants to sell",
+        kind="preventive",
+        enforced_by="policy orders.customer.change_credit, deferred trigger on orders_creditlimit, S02, S03",
+        model="orders.Customer",
+        population=f"""
+SELECT c.id, c.number, c.currency, b.amount AS limit_before, l.amount AS limit_after, l.held, l.review_on,
+       u.username AS decided_by, l.reason, l.recorded_at
+{_DECIDED} ORDER BY l.id""",
+        exceptions=f"""
+SELECT c.id, 'the check was switched off without the controller' AS problem {_DECIDED}
+  AND l.amount IS NULL AND b.amount IS NOT NULL {_BY_ANOTHER}
+UNION ALL SELECT c.id, 'a hold was lifted by one person' {_DECIDED} AND b.held AND NOT l.held {_BY_ANOTHER}
+UNION ALL SELECT c.id, 'decided by whoever keeps the customer' {_DECIDED}
+  AND EXISTS (SELECT FROM orders_historicalcustomer h JOIN access_user w ON w.id = h.history_user_id
+              WHERE h.id = c.id AND h.history_user_id = l.actor_id AND w.kind = 'human')
 ORDER BY 1, 2""",
     ),
 ]

@@ -85,3 +85,18 @@ def quote_approved_by_another() -> str:
         SELECT number AS record, version FROM orders_quote
         WHERE approved_by_id IN (submitted_by_id, last_edited_by_id)
     """
+
+
+@invariant(
+    "orders.credit-was-checked",
+    "An order that became active after its customer's credit was first decided has its credit check",
+)
+def credit_was_checked() -> str:
+    return """
+        SELECT o.number AS record, c.number AS customer
+        FROM orders_order o JOIN orders_customer c ON c.id = o.customer_id
+        WHERE o.state = 'active' AND o.channel = 'direct'
+          AND EXISTS (SELECT 1 FROM orders_creditlimit l WHERE l.customer_id = c.id AND NOT l.shipped)
+          AND NOT EXISTS (SELECT 1 FROM orders_creditcheck k
+                          WHERE k.order_id = o.id AND k.amendment_id IS NULL)
+    """

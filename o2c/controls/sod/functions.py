@@ -96,8 +96,6 @@ DECIDING = (
 
 # Why the product has no duty of these functions.
 WAITING: dict[str, str] = {
-    "MD.CREDIT": "no credit limit or hold",
-    "ORD.RELEASE": "no credit hold",
     "BANK.REC": "no bank statements: cash is tied out against the bank at every close, outside the product",
     "BIL.DEPOSIT": "no down payments: what is paid ahead is a prepaid line of an order",
     "BIL.DEPOSIT_POST": "no down payments",
