@@ -186,6 +186,7 @@ SESSION_COOKIE_AGE = env.int("O2C_SESSION_SECONDS", default=10 * 3600)
 SESSION_COOKIE_HTTPONLY = True
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 SESSION_COOKIE_SAMESITE = "Lax"
+AXES_ENABLE_ADMIN = False  # their pages would be open to a superuser, and change rows
 AXES_FAILURE_LIMIT = env.int("O2C_LOGIN_ATTEMPTS", default=8)
 AXES_COOLOFF_TIME = dt.timedelta(minutes=15)
 AXES_LOCKOUT_CALLABLE = "o2c.console.errors.locked_out"

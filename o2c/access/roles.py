@@ -48,7 +48,7 @@ SHIPPED: tuple[ShippedRole, ...] = (
         "billing_ops",
         "Billing operations",
         "Usage, bill runs, findings, credits, delivery.",
-        ("orders", "billing", "ledger", "documents", "approvals", "breakglass"),
+        ("orders", "billing", "partners", "ledger", "documents", "outbox", "approvals", "breakglass"),
     ),
     ShippedRole(
         "cash_receipts",

@@ -38,7 +38,7 @@ def act(request: HttpRequest, object_id: str, act_name: str, *, admin: Any) -> H
         "record": obj,
         "text": found.text(obj),
         "panels": found.preview(obj, request.user) if found.preview and not asked.reasons else [],
-        "seen_state": _state(admin, obj),
+        "seen_state": admin.seen(obj),
         "cancel": fmt.admin_url(obj),
         "queue": request.GET.get("queue", ""),
     }
@@ -99,20 +99,22 @@ def _made_url(made: Any) -> str:
     return fmt.admin_url(made) if isinstance(made, models.Model) else ""
 
 
-def _state(admin: Any, obj: Any) -> str:
-    return str(getattr(obj, admin.state_field_name)) if admin.state_field_name else ""
-
-
 def _moved_on(admin: Any, obj: Any, request: HttpRequest) -> str:
-    """Whoever decides must decide about what they saw:
-    refuse when the state changed since the dialog opened.
-    """
-    if request.method != "POST":
+    """Whoever decides must decide about what they saw: refuse when it changed since the dialog opened."""
+    seen = request.POST.get("seen_state", "") if request.method == "POST" else ""
+    return moved_on(admin, obj, seen)
+
+
+def moved_on(admin: Any, obj: Any, seen: str) -> str:
+    """What happened since somebody looked and saw `seen`; "" when it is still so, or nobody said."""
+    if not seen or seen == admin.seen(obj):
         return ""
-    seen, now = request.POST.get("seen_state", ""), _state(admin, obj)
-    if seen and seen != now:
-        return f"Meanwhile somebody else moved it from {seen} to {now}. Close this dialog and look again."
-    return ""
+    before, now = seen.split(" ")[0], admin.seen(obj).split(" ")[0]
+    if before == now:
+        return "Meanwhile its values changed. Close this dialog and look again."
+    names = dict(obj._meta.get_field(admin.state_field_name).flatchoices)
+    was, became = (str(names.get(state, fmt.words(state))).lower() for state in (before, now))
+    return f"Meanwhile somebody else moved it from {was} to {became}. Close this dialog and look again."
 
 
 def _after(request: HttpRequest, obj: Any, made: Any) -> str:

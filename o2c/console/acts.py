@@ -52,6 +52,8 @@ class Act:
     bulk         offered on the change list for many rows at once, with the same form for all of them
     bulk_service dotted path of `service(pks, *, actor, reason="")` that does all rows in one transaction,
     or none
+    on_page      whether the record's page has a button for it; False where only lists and queues offer it
+    key          the key that opens its dialog on the record's page
     """
 
     name: str
@@ -72,6 +74,8 @@ class Act:
     follow: bool = True
     primary: bool = True
     shown: Callable[[Any], Sequence[tuple[str, str]]] | None = None
+    on_page: bool = True
+    key: str = ""
 
     @property
     def name_of_act(self) -> str:

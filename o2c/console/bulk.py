@@ -25,6 +25,7 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
 from o2c.console import format as fmt
+from o2c.console.act_views import moved_on
 from o2c.console.acts import REFUSALS, Act, call, readable
 
 LIMIT = 500
@@ -38,6 +39,7 @@ class Row:
     obj: Any
     reasons: Sequence[str]
     amount: SafeString
+    seen: str = ""
 
     @property
     def passes(self) -> bool:
@@ -90,13 +92,15 @@ def _show_preview(
 ) -> HttpResponse:
     rows = [_row(admin, act, obj, request.user) for obj in _load(admin, request, pks)]
     passing = [row for row in rows if row.passes]
+    refusal = admin.bulk_refusal(act, [row.obj for row in passing]) if passing else ""
     context = {
         "rows": sorted(rows, key=lambda r: r.passes),
         "passing": passing,
         "refused": len(rows) - len(passing),
         "act": act,
         "form": act.form_class(None)(request.POST if problem else None),
-        "problem": problem,
+        "problem": problem or refusal,
+        "refusal": refusal,
         "totals": _totals(admin, passing),
         "type_count": len(passing) > TYPE_THE_COUNT_ABOVE,
         "text": "" if callable(act.description) else act.description,
@@ -113,7 +117,14 @@ def _confirm(admin: Any, request: HttpRequest, act: Act, pks: Sequence[Any]) -> 
         return _show_preview(admin, request, act, pks, "Fill in what is missing below.")
     if len(pks) > TYPE_THE_COUNT_ABOVE and request.POST.get("count", "").strip() != str(len(pks)):
         return _show_preview(admin, request, act, pks, f"Type {len(pks)} to confirm that many rows.")
-    outcomes = _perform(admin, request, act, _load(admin, request, pks), form.cleaned_data)
+    looked_at, outcomes = [], []
+    for obj in _load(admin, request, pks):
+        moved = moved_on(admin, obj, request.POST.get(f"seen_{obj.pk}", ""))
+        if moved:
+            outcomes.append(Row(obj, [moved], _amount(admin, obj)))
+        else:
+            looked_at.append(obj)
+    outcomes += _perform(admin, request, act, looked_at, form.cleaned_data) if looked_at else []
     done = [row for row in outcomes if row.passes]
     context = {
         "rows": sorted(outcomes, key=lambda r: r.passes),
@@ -169,7 +180,7 @@ def _load(admin: Any, request: HttpRequest, pks: Sequence[Any]) -> list[Any]:
 
 
 def _row(admin: Any, act: Act, obj: Any, user: Any) -> Row:
-    return Row(obj, act.why_not(obj, user), _amount(admin, obj))
+    return Row(obj, act.why_not(obj, user), _amount(admin, obj), admin.seen(obj))
 
 
 def _amount(admin: Any, obj: Any) -> SafeString:

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template import loader
 
 from o2c.console.acts import request_id_of
+from o2c.errors import DomainError
 
 
 def _page(request: HttpRequest, status: int, **context: str) -> HttpResponse:
@@ -56,6 +57,11 @@ def server_error(request: HttpRequest) -> HttpResponse:
         heading="Something went wrong on our side",
         remedy="Nothing was saved: what you did was rolled back. Tell an administrator the id below.",
     )
+
+
+def refused(request: HttpRequest, error: DomainError) -> HttpResponse:
+    """What the record does not allow, where a page was asked for and no dialog can say it."""
+    return _page(request, error.status, heading="This can't be shown", detail=str(error), remedy="")
 
 
 def locked_out(request: HttpRequest, credentials: Any = None, *args: Any) -> HttpResponse:

@@ -8,6 +8,7 @@ with its currency; a negative amount has a minus sign (U+2212), not only a colou
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -21,6 +22,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from o2c import money as o2c_money
 from o2c import vault
+from o2c.console.permissions import may_open
 
 MINUS = "\u2212"
 NONE = "\u2013"  # how nothing looks in text
@@ -227,7 +229,10 @@ def admin_url(obj: models.Model | None) -> str:
 
 
 def model_url(model: type[models.Model], pk: Any) -> str:
+    """The same for the record of this key; '' also when whoever looks may not open it."""
     opts = model._meta
+    if not may_open(model):
+        return ""
     try:
         return reverse(f"admin:{opts.app_label}_{opts.model_name}_change", args=(pk,))
     except NoReverseMatch:
@@ -235,10 +240,14 @@ def model_url(model: type[models.Model], pk: Any) -> str:
 
 
 def list_url(model: type[models.Model], **filters: Any) -> str:
-    """Address of a change list, filtered: list_url(Invoice, customer__id__exact=5)."""
+    """Address of a change list, filtered: list_url(Invoice, customer__id__exact=5). '' when whoever looks
+    may not open it.
+    """
     from urllib.parse import urlencode
 
     opts = model._meta
+    if not may_open(model):
+        return ""
     try:
         address = reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist")
     except NoReverseMatch:
@@ -313,6 +322,14 @@ def label(name: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+_JOINED = re.compile(r"(?<![\w./@:-])[a-z][a-z0-9]*(?:_[a-z0-9]+)+(?![\w./@-])")
+
+
+def words(text: str) -> str:
+    """'bill_next' -> 'bill next': codes of values in words. Whatever else there is stays as it is."""
+    return _JOINED.sub(lambda code: code[0].replace("_", " "), text)
+
+
 def hidden(field: models.Field[Any, Any]) -> bool:
     """Secrets and raw bytes are on no page."""
     return field.name in SECRET_FIELDS or isinstance(field, models.BinaryField)
@@ -358,7 +375,7 @@ def _is_plain(value: Any) -> bool:
 
 
 def _plainly(value: Any) -> str:
-    return vault.masked(value) if vault.is_sealed(value) else str(value)
+    return vault.masked(value) if vault.is_sealed(value) else words(str(value))
 
 
 def pairs(values: dict[str, Any]) -> SafeString:

@@ -1,4 +1,4 @@
-"""What the admin's pages need beyond the strict content policy of the rest."""
+"""What the admin's pages need beyond the strict content policy of the rest, and how they refuse."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from collections.abc import Callable
 
 from csp.constants import UNSAFE_EVAL
 from django.http import HttpRequest, HttpResponse
+
+from o2c.console.errors import refused
+from o2c.errors import DomainError
 
 ADMIN = "/admin/"
 
@@ -22,3 +25,9 @@ class ConsolePolicy:
             response._csp_update = {"script-src": [UNSAFE_EVAL]}  # type: ignore[attr-defined]
             response.headers.setdefault("Cache-Control", "no-store")
         return response
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """A refusal that no dialog caught is a page that says it, not a failure of ours."""
+        if request.path.startswith(ADMIN) and isinstance(exception, DomainError):
+            return refused(request, exception)
+        return None

@@ -69,7 +69,7 @@ def object_page(admin: Any, request: HttpRequest, object_id: str) -> HttpRespons
     obj = find(admin, request, object_id)
     opts = admin.model._meta
     groups, others = field_groups(admin, obj)
-    buttons = [Button(act, act.why_not(obj, request.user)) for act in admin.all_acts]
+    buttons = [Button(act, act.why_not(obj, request.user)) for act in admin.all_acts if act.on_page]
     context = {
         **admin.admin_site.each_context(request),
         "title": str(obj),

@@ -10,10 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, cast
 
+from django.contrib import admin
+from django.db.models import Model
 from django.http import HttpRequest
 
 from o2c.access import duties_of
 from o2c.access.authorise import in_force
+from o2c.access.client import signed_in_request
 from o2c.access.models import User
 from o2c.actor import Actor
 
@@ -64,6 +67,14 @@ def sees(user: Any, duty: str = "", roles_named: Iterable[str] = ()) -> bool:
     if not duty and not named:
         return True
     return bool(duty and holds(user, duty)) or bool(roles(user) & named)
+
+
+def may_open(model: type[Model]) -> bool:
+    """Whether pages of `model` open for the person whose request is answered; so that nobody is offered a
+    link that would be refused. True outside a request, and for what is no record of the console.
+    """
+    request, page = signed_in_request.get(), admin.site._registry.get(model)
+    return request is None or page is None or page.has_view_permission(request)
 
 
 def reading_duty(app_label: str) -> str:

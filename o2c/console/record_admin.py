@@ -173,6 +173,16 @@ class RecordAdmin(editing.EditingMixin, SimpleHistoryAdmin, ModelAdmin):
         plural = str(self.model._meta.verbose_name_plural)
         return self.nav_title or plural[:1].upper() + plural[1:]
 
+    def seen(self, obj: Any) -> str:
+        """What whoever opens a dialog looks at, its state first. When it is another when they decide, nothing
+        is done.
+        """
+        return str(getattr(obj, self.state_field_name)) if self.state_field_name else ""
+
+    def bulk_refusal(self, act: Act, rows: list[Any]) -> str:
+        """Why these rows can't be done at once though each of them could; "" when they can."""
+        return ""
+
     # ------------------------------------------------------------------ permissions
 
     def reading_duty(self) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils.html import strip_tags
 
 from billing.models import Invoice
 from o2c.access.models import User
@@ -81,22 +82,41 @@ def test_a_policy_says_whom_it_asks_and_what_the_lint_finds(team):
 
 
 def test_facts_are_said_for_reading():
-    from o2c.controls.approvals.admin.requests import said
+    from o2c.controls.approvals.admin.words import said
 
-    assert said("7200.000") == "7200.00"
-    assert said("35.0000") == "35.00"
+    assert said("7200.000") == "7,200.00"
+    assert said("35.0000") == "35"
     assert said("0.002500000000") == "0.0025"
+    assert said("-1200.500") == "-1,200.50"
     assert said("US-INV-2026-000010") == "US-INV-2026-000010"
     assert said("Release 1.2.3000 of 2026.11") == "Release 1.2.3000 of 2026.11"
-    assert said(False) == "no"
+    assert said("bill_next") == "bill next"
+    assert said("false") == said(False) == "no"
+    assert said({"10": "Setup: 5.000", "9": "Seats: 12000.000 + tax 1.000"}) == (
+        "<div>9. Seats: 12,000.00 + tax 1.00</div><div>10. Setup: 5.00</div>"
+    )
+
+
+def test_bank_details_are_masked_in_facts():
+    from o2c import vault
+    from o2c.controls.approvals.admin.words import said
+
+    assert said(vault.sealed("4401928837")) == "•••• 8837"
+
+
+def test_lines_of_a_quote_are_a_table():
+    from o2c.controls.approvals.admin.words import rows_of, tabular
+
     line = {"sku": "SEAT-TEAM", "price": {"model": "per_unit", "unit_amount": "30"}, "ends_on": None,
             "quantity": "200.000000000", "frequency": ""}  # fmt: skip
-    assert said({"1": line}) == (
-        "<div>1. sku SEAT-TEAM, price model per_unit, unit amount 30, quantity 200.00</div>"
-    )
+    assert tabular({"1": line})
+    assert not tabular({"1": "one line of text"})
+    panel = rows_of("Lines", {"1": line})
+    assert [heading for heading, _ in panel.headings] == ["Position", "SKU", "Price", "Quantity"]
+    assert [strip_tags(cell.shown) for cell in panel.body[0]][2:] == ["model per unit, unit amount 30", "200"]
 
 
 def test_the_clause_names_the_fact(team, memo):
     dialog(signed_in("bea"), memo, "ask_approval", reason="Wrong price in August")
     request = Request.objects.get(act=ACT, subject_id=memo.pk)
-    assert "Amount in functional currency 21650.00 is above 5000" in page(signed_in("abe"), request)
+    assert "Amount in functional currency 21,650.00 is above 5,000" in page(signed_in("abe"), request)

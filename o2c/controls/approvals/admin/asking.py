@@ -7,7 +7,7 @@ from typing import Any
 
 from o2c.console import Act, Panel
 from o2c.controls.approvals import registry
-from o2c.controls.approvals.admin.requests import lines, table
+from o2c.controls.approvals.admin.words import lines, table
 from o2c.controls.approvals.models import Request
 from o2c.controls.approvals.services.gate import needs_approval
 from o2c.controls.approvals.services.submitting import preview

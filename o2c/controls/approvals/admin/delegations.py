@@ -11,9 +11,9 @@ from django.contrib import admin
 from o2c import clock
 from o2c.access.models import User
 from o2c.console import Act, Fact, ListAct, RecordAdmin
-from o2c.controls.approvals.admin.requests import AREA
 from o2c.controls.approvals.models import Delegation, Holiday
 
+AREA = "Approvals"
 SERVICES = "o2c.controls.approvals.services.delegations"
 
 

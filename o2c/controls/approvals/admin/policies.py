@@ -12,7 +12,8 @@ from o2c.actor import Actor
 from o2c.console import Act, Fact, ListAct, Panel, RecordAdmin
 from o2c.controls import approvals
 from o2c.controls.approvals import registry
-from o2c.controls.approvals.admin.requests import AREA, table
+from o2c.controls.approvals.admin.requests import AREA
+from o2c.controls.approvals.admin.words import table
 from o2c.controls.approvals.domain import policy as rules
 from o2c.controls.approvals.models import Policy, Request
 from o2c.controls.approvals.selectors.backtest import backtest

@@ -2,36 +2,49 @@
 
 from __future__ import annotations
 
-import re
+import datetime as dt
 from decimal import Decimal
-from operator import itemgetter
 from typing import Any
 
 from django import forms
 from django.contrib import admin
 from django.db.models import Q, QuerySet
-from django.utils.html import format_html_join
-from django.utils.safestring import SafeString
 
+from o2c.access import registry as access
+from o2c.access.models import User
+from o2c.actor import Actor
 from o2c.console import Act, Column, Fact, Panel, RecordAdmin
 from o2c.console import format as fmt
 from o2c.console.permissions import duties, reading_duty
+from o2c.console.registry import TimelineEntry
 from o2c.controls.approvals import registry
+from o2c.controls.approvals.admin import words
+from o2c.controls.approvals.admin.delegations import DelegateForm
+from o2c.controls.approvals.admin.words import lines, table
 from o2c.controls.approvals.domain.canonical import differences
-from o2c.controls.approvals.models import Decision, Request, Round, Step
+from o2c.controls.approvals.models import Decision, Delegation, Request, Round, Step
 from o2c.controls.approvals.selectors.facts import facts_of
 from o2c.controls.approvals.selectors.inbox import inbox, precedents
+from o2c.controls.approvals.services import deciding, delegations
+from o2c.errors import DomainError
 
 AREA = "Approvals"
 SERVICES = "o2c.controls.approvals.services"
-EMPTY: tuple[Any, ...] = (None, "", [], {})
-SCALED = re.compile(r"(?<![\w.])(-?\d+)\.(\d{3,})(?![\w.])")  # a decimal at the scale of its column
 
 
 def digest_form(request: Request) -> type[forms.Form]:
     """The decision carries what was looked at: of another round it is refused."""
     field = forms.CharField(initial=request.digest, widget=forms.HiddenInput())
     return type("Decision", (forms.Form,), {"digest": field})
+
+
+def delegate(
+    pk: int, *, delegate: User, valid_from: dt.datetime, valid_to: dt.datetime, actor: Actor, reason: str = ""
+) -> Delegation:
+    """Ask a colleague to decide for oneself: this request and whatever else waits in that time."""
+    return delegations.give(
+        delegate=delegate, valid_from=valid_from, valid_to=valid_to, actor=actor, reason=reason
+    )
 
 
 def _not_mine(request: Request, user: Any) -> list[str]:
@@ -58,53 +71,11 @@ def waiting(request: Request) -> Step | None:
     return steps.order_by("position").first()
 
 
-def lines(values: Any) -> SafeString:
-    """Several texts under each other."""
-    return format_html_join("", "<div>{}</div>", ((str(value),) for value in values))
-
-
-def said(value: Any) -> SafeString | str:
-    """A fact for reading: text as it is, several under each other."""
-    if isinstance(value, dict):
-        return format_html_join("", "<div>{}. {}</div>", sorted((str(k), _text(v)) for k, v in value.items()))
-    if isinstance(value, list):
-        return lines(_text(part) for part in value)
-    return _text(value)
-
-
-def _text(value: Any) -> str:
-    """A value in words: parts that are empty are left out, zeros of the column's scale too."""
-    if isinstance(value, dict):
-        said = ((str(key).replace("_", " "), _text(part)) for key, part in value.items() if part not in EMPTY)
-        return ", ".join(f"{key} {part}" for key, part in said)
-    if isinstance(value, list):
-        return ", ".join(map(_text, value))
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return SCALED.sub(_short, str(value))
-
-
-def _short(number: re.Match[str]) -> str:
-    """'7200.000' → '7200.00', '35.0000' → '35.00', '0.002500' → '0.0025'."""
-    whole, digits = number[1], number[2].rstrip("0")
-    return f"{whole}.{digits.ljust(2, '0')}"
-
-
-def _because(act: registry.Act, texts: list[str]) -> list[str]:
-    """Reasons of a band begin with the path of the fact: said by its label."""
-    found = []
-    for text in texts:
-        path, _, rest = text.partition(" ")
-        found.append(f"{act.labels[path]} {rest}" if path in act.labels else text)
-    return found
-
-
-def table(
-    title: str, headings: list[str], rows: list[tuple[Any, ...]], empty: str = "Nothing here."
-) -> Panel:
-    """A panel of rows that are no records."""
-    columns = [Column(itemgetter(n), heading or " ") for n, heading in enumerate(headings)]
-    return Panel(title, rows, columns, empty=empty, link_rows=False, limit=100)
+def what_is_decided(request: Request, user: Any) -> list[Panel]:
+    """For a decision that is made without opening the page: the same values, bookings and clauses."""
+    act = registry.act(request.act)
+    rounds = list(Round.objects.filter(request=request).order_by("number"))
+    return [*_values(request, act, rounds), _effects(request), _clauses(request, act, rounds)]
 
 
 @admin.register(Request)
@@ -129,28 +100,36 @@ class RequestAdmin(RecordAdmin):
     acts = [
         Act(
             "approve", "Approve", f"{SERVICES}.deciding.approve", duty="approvals.request.decide",
-            form=digest_form, unavailable=_not_mine, icon="check",
+            form=digest_form, unavailable=_not_mine, icon="check", key="a",
             description="The last approval does what was asked, exactly as shown here.",
         ),
         Act(
             "reject", "Reject", f"{SERVICES}.deciding.reject", duty="approvals.request.decide",
-            form=digest_form, unavailable=_not_mine, reason="required", danger=True, icon="close",
+            form=digest_form, unavailable=_not_mine, reason="required", danger=True, icon="close", key="r",
             description="One no ends the request. It stays on record with your reason.",
         ),
         Act(
             "ask", "Ask a question", f"{SERVICES}.deciding.ask", duty="approvals.request.decide",
-            unavailable=_not_mine, reason="required", primary=False, icon="help", follow=False,
+            unavailable=_not_mine, reason="required", primary=False, icon="help", follow=False, key="q",
             description="Whoever asked for it answers here. The clock goes on.",
+        ),
+        Act(
+            "delegate", "Delegate", "o2c.controls.approvals.admin.requests.delegate",
+            duty="approvals.delegation.give", form=DelegateForm, unavailable=_not_mine, reason="required",
+            primary=False, icon="swap_horiz", follow=False, key="d",
+            description="A colleague decides for you, this and what else waits, once they accept. Both names"
+            " stand on each decision.",
         ),
         Act(
             "answer", "Answer", f"{SERVICES}.deciding.answer", duty="approvals.request.submit",
             unavailable=_not_asker, reason="required", primary=False, icon="reply", follow=False,
         ),
         Act(
-            "approve_alike", "Approve as it is", f"{SERVICES}.deciding.approve",
-            duty="approvals.request.decide", unavailable=_not_mine, bulk=True, primary=False,
-            bulk_service=f"{SERVICES}.deciding.approve_many", icon="done_all",
-            description="Requests of one kind, small ones; each keeps evidence of its own.",
+            "approve_alike", "Approve", f"{SERVICES}.deciding.approve", duty="approvals.request.decide",
+            unavailable=_not_mine, bulk=True, primary=False, on_page=False, preview=what_is_decided,
+            bulk_service=f"{SERVICES}.deciding.approve_many", icon="check",
+            description="As it is shown here. Many at once: of one kind and small; each keeps evidence of its"
+            " own.",
         ),
     ]  # fmt: skip
 
@@ -163,8 +142,8 @@ class RequestAdmin(RecordAdmin):
         return [
             Fact("Asks to", registry.act(obj.act).label),
             Fact("Asked by", obj.requested_by, note=obj.reason),
-            Fact("At stake", fmt.money(obj.amount, obj.currency) if obj.amount is not None else fmt.DASH),
-            Fact("Waits for", step.title if step else fmt.DASH, note=step.duty if step else ""),
+            Fact("At stake", fmt.money(obj.amount, obj.currency) if obj.amount is not None else None),
+            Fact("Waits for", step.title if step else None, note=access.describe(step.duty) if step else ""),
             Fact("Until", step.expire_at if step else None, note="then it is a no" if step else ""),
             Fact("Round", obj.round),
         ]
@@ -176,7 +155,7 @@ class RequestAdmin(RecordAdmin):
             now = facts_of(act, [obj.subject_id]).get(obj.subject_id)
             if now is None or now.digest != obj.facts_digest:
                 moved = differences(obj.facts, now.values if now else {})
-                paths = ", ".join(act.labels.get(one["path"], one["path"]) for one in moved)
+                paths = ", ".join(words.named(act, one["path"]) for one in moved)
                 found.append(("bad", f"Changed since it was asked: {paths}. 'Ask again' begins a new round."))
         return found
 
@@ -184,16 +163,16 @@ class RequestAdmin(RecordAdmin):
         act = registry.act(obj.act)
         rounds = list(Round.objects.filter(request=obj).order_by("number"))
         return [
-            _values(obj, act, rounds),
+            *_values(obj, act, rounds),
             _effects(obj),
-            _clauses(obj),
-            _people(obj, rounds),
+            _clauses(obj, act, rounds),
+            *_people(obj, rounds),
             Panel(
                 "Decisions",
-                obj.decisions.select_related("decided_by", "delegator").order_by("pk"),
+                obj.decisions.select_related("decided_by", "delegator", "step").order_by("pk"),
                 [
                     Column("round", "Round"),
-                    Column("step_code", "Step"),
+                    Column("step.title", "Step"),
                     Column("verdict", "Said"),
                     Column(_who, "By"),
                     Column("comment", "Why"),
@@ -210,6 +189,32 @@ class RequestAdmin(RecordAdmin):
                 empty="Nothing of this kind was decided before.",
             ),
         ]
+
+    def timeline_sources(self, obj: Request) -> list[TimelineEntry]:
+        said = obj.decisions.select_related("decided_by", "delegator", "step").order_by("pk")
+        return [
+            TimelineEntry(
+                at=one.recorded_at,
+                kind="approval",
+                title=f"{one.get_verdict_display()}{f': {one.step.title}' if one.step else ''}",
+                actor=_who(one),
+                reason=one.comment,
+            )
+            for one in said
+        ]
+
+    def seen(self, obj: Request) -> str:
+        """A decision is about the values of a round, not only about a state."""
+        return f"{obj.state} {obj.digest}"
+
+    def bulk_refusal(self, act: Act, rows: list[Request]) -> str:
+        if act.name != "approve_alike":
+            return ""
+        try:
+            deciding.batch_problem(rows)
+        except DomainError as error:
+            return str(error)
+        return ""
 
     def get_queryset(self, request: Any) -> QuerySet[Request]:
         """Requests about records that the person may see, that they asked for, or that wait for them."""
@@ -231,67 +236,108 @@ def _who(decision: Decision) -> str:
     return f"{decision.decided_by}{delegator}"
 
 
-def _values(obj: Request, act: registry.Act, rounds: list[Round]) -> Panel:
-    """What is asked for; with what it was in the round before, or is now where the act changes a row."""
+def _values(obj: Request, act: registry.Act, rounds: list[Round]) -> list[Panel]:
+    """What is asked for; with what it was in the round before, or is now where the act changes a row.
+
+    Facts that are rows of values (the lines of a quote) are tables of their own.
+    """
     moved = {one["path"]: one["before"] for one in obj.effects.get("changes", ())}
     if len(rounds) > 1:
         moved |= {one["path"]: one["before"] for one in rounds[-1].changes}
+    order = {path: place for place, path in enumerate(act.labels)}
+    facts = sorted(obj.facts.items(), key=lambda pair: order.get(pair[0], len(order)))
+    tables = [path for path, value in facts if words.tabular(value)]
     rows = [
-        (act.labels.get(path, path), said(moved[path]) if path in moved else fmt.DASH, said(value))
-        for path, value in sorted(obj.facts.items(), key=lambda pair: list(act.labels).index(pair[0])
-                                  if pair[0] in act.labels else 99)
-    ]  # fmt: skip
-    return table("What is asked", ["", "Before", "Asked"], rows)
+        (words.named(act, path), _shown(obj, act, path, moved.get(path)), _shown(obj, act, path, value))
+        for path, value in facts
+        if path not in tables and path != act.currency and (path in moved or value not in words.EMPTY)
+    ]
+    if moved:
+        asked = table("What is asked", ["What", "Before", "Asked"], rows)
+    else:
+        asked = table("What is asked", ["What", "Asked"], [(what, value) for what, _, value in rows])
+    found = [asked]
+    for path in tables:
+        found += [words.rows_of(words.named(act, path), obj.facts[path])]
+        if words.tabular(moved.get(path)):
+            found += [words.rows_of(f"{words.named(act, path)}, before", moved[path])]
+    return found
+
+
+def _shown(obj: Request, act: registry.Act, path: str, value: Any) -> Any:
+    """A fact for reading; amounts with their currency, functional for what is at stake."""
+    if value in words.EMPTY:
+        return fmt.DASH
+    if path == act.amount:
+        return fmt.money(Decimal(str(value)), obj.currency)
+    if words.is_amount(value):
+        return fmt.money(Decimal(value), str(obj.facts.get("currency") or obj.currency))
+    return words.said(value)
 
 
 def _effects(obj: Request) -> Panel:
-    journals = obj.effects.get("journals", [])
     rows = [
         (
             f"{j['account']} {j['name']}",
             j["entity"],
-            fmt.money(Decimal(j["debit"]), j["currency"]),
-            fmt.money(Decimal(j["credit"]), j["currency"]),
+            _side(j["debit"], j["currency"]),
+            _side(j["credit"], j["currency"]),
         )
-        for j in journals
+        for j in obj.effects.get("journals", [])
     ]
     return table(
         "What it would book", ["Account", "Entity", "Debit", "Credit"], rows,
-        empty="It books nothing by itself.",
+        empty="It books nothing by itself.", numeric=("Debit", "Credit"),
     )  # fmt: skip
 
 
-def _clauses(obj: Request) -> Panel:
+def _side(amount: str, currency: str) -> Any:
+    return fmt.money(Decimal(amount), currency) if Decimal(amount) else fmt.DASH
+
+
+def _clauses(obj: Request, act: registry.Act, rounds: list[Round]) -> Panel:
     steps = obj.steps.filter(round=obj.round).order_by("position")
     rows = [
         (
             step.title,
-            step.duty,
-            lines(_because(registry.act(obj.act), step.because)),
-            "decided" if step.done_at else "waits" if step.opened_at else "",
+            words.duty(step.duty),
+            lines(words.because(act, step.because)),
+            "Decided" if step.done_at else "Waits now" if step.opened_at else "Comes after",
         )
         for step in steps
     ]
-    return table(f"Why: {obj.policy}", ["Step", "Duty", "Because", ""], rows)
+    clause = rounds[-1].clause if rounds else ""
+    return table(f"Why: {obj.policy}", ["Step", "Takes the duty to", "Because", "State"], rows, note=clause)
 
 
-def _people(obj: Request, rounds: list[Round]) -> Panel:
+def _people(obj: Request, rounds: list[Round]) -> list[Panel]:
     if not rounds:
-        return table("Who may decide", ["", ""], [])
+        return []
     last = rounds[-1]
     titles = dict(obj.steps.filter(round=last.number).values_list("code", "title"))
-    rows: list[tuple[Any, ...]] = [
+    may = [
         (titles.get(code, code), lines(people) if people else fmt.DASH)
         for code, people in last.eligible.items()
     ]
-    rows += [("May not", f"{one['name']}: {one['why']}") for one in last.exclusions]
-    return table("Who may decide", ["", ""], rows)
+    barred = [(one["name"], one["why"]) for one in last.exclusions]
+    return [
+        table("Who may decide", ["Step", "People"], may),
+        table(
+            "Who may not, and why", ["Person", "Because"], barred,
+            empty="Nobody who holds one of the duties is excluded.",
+        ),
+    ]  # fmt: skip
 
 
 def _history(obj: Request, act: registry.Act, rounds: list[Round]) -> Panel:
     rows = [
-        (one.number, act.labels.get(change["path"], change["path"]), change["before"], change["after"])
+        (
+            one.number,
+            words.named(act, change["path"]),
+            _shown(obj, act, change["path"], change["before"]),
+            _shown(obj, act, change["path"], change["after"]),
+        )
         for one in rounds
         for change in one.changes
     ]
-    return table("Changed between rounds", ["Round", "", "Before", "After"], rows, empty="Nothing.")
+    return table("Changed between rounds", ["Round", "What", "Before", "After"], rows, empty="Nothing.")
