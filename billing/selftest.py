@@ -31,6 +31,7 @@ def build(world: World) -> None:
     _cash(world, invoice)
     _refunds(world, invoice)
     _runs(world)
+    _large_run(world)
     _delivery(world, invoice)
 
 
@@ -107,8 +108,27 @@ def _cash(world: World, invoice: Invoice) -> None:
         " matched_by, functional_difference) SELECT 'write_off', id, 900, issue_date, 'insolvency', '',"
         " 'person', 0"
         " FROM billing_invoice WHERE id = %s",
-        edit="",
         parameters={"amount": Decimal("900.00"), "reason_code": "insolvency", "applied_on": later},
+    )
+    world.subjects["billing.shortpay.accept"] = Subject(
+        invoice.pk,
+        collector,
+        world.person("approver"),
+        by_hand="INSERT INTO billing_application (kind, invoice_id, amount, applied_on, reason_code, note,"
+        " matched_by, functional_difference) SELECT 'short_pay', id, 900, issue_date, 'bank_charges', '',"
+        " 'person', 0 FROM billing_invoice WHERE id = %s",
+        parameters={"amount": Decimal("900.00"), "reason_code": "bank_charges", "applied_on": later},
+    )
+    world.subjects["billing.grant.promote"] = Subject(
+        invoice.customer_id,
+        world.person("billing_ops"),
+        world.person("approver"),
+        by_hand="INSERT INTO billing_grant (created_at, customer_id, entity_id, currency, origin, granted,"
+        " paid, remaining, priority, starts_on, scope, rollover_percent, rollover_months, opened_by_id,"
+        " reason)"
+        f" SELECT now(), %s, {invoice.entity_id}, 'USD', 'promotional', 5000, 0, 0, 100, current_date,"
+        " '{}', 0, 0, o2c_actor(), 'self-test'",
+        parameters={"amount": Decimal("5000.00"), "starts_on": later},
     )
 
 
@@ -168,13 +188,32 @@ def _runs(world: World) -> None:
         through = add_months(world.month, months)
         run = runs.plan(
             entity_id=world.records["entity"].pk, through=through, issue_on=through - dt.timedelta(days=1),
-            actor=maker, reason=REASON,
+            customer_ids=[world.records["customer"].pk], actor=maker, reason=REASON,
         )  # fmt: skip
         run = runs.calculate(run.pk, actor=maker, reason=REASON)
         findings.acknowledge_all(run.pk, actor=maker, reason=REASON)
         if posted:
             run = runs.release(run.pk, actor=world.person("approver"), reason=REASON)
             posting.post(run.pk, actor=maker, reason=REASON)
+
+
+def _large_run(world: World) -> None:
+    maker, through = world.person("billing_ops"), add_months(world.month, 1)
+    order = world.records["large"]
+    run = runs.plan(
+        entity_id=order.entity_id, through=through, issue_on=through - dt.timedelta(days=1),
+        customer_ids=[order.customer_id], actor=maker, reason=REASON,
+    )  # fmt: skip
+    run = runs.calculate(run.pk, actor=maker, reason=REASON)
+    findings.acknowledge_all(run.pk, actor=maker, reason=REASON)
+    world.subjects["billing.run.release"] = Subject(
+        run.pk,
+        maker,
+        world.person("approver"),
+        by_hand="UPDATE billing_billrun SET state = 'released', released_by_id = o2c_actor(),"
+        " released_at = statement_timestamp() WHERE id = %s",
+        others=(world.person("controller"),),
+    )
 
 
 def _delivery(world: World, invoice: Invoice) -> None:

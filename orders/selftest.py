@@ -22,6 +22,9 @@ def build(world: World) -> None:
     _quotes(world, customer)
     _orders(world, customer)
     _credit(world, _customer(world, "Self-test debtor"))
+    _large(world, _customer(world, "Self-test large customer"))
+    _backdated(world, customer)
+    _masters(world, customer)
 
 
 def _catalogue(world: World) -> None:
@@ -83,17 +86,16 @@ def _quotes(world: World, customer: Customer) -> None:
         approver,
         by_hand="UPDATE orders_quote SET state = 'approved', approved_by_id = o2c_actor(),"
         " approved_at = statement_timestamp() WHERE id = %s",
-        edit="",  # what was submitted is frozen
     )
 
 
-def _order(world: World, customer: Customer, lines: int = 1) -> Order:
+def _order(world: World, customer: Customer, seats: int = 10) -> Order:
     return orders.create_draft(
         OrderInput(
             customer=customer.pk,
             starts_on=world.month,
             ends_on=add_months(world.month, 12),
-            lines=tuple(LineInput(SKU, Decimal(10)) for _ in range(lines)),
+            lines=(LineInput(SKU, Decimal(seats)),),
             terms=TermsInput(time_zone="UTC"),
         ),
         actor=world.person("order_entry"),
@@ -130,7 +132,7 @@ def _credit(world: World, debtor: Customer) -> None:
     analyst, clerk = world.person("credit"), world.person("order_entry")
     review_on = clock.today() + dt.timedelta(days=300)
     credit.change(debtor.pk, amount=Decimal(10_000), review_on=review_on, actor=analyst, reason=REASON)
-    small, large = (_order(world, debtor, lines) for lines in (3, 10))  # 4,800 a line
+    small, large = (_order(world, debtor, seats) for seats in (30, 100))  # 480 a seat
     for order in (small, large):
         orders.sign(order.pk, signed_on=world.month, actor=clerk, reason=REASON)
     credit.release(small.pk, actor=analyst, reason=REASON)
@@ -152,4 +154,64 @@ def _credit(world: World, debtor: Customer) -> None:
         " SELECT o.id, (SELECT max(x.id) FROM orders_creditlimit x WHERE x.customer_id = o.customer_id), 0,"
         " 62400, '-' FROM orders_order o WHERE o.id = %s",
         edit="UPDATE orders_order SET payment_terms_days = payment_terms_days + 1 WHERE id = %s",
+    )
+
+
+def _large(world: World, customer: Customer) -> None:
+    """An order whose bills and whose end need approval."""
+    clerk, manager = world.person("order_entry"), world.person("order_management")
+    order = _order(world, customer, seats=300_000)
+    orders.sign(order.pk, signed_on=world.month, actor=clerk, reason=REASON)
+    order = orders.activate(order.pk, as_of=world.month, actor=manager, reason=REASON)
+    world.records["large"] = order
+    day = add_months(world.month, 6)
+    end = amendments.draft(
+        order.pk, kind="cancel", effective_on=day, changes={"mode": "now"}, as_of=day, actor=clerk,
+        reason=REASON,
+    )  # fmt: skip
+    world.subjects["orders.amendment.cancel"] = Subject(
+        end.pk,
+        manager,
+        world.person("approver"),
+        by_hand="UPDATE orders_amendment SET state = 'applied', applied_by_id = o2c_actor(),"
+        " applied_on = effective_on WHERE id = %s",
+        others=(world.person("controller"),),
+    )
+
+
+def _backdated(world: World, customer: Customer) -> None:
+    order = _order(world, customer)
+    signed = add_months(world.month, 2)
+    orders.sign(order.pk, signed_on=signed, actor=world.person("order_entry"), reason=REASON)
+    world.subjects["orders.order.activate"] = Subject(
+        order.pk,
+        world.person("order_management"),
+        world.person("approver"),
+        by_hand="UPDATE orders_order SET state = 'active', activated_on = signed_on WHERE id = %s",
+        parameters={"as_of": signed},
+    )
+
+
+def _masters(world: World, customer: Customer) -> None:
+    """A list price that falls by a quarter, and a customer who is to pay later."""
+    spec = {"model": "per_unit", "unit_amount": "30.00"}
+    price = catalogue.draft_price(
+        PriceInput(SKU, "USD", spec, add_months(world.month, 9)), actor=world.person("billing_ops"),
+        reason=REASON,
+    )  # fmt: skip
+    world.subjects["orders.price.activate"] = Subject(
+        price.pk,
+        world.person("controller"),
+        world.person("approver"),
+        by_hand="UPDATE orders_price p SET effective_to = n.effective_from FROM orders_price n"
+        " WHERE n.id = %s AND p.sku_id = n.sku_id AND p.currency = n.currency AND p.state = 'active';"
+        " UPDATE orders_price SET state = 'active' WHERE id = %s",
+        edit='UPDATE orders_price SET spec = spec || \'{"unit_amount": "29.00"}\' WHERE id = %s',
+    )
+    world.subjects["orders.customer.change_terms"] = Subject(
+        customer.pk,
+        world.person("master_data"),
+        world.person("approver"),
+        by_hand="UPDATE orders_customer SET payment_terms_days = 75 WHERE id = %s",
+        parameters={"payment_terms_days": "75", "tax_exempt": "false"},
     )

@@ -34,6 +34,14 @@ def build(world: World) -> None:
     closed = _prepared(world, first)
     close.lock(closed.pk, actor=world.person("controller"), reason=REASON)
     close.ask_reopen(closed.pk, actor=world.person("revenue_accounting"), reason=REASON)
+    world.subjects["revenue.close.reopen"] = Subject(
+        closed.pk,
+        world.person("revenue_accounting"),
+        world.person("approver"),
+        by_hand="UPDATE revenue_closerun SET state = 'reopened', reopened_by_id = o2c_actor(),"
+        " reopened_at = statement_timestamp() WHERE id = %s",
+        others=(world.person("controller"),),
+    )
     _prepared(world, second)
     _judgements(world, cheaper)
 
@@ -90,12 +98,25 @@ def _judgements(world: World, order: Order) -> None:
 
 def _prices(world: World) -> None:
     sku = world.records["order"].lines.get().sku_id
-    for start in (world.month, world.month.replace(year=world.month.year + 1)):
-        entry = ssp.propose(
-            sku_id=sku, currency="USD", unit_amount=Decimal(40), effective_from=start, evidence=REASON,
+    entries = [
+        ssp.propose(
+            sku_id=sku, currency="USD", unit_amount=Decimal(amount), evidence=REASON,
+            effective_from=world.month.replace(year=world.month.year + years),
             actor=world.person("revenue_policy"), reason=REASON,
-        )  # fmt: skip
-    ssp.approve(entry.pk, actor=world.person("controller"), reason=REASON)
+        )
+        for years, amount in ((0, 40), (1, 40), (2, 30))
+    ]  # fmt: skip
+    ssp.approve(entries[1].pk, actor=world.person("controller"), reason=REASON)
+    world.subjects["revenue.ssp.approve"] = Subject(
+        entries[2].pk,
+        world.person("revenue_policy"),
+        world.person("approver"),
+        by_hand="UPDATE revenue_sspentry b SET effective_to = n.effective_from FROM revenue_sspentry n"
+        " WHERE n.id = %s AND b.sku_id = n.sku_id AND b.approved_by_id IS NOT NULL;"
+        " UPDATE revenue_sspentry SET approved_by_id = o2c_actor() WHERE id = %s",
+        edit="UPDATE revenue_sspentry SET evidence = evidence || '.' WHERE id = %s",
+        others=(world.person("controller"),),
+    )
 
 
 def _prepared(world: World, period: AccountingPeriod) -> CloseRun:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import psycopg
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 
 from o2c.actor import Actor, acting, current_trace, tell_database
 from o2c.errors import DomainError
@@ -117,8 +117,24 @@ def by_state(*states: str, saying: str = "") -> Refusal:
 
 
 def by_code(*codes: str) -> Refusal:
-    """Refused by a service with one of these codes."""
-    return lambda error: isinstance(error, DomainError) and error.code in codes
+    """Refused by a service with one of these codes; a command says it in an error of its own."""
+
+    def refused(error: Exception) -> bool:
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, DomainError):
+            cause = cause.__cause__
+        return cause is not None and cause.code in codes
+
+    return refused
+
+
+# What check constraints that keep two people apart are called.
+SECOND_PERSON = ("second_person", "another", "maker_is_not_checker", "by_two")
+
+
+def second_person(error: Exception) -> bool:
+    """Whether the table itself holds that another person has to do it."""
+    return isinstance(error, IntegrityError) and any(word in str(error) for word in SECOND_PERSON)
 
 
 def run_sql(sql: str, parameters: list[Any] | None = None) -> int:

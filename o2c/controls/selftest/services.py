@@ -16,7 +16,7 @@ from o2c import clock
 from o2c.access import require
 from o2c.actor import Actor, acting
 from o2c.controls.selftest import world as worlds
-from o2c.controls.selftest.attempts import Attempt, Cell, Plan, judge
+from o2c.controls.selftest.attempts import Attempt, Cell, Plan, judge, settle
 from o2c.controls.selftest.families import FAMILIES
 from o2c.controls.selftest.models import SelftestRun
 from o2c.runtime.signals_of_life import beat
@@ -49,11 +49,13 @@ def plan(rules: Sequence[str] = ()) -> Plan:
     """What is tried for these rules, or for all, on a world made in the open transaction."""
     made = Plan()
     world = worlds.make()
+    settle()  # once: what waits for the commit would be asked anew at the end of every attempt
     for family, begins in FAMILIES.items():
         if not rules or any(rule.startswith(begins) or begins.startswith(rule) for rule in rules):
             part = family(world)
             made.attempts += chosen(part.attempts, rules)
             made.untried += [said for said in part.untried if not rules or said.startswith(tuple(rules))]
+    settle()
     return made
 
 

@@ -21,6 +21,8 @@ from o2c.access.models import Role, RoleDuty, RoleGrant, User
 from o2c.access.registry import is_ours
 from o2c.access.services.accounts import PLACEHOLDER_OWNER
 from o2c.actor import Actor, acting
+from o2c.controls import approvals
+from o2c.controls.approvals.models import Request
 from o2c.periods import add_months
 
 PREFIX = "selftest-"
@@ -36,6 +38,7 @@ class World:
     month: dt.date
     records: dict[str, Any] = field(default_factory=dict)
     subjects: dict[str, Subject] = field(default_factory=dict)
+    requests: dict[str, Request] = field(default_factory=dict)
     # (model label, state) → column → SQL: what a row has in a state that no specimen has reached.
     signed: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
     _people: dict[str, User] = field(default_factory=dict)
@@ -63,15 +66,18 @@ class World:
 class Subject:
     """A record about which an act under approval can be asked, so that its policy wants an approval.
 
-    `by_hand` is the SQL with which somebody would reach the controlled state without a request.
+    `approver` decides the first step, `others` those after it. `by_hand` is the SQL with which somebody would
+    reach the controlled state without a request, `edit` the SQL that changes what is approved ('' where it is
+    frozen by then, or exists only afterwards). Each `%s` in them is the key.
     """
 
     pk: int
     asked_by: Actor
     approver: Actor
     by_hand: str
-    edit: str
+    edit: str = ""
     parameters: dict[str, Any] = field(default_factory=dict)
+    others: tuple[Actor, ...] = ()
 
 
 def make_user(name: str, role: str = "", *, superuser: bool = False, owner: User | None = None) -> User:
@@ -123,4 +129,13 @@ def make() -> World:
         name = f"{config.name}.selftest"
         if is_ours(config) and config.label != "selftest" and find_spec(name) is not None:
             import_module(name).build(world)
+    for code, subject in sorted(world.subjects.items()):
+        world.requests[code] = ask(code, subject)
     return world
+
+
+def ask(code: str, subject: Subject) -> Request:
+    """The request of whoever wants the act; it waits for its first decision."""
+    return approvals.submit(
+        code, subject.pk, actor=subject.asked_by, reason=REASON, parameters=subject.parameters
+    )

@@ -122,9 +122,15 @@ def _performer(request: Request, act: Act, actor: Actor) -> tuple[Actor, bool]:
 
 
 def cooled_at(request: Request) -> dt.datetime:
-    """When the act may be done: the last approval and the hours that its policy lets pass."""
+    """When the act may be done: the last approval and the hours that its policy lets pass.
+
+    Raises Conflict for a request that nobody has approved, whatever its state says.
+    """
     hours = rules.parse(request.policy.content).cooling_hours
-    last = Decision.objects.filter(request=request, verdict__in=["approve", "carried"]).latest("recorded_at")
+    approvals = Decision.objects.filter(request=request, verdict__in=["approve", "carried"])
+    last = approvals.order_by("-recorded_at").first()
+    if last is None:
+        raise Conflict("Nobody has approved it", record=str(request), code="not_approved")
     return last.recorded_at + dt.timedelta(hours=hours)
 
 

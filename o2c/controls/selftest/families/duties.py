@@ -14,7 +14,6 @@ from decimal import Decimal
 from typing import Any
 
 from django.apps import apps
-from django.conf import settings
 from django.contrib import admin as django_admin
 from django.http import HttpRequest
 from django.test import Client
@@ -28,12 +27,12 @@ from o2c.actor import Actor, acting
 from o2c.api.checks import is_call, routes
 from o2c.console.acts import resolve
 from o2c.controls.selftest.attempts import Attempt, Plan, Refusal, by_code
+from o2c.controls.selftest.families.doors import MISSING, browser, host, posting, sending
 from o2c.controls.selftest.families.rows import pick
 from o2c.controls.selftest.world import REASON, World, give
-from o2c.errors import Conflict, NotAuthorised
+from o2c.errors import NotAuthorised
 from o2c.states import state_field, transitions_of
 
-MISSING = "duty_missing"
 SAMPLES: tuple[tuple[str, Any], ...] = (
     ("datetime", dt.datetime(2026, 1, 1, tzinfo=dt.UTC)),
     ("date", dt.date(2026, 1, 1)),
@@ -92,7 +91,7 @@ class Doors:
         self.principals: dict[str, User] = {
             "nobody's role": plain, "staff superuser": chief, "auditor": auditor, "service account": account,
         }  # fmt: skip
-        self.browsers = {who: _browser(self.principals[who]) for who in ("staff superuser", "auditor")}
+        self.browsers = {who: browser(self.principals[who]) for who in ("staff superuser", "auditor")}
         self.bearer = _bearer(world)
 
     def shown(self, page: Any) -> Any:
@@ -111,10 +110,10 @@ class Doors:
             )  # fmt: skip
 
     def pages(self, title: str, duty: str, address: str, *, acts: bool = True) -> Iterator[Attempt]:
-        for who, browser in self.browsers.items():
+        for who, visitor in self.browsers.items():
             door = "console act" if acts else "console form"
             yield Attempt(
-                f"duty {duty}", title, door, who, _posting(browser, address), by_code(MISSING), duty=duty
+                f"duty {duty}", title, door, who, posting(visitor, address), by_code(MISSING), duty=duty
             )  # fmt: skip
 
     def calls(self) -> Iterator[Attempt]:
@@ -127,19 +126,8 @@ class Doors:
                 if duty and hasattr(view, method.lower()):
                     yield Attempt(
                         f"duty {duty}", f"{method} /{route}", "API", "service account",
-                        _sending(self.bearer, method, address), by_code(MISSING), duty=duty,
+                        sending(self.bearer, method, address), by_code(MISSING), duty=duty,
                     )  # fmt: skip
-
-
-def _host() -> str:
-    named = [host.lstrip(".") for host in settings.ALLOWED_HOSTS if host != "*"]
-    return named[0] if named else "localhost"
-
-
-def _browser(user: User) -> Client:
-    browser = Client(raise_request_exception=False, SERVER_NAME=_host())
-    browser.force_login(user, backend="o2c.access.backends.DutyBackend")
-    return browser
 
 
 def _bearer(world: World) -> Client:
@@ -152,45 +140,12 @@ def _bearer(world: World) -> Client:
         actor=world.person("admin"), reason=REASON,
     )  # fmt: skip
     return Client(
-        raise_request_exception=False, SERVER_NAME=_host(), HTTP_AUTHORIZATION=f"Bearer {issued.secret}"
+        raise_request_exception=False, SERVER_NAME=host(), HTTP_AUTHORIZATION=f"Bearer {issued.secret}"
     )
 
 
 def _calling(service: Callable[..., Any], pk: Any, actor: Actor) -> Callable[[], object]:
     return lambda: service(*subject(service, pk), actor=actor, reason="self-test", **filled(service))
-
-
-def _posting(browser: Client, address: str) -> Callable[[], object]:
-    """Press the button. The page says no with 403, or shows the reason why not instead of the form."""
-
-    def post() -> None:
-        answer = browser.post(address, {"reason": "self-test"}, secure=settings.PRODUCTION)
-        said = answer.content.decode(errors="replace")
-        turned_away = answer.status_code == 302 and _away(answer["Location"])
-        if turned_away or answer.status_code in (403, 404, 405) or "hold the duty" in said:
-            raise NotAuthorised(f"{answer.status_code} for {address}", code=MISSING)
-        if answer.status_code not in (204, 302):
-            raise Conflict(f"{answer.status_code} for {address}")
-
-    return post
-
-
-def _away(address: str) -> bool:
-    """To the sign-in page, or home because there is no such record for this person."""
-    return "login" in address or address == reverse("admin:index")
-
-
-def _sending(bearer: Client, method: str, address: str) -> Callable[[], object]:
-    def send() -> None:
-        answer = bearer.generic(
-            method, address, "{}", content_type="application/json", secure=settings.PRODUCTION,
-            HTTP_IDEMPOTENCY_KEY="self-test",
-        )  # fmt: skip
-        code = answer.json().get("code", "") if "json" in answer.get("Content-Type", "") else ""
-        if answer.status_code >= 400:
-            raise NotAuthorised(f"{answer.status_code} {code} for {method} {address}", code=code)
-
-    return send
 
 
 def _transitions(doors: Doors, made: Plan) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any
 
-from django.db import IntegrityError, connection
+from django.db import connection
 from django.db.models.expressions import RawSQL
 
 from o2c.access.models import User
@@ -19,7 +19,7 @@ from o2c.access.system import system_actor
 from o2c.actor import Actor, acting
 from o2c.audit.declarations import declaration
 from o2c.audit.triggers import lit, q
-from o2c.controls.selftest.attempts import Attempt, Plan, as_actor, judge, sqlstate
+from o2c.controls.selftest.attempts import Attempt, Plan, as_actor, judge, second_person, sqlstate
 from o2c.controls.selftest.families.duties import filled
 from o2c.controls.selftest.families.rows import copy_row, execute, literal, named, other, pick
 from o2c.controls.selftest.world import PREFIX, REASON, World, lend
@@ -103,8 +103,6 @@ class Specimen:
 
 
 CANDIDATES = 6
-# What check constraints that keep two people apart are called.
-SECOND_PERSON = ("second_person", "another", "maker_is_not_checker", "by_two")
 
 
 def find(world: World, check: Check) -> tuple[Specimen | None, str]:
@@ -159,7 +157,7 @@ def _sources(check: Check) -> list[str]:
 
 def _refused_by(check: Check) -> Callable[[Exception], bool]:
     def refused(error: Exception) -> bool:
-        if isinstance(error, IntegrityError) and any(word in str(error) for word in SECOND_PERSON):
+        if second_person(error):
             return True  # the same rule, held by the table itself
         if isinstance(error, NotAuthorised) and error.code == "maker_is_checker":
             return True

@@ -1,0 +1,127 @@
+"""Whom a decision does not belong to, and a decision written by hand."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from django.test import Client
+
+from o2c import clock
+from o2c.access.models import RoleGrant, User
+from o2c.actor import Actor, acting
+from o2c.controls.approvals.models import Decision, Delegation, Request, Step
+from o2c.controls.selftest.attempts import run_sql
+from o2c.controls.selftest.world import PREFIX, REASON, World, lend, make_user
+
+DECIDE = "approvals.request.decide"
+
+
+class Cast:
+    """People who stand in for somebody, or once could; made once for all acts."""
+
+    def __init__(self, world: World, browser: Callable[[User], Client]) -> None:
+        self.world, self._open = world, browser
+        self._given: dict[tuple[int, int], Delegation] = {}
+        self._former: dict[str, User] = {}
+        self._browsers: dict[int, Client] = {}
+        self.plain = self._deciding("plain")
+
+    def _deciding(self, name: str) -> User:
+        """Somebody who may decide, but holds the duty of no step: another thing is left to refuse them."""
+        person = make_user(f"{PREFIX}{name}")
+        lend(person, DECIDE)
+        return person
+
+    def browser(self, person: User) -> Client:
+        if person.pk not in self._browsers:
+            self._browsers[person.pk] = self._open(person)
+        return self._browsers[person.pk]
+
+    def delegation(self, giver: User, taker: User, **values: Any) -> Delegation:
+        """In force, unless `values` say otherwise."""
+        if (giver.pk, taker.pk) not in self._given:
+            now = clock.now()
+            said = {
+                "valid_from": now - dt.timedelta(days=2),
+                "valid_to": now + dt.timedelta(days=2),
+                "accepted_at": now,
+            }
+            with acting(Actor.of(giver), reason=REASON):
+                given = Delegation.objects.create(
+                    delegator=giver, delegate=taker, reason=REASON, **(said | values)
+                )
+            self._given[giver.pk, taker.pk] = given
+        return self._given[giver.pk, taker.pk]
+
+    def in_force(self, approver: User) -> Delegation:
+        return self.delegation(approver, self._stand_in("delegate"))
+
+    def for_maker(self, maker: User) -> Delegation:
+        """Somebody who stands in for a maker, and for nobody else."""
+        return self.delegation(maker, self._stand_in(f"for-{maker.pk}"))
+
+    def passed_on(self, approver: User) -> Delegation:
+        """What the delegate of an approver gave to somebody else."""
+        return self.delegation(self.in_force(approver).delegate, self._stand_in("delegate-of-delegate"))
+
+    def not_in_force(self, approver: User) -> Iterator[tuple[str, Delegation]]:
+        now = clock.now()
+        for how, values in (
+            ("not accepted", {"accepted_at": None}),
+            ("that is over", {"valid_to": now - dt.timedelta(days=1)}),
+            ("that was revoked", {"revoked_at": now}),
+        ):
+            taker = self._stand_in(how.replace(" ", "-"))
+            yield how, self.delegation(approver, taker, **values)
+
+    def _stand_in(self, name: str) -> User:
+        if name not in self._former:
+            self._former[name] = self._deciding(name)
+        return self._former[name]
+
+    def former(self, duty: str) -> User:
+        """Somebody who held this duty until a moment ago."""
+        if duty not in self._former:
+            person = self._deciding(f"former-{duty}"[:100])
+            lend(person, duty)
+            with acting(Actor.installer(), reason=REASON):
+                RoleGrant.objects.filter(user=person).update(valid_to=clock.now())
+            lend(person, DECIDE)
+            self._former[duty] = person
+        return self._former[duty]
+
+
+def step(request: Request) -> Step:
+    """The first step of the round."""
+    return Step.objects.filter(request=request, round=request.round).order_by("position")[0]
+
+
+def _values(request: Request, person: User, given: Delegation | None) -> dict[str, Any]:
+    waiting = step(request)
+    return {
+        "request_id": request.pk,
+        "step_id": waiting.pk,
+        "round": request.round,
+        "step_code": waiting.code,
+        "verdict": Decision.Verdict.APPROVE,
+        "decided_by_id": person.pk,
+        "delegation_id": given.pk if given else None,
+        "delegator_id": given.delegator_id if given else None,
+        "facts_digest": request.facts_digest,
+        "digest": request.digest,
+    }
+
+
+def by_shell(request: Request, person: User, given: Delegation | None) -> object:
+    return Decision.objects.create(**_values(request, person, given))
+
+
+def by_sql(request: Request, person: User, given: Delegation | None) -> object:
+    values = _values(request, person, given) | {"comment": "", "context": "{}"}
+    places = ", ".join(["%s"] * len(values))
+    return run_sql(
+        f"INSERT INTO approvals_decision ({', '.join(values)}) VALUES ({places})",  # noqa: S608
+        list(values.values()),
+    )
