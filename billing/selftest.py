@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from decimal import Decimal
 
+from billing import selftest_imports
 from billing.models import Invoice, InvoiceDelivery, Refund
 from billing.services import (
     applications,
@@ -23,6 +24,18 @@ from o2c.actor import acting
 from o2c.controls.selftest.world import REASON, Subject, World
 from o2c.periods import add_months
 
+_OWN = "takes no argument and runs in the product's own name"
+IDLE = {
+    "command import_usage": "runs as the account of metering; its importer is tried as everybody",
+    "task billing.bill_thresholds": f"{_OWN}; what it drafts is released by somebody",
+    "task billing.compare_contracts": f"{_OWN}; keeps what it found",
+    "task billing.expire_grants": f"{_OWN}; at the end that was agreed to",
+    "task billing.match_receipts": f"{_OWN}; applies receipts that name their invoice",
+    "task billing.remind": _OWN,
+    "task billing.send_documents": _OWN,
+    "task billing.sweep_deliveries": _OWN,
+}
+
 
 def build(world: World) -> None:
     invoice = _invoice(world, "100000.00")
@@ -33,6 +46,7 @@ def build(world: World) -> None:
     _runs(world)
     _large_run(world)
     _delivery(world, invoice)
+    selftest_imports.build(world)
 
 
 def _invoice(world: World, net: str, *, posted: bool = True) -> Invoice:
@@ -192,6 +206,7 @@ def _runs(world: World) -> None:
         )  # fmt: skip
         run = runs.calculate(run.pk, actor=maker, reason=REASON)
         findings.acknowledge_all(run.pk, actor=maker, reason=REASON)
+        world.records["run"] = run
         if posted:
             run = runs.release(run.pk, actor=world.person("approver"), reason=REASON)
             posting.post(run.pk, actor=maker, reason=REASON)

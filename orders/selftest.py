@@ -13,6 +13,10 @@ from orders.services import amendments, catalogue, credit, customers, orders, qu
 from orders.services.inputs import CustomerInput, LineInput, OrderInput, PriceInput, QuoteInput, TermsInput
 
 SKU = "ZT-SEATS"
+IDLE = {
+    "task orders.daily": "takes no argument; closes orders whose term is over, in the product's own name",
+    "task orders.provision": "takes no argument; tells the provisioning service what orders say already",
+}
 
 
 def build(world: World) -> None:

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from o2c import clock
 from o2c.actor import acting
+from o2c.controls.selftest.ways import importer, job
 from o2c.controls.selftest.world import REASON, Subject, World
 from orders.models import Order
 from orders.services import orders
@@ -19,6 +20,15 @@ from partners.services import agreements, banks, breaks, channels, feeds, refund
 
 BANK = {"bank_name": "Other bank", "bank_account": "99887766", "bank_routing": "", "swift": "OTHRUS33"}
 INVOICE = "9000000001"
+
+_OWN = "takes no name of who acts and runs as the product's own account"
+IDLE = {
+    "command import_aws_feed": f"{_OWN}; its importer is tried as everybody",
+    "command meter_aws": _OWN,
+    "command reconcile_aws": _OWN,
+    "task partners.metering.hourly": _OWN,
+    "task partners.reconciliation.daily": _OWN,
+}
 
 
 def build(world: World) -> None:
@@ -34,6 +44,13 @@ def build(world: World) -> None:
         breaks.take(row.pk, actor=worker, reason=REASON)
     for row in rows[2:]:
         breaks.propose(row.pk, breaks.ACCEPT, actor=worker, reason=REASON)
+    world.ways += [
+        job("partners.metering.now", "partners.metering.freeze"),
+        importer(
+            "partners.services.feeds.import_file", "partners.feed.import", "", ".csv", feed="account",
+            channel=channel, snapshot_at=clock.now(),
+        ),
+    ]  # fmt: skip
     breaks.resolve(rows[3].pk, actor=world.person("approver"), reason=REASON)
     _bank(world, channel)
     _refunds(world, channel)

@@ -140,6 +140,14 @@ def kind_of(code: str) -> Kind:
         ) from None
 
 
+def kinds() -> list[str]:
+    """Every registered job function."""
+    from o2c.celery import app
+
+    app.loader.import_default_modules()
+    return sorted(_kinds)
+
+
 def enqueue(
     code: str,
     arguments: dict[str, Any] | None = None,

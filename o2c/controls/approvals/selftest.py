@@ -9,6 +9,12 @@ from o2c.controls.approvals.services import policies
 from o2c.controls.selftest.world import REASON, Subject, World
 
 ACT = "billing.credit.post"
+IDLE = {
+    "command approvals backtest": "reads only",
+    "command approvals lint": "reads only",
+    "command approvals simulate": "reads only",
+    "task o2c.approvals.tick": "takes no argument; tried for each act with a request that nobody decided",
+}
 
 
 def build(world: World) -> None:

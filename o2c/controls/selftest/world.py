@@ -8,6 +8,7 @@ proof that what is permitted is possible.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.util import find_spec
@@ -23,10 +24,12 @@ from o2c.access.services.accounts import PLACEHOLDER_OWNER
 from o2c.actor import Actor, acting
 from o2c.controls import approvals
 from o2c.controls.approvals.models import Request
+from o2c.controls.selftest.attempts import Attempt
+from o2c.controls.selftest.ways import REASON as REASON
+from o2c.controls.selftest.ways import Way
 from o2c.periods import add_months
 
 PREFIX = "selftest-"
-REASON = "Self-test of controls"
 
 
 @dataclass
@@ -39,6 +42,9 @@ class World:
     records: dict[str, Any] = field(default_factory=dict)
     subjects: dict[str, Subject] = field(default_factory=dict)
     requests: dict[str, Request] = field(default_factory=dict)
+    ways: list[Way] = field(default_factory=list)
+    # Attempts that only the app knows how to make.
+    more: list[Attempt] = field(default_factory=list)
     # (model label, state) → column → SQL: what a row has in a state that no specimen has reached.
     signed: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
     _people: dict[str, User] = field(default_factory=dict)
@@ -53,6 +59,12 @@ class World:
         if name not in self._people:
             self._people[name] = make_user(name, role, superuser=superuser)
         return self._people[name]
+
+    def named(self, name: str) -> User:
+        """Somebody without a role, called so."""
+        if PREFIX + name not in self._people:
+            self._people[PREFIX + name] = make_user(PREFIX + name)
+        return self._people[PREFIX + name]
 
     def account_of(self, owner: User) -> User:
         """A service account that `owner` answers for."""
@@ -100,6 +112,24 @@ def give(user: User, role: Role) -> RoleGrant:
     return RoleGrant.objects.create(user=user, role=role, granted_by=giver, valid_from=clock.now())
 
 
+def as_superuser(person: User, do: Callable[[], object]) -> Callable[[], object]:
+    """`do` by somebody who was made a superuser before."""
+
+    def raised() -> object:
+        with acting(Actor.installer(), reason=REASON):
+            User.objects.filter(pk=person.pk).update(is_superuser=True)
+        with acting(Actor.of(person), reason=REASON):
+            return do()
+
+    return raised
+
+
+def end_grants(person: User) -> None:
+    """Take every role away, as of now."""
+    with acting(Actor.installer(), reason=REASON):
+        RoleGrant.objects.filter(user=person, valid_to__isnull=True).update(valid_to=clock.now())
+
+
 def lend(person: User, *duties: str) -> bool:
     """Give somebody a role with just these duties, so that their lack is not what refuses them.
 
@@ -129,6 +159,7 @@ def make() -> World:
         name = f"{config.name}.selftest"
         if is_ours(config) and config.label != "selftest" and find_spec(name) is not None:
             import_module(name).build(world)
+    import_module("o2c.controls.selftest.kernel").build(world)
     for code, subject in sorted(world.subjects.items()):
         world.requests[code] = ask(code, subject)
     return world

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from o2c.controls.selftest.ways import command
 from o2c.controls.selftest.world import REASON, Subject, World
 from o2c.controls.sod.services import exceptions
+
+IDLE = {
+    "command sod actual": "reads only",
+    "command sod held": "reads only",
+    "command sod rules": "reads only",
+    "command sod simulate": "reads only",
+}
 
 
 def build(world: World) -> None:
@@ -26,3 +34,9 @@ def build(world: World) -> None:
         " decided_at = statement_timestamp() WHERE id = %s",
         others=(judge,),
     )
+    somebody, why = world.user("", 8).username, ("--reason", REASON)
+    world.ways += [
+        command("sod except", "sod.exception.request", somebody, "S06", "--mitigation", "-", *why),
+        command("sod review", "sod.review.open", "Self-test", *why),
+        command("sod lapse", "sod.review.sign", *why),
+    ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from o2c.controls.selftest.attempts import Plan
-from o2c.controls.selftest.families import decisions, duties, grants, inventory, lineage, tables
+from o2c.controls.selftest.families import decisions, duties, grants, inventory, lineage, tables, ways
 from o2c.controls.selftest.world import World
 
 # Family → how its rules begin.
@@ -15,5 +15,6 @@ FAMILIES: dict[Callable[[World], Plan], str] = {
     grants.plan: "S",
     lineage.plan: "S",
     duties.plan: "duty ",
+    ways.plan: "",
     decisions.plan: "approval ",
 }

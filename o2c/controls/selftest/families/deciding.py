@@ -9,11 +9,11 @@ from typing import Any
 from django.test import Client
 
 from o2c import clock
-from o2c.access.models import RoleGrant, User
+from o2c.access.models import User
 from o2c.actor import Actor, acting
 from o2c.controls.approvals.models import Decision, Delegation, Request, Step
 from o2c.controls.selftest.attempts import run_sql
-from o2c.controls.selftest.world import PREFIX, REASON, World, lend, make_user
+from o2c.controls.selftest.world import REASON, World, end_grants, lend
 
 DECIDE = "approvals.request.decide"
 
@@ -30,7 +30,7 @@ class Cast:
 
     def _deciding(self, name: str) -> User:
         """Somebody who may decide, but holds the duty of no step: another thing is left to refuse them."""
-        person = make_user(f"{PREFIX}{name}")
+        person = self.world.named(name)
         lend(person, DECIDE)
         return person
 
@@ -82,15 +82,19 @@ class Cast:
         return self._former[name]
 
     def former(self, duty: str) -> User:
-        """Somebody who held this duty until a moment ago."""
+        """Somebody who held this duty until a moment ago, and may decide."""
         if duty not in self._former:
-            person = self._deciding(f"former-{duty}"[:100])
-            lend(person, duty)
-            with acting(Actor.installer(), reason=REASON):
-                RoleGrant.objects.filter(user=person).update(valid_to=clock.now())
-            lend(person, DECIDE)
-            self._former[duty] = person
+            self._former[duty] = former_holder(self.world, duty)
+            lend(self._former[duty], DECIDE)
         return self._former[duty]
+
+
+def former_holder(world: World, duty: str) -> User:
+    """Somebody who held this duty until a moment ago, and holds nothing now."""
+    person = world.named(f"former-{duty}")
+    lend(person, duty)
+    end_grants(person)
+    return person
 
 
 def step(request: Request) -> Step:

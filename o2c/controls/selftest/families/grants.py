@@ -9,12 +9,12 @@ from o2c.access.models import Role, RoleDuty, RoleGrant, User
 from o2c.access.services import grants
 from o2c.access.services.accounts import PLACEHOLDER_OWNER
 from o2c.actor import Actor, acting
-from o2c.controls.selftest.attempts import Attempt, Plan, as_actor, run_sql, sqlstate
+from o2c.controls.selftest.attempts import Attempt, Plan, as_actor, by_code, run_sql, sqlstate
+from o2c.controls.selftest.ways import run_command
 from o2c.controls.selftest.world import REASON, World, give
 from o2c.controls.sod.checks import conflicts_within
 from o2c.controls.sod.declare import declared
 from o2c.controls.sod.rules import RULES, Rule
-from o2c.errors import NotAuthorised
 
 GRANT = """
 INSERT INTO access_rolegrant (created_at, user_id, role_id, granted_by_id, reason, valid_from)
@@ -23,7 +23,7 @@ SELECT now(), %s, %s, id, '', now() FROM access_user WHERE username = %s
 
 
 def _segregated(error: Exception) -> bool:
-    return sqlstate(error) == "OC007" or (isinstance(error, NotAuthorised) and error.code == "segregation")
+    return sqlstate(error) == "OC007" or by_code("segregation")(error)
 
 
 class Pair:
@@ -72,9 +72,16 @@ class Pair:
         admin, role = self.world.person("admin"), self.roles[1]
         return [
             ("service", lambda: grants.grant(user, role.code, actor=admin, reason=REASON)),
+            ("command", lambda: self._by_command(user)),
             ("shell", self._grant_by_shell(user)),
             ("SQL", lambda: run_sql(GRANT, [user.pk, role.pk, PLACEHOLDER_OWNER])),
         ]
+
+    def _by_command(self, user: User) -> object:
+        giver = self.world.person("admin").label
+        return run_command(
+            "access", "grant", user.username, self.roles[1].code, "--by", giver, "--reason", REASON
+        )
 
     def _grant_by_shell(self, user: User) -> Callable[[], object]:
         def do() -> object:

@@ -16,13 +16,13 @@ from django.db.models.expressions import RawSQL
 
 from o2c.access.models import User
 from o2c.access.system import system_actor
-from o2c.actor import Actor, acting
+from o2c.actor import Actor
 from o2c.audit.declarations import declaration
 from o2c.audit.triggers import lit, q
 from o2c.controls.selftest.attempts import Attempt, Plan, as_actor, judge, second_person, sqlstate
 from o2c.controls.selftest.families.duties import filled
 from o2c.controls.selftest.families.rows import copy_row, execute, literal, named, other, pick
-from o2c.controls.selftest.world import PREFIX, REASON, World, lend
+from o2c.controls.selftest.world import PREFIX, REASON, World, as_superuser, lend
 from o2c.controls.sod import evidence, paths
 from o2c.controls.sod.evidence import Check
 from o2c.errors import NotAuthorised
@@ -203,7 +203,7 @@ def attempts(world: World, specimen: Specimen) -> Iterator[Attempt]:
             ("the product on their behalf", Actor(system.user_id, f"{system.label} for {author}", author.pk)),
         ):
             yield _attempt(specimen, door, who, as_actor(actor, do))
-        yield _attempt(specimen, door, "staff superuser", _as_superuser(author, do))
+        yield _attempt(specimen, door, "staff superuser", as_superuser(author, do))
     for declared in transitions_of(specimen.model):
         moves = specimen.check.now.how == "move" and declared.target == specimen.check.now.to[0]
         if moves and specimen.state in declared.sources:
@@ -222,16 +222,6 @@ def _by_service(specimen: Specimen, author: User, declared: Declared) -> Iterato
         return declared.service(specimen.pk, actor=Actor.of(author), reason=REASON, **values)
 
     yield _attempt(specimen, "service", "last editor", do)
-
-
-def _as_superuser(author: User, do: Callable[[], object]) -> Callable[[], object]:
-    def raised() -> object:
-        with acting(Actor.installer(), reason=REASON):
-            User.objects.filter(pk=author.pk).update(is_superuser=True)
-        with acting(Actor.of(author), reason=REASON):
-            return do()
-
-    return raised
 
 
 def plan(world: World) -> Plan:
