@@ -37,6 +37,7 @@ IDLE = {
     "command access show": "reads only",
     "command access sync": "makes the shipped roles as the code says, as an installation does",
     "command tokens list": "reads only",
+    "task o2c.access.end_grants_of_leavers": "takes no argument; only takes away, from who is disabled",
 }
 
 

@@ -11,6 +11,7 @@ IDLE = {
     "command sod held": "reads only",
     "command sod rules": "reads only",
     "command sod simulate": "reads only",
+    "task o2c.sod.lapse_reviews": "takes no argument; ends what nobody decided by the deadline, as it said",
 }
 
 
@@ -38,5 +39,5 @@ def build(world: World) -> None:
     world.ways += [
         command("sod except", "sod.exception.request", somebody, "S06", "--mitigation", "-", *why),
         command("sod review", "sod.review.open", "Self-test", *why),
-        command("sod lapse", "sod.review.sign", *why),
+        command("sod lapse", "sod.review.lapse", *why),
     ]
