@@ -6,6 +6,7 @@ import datetime as dt
 from decimal import Decimal
 
 from o2c import clock
+from o2c.controls import approvals
 from o2c.controls.selftest.world import REASON, Subject, World
 from o2c.periods import add_months
 from orders.models import Customer, Order, Quote
@@ -23,6 +24,7 @@ def build(world: World) -> None:
     _catalogue(world)
     customer = _customer(world, "Self-test customer")
     world.records["customer"] = customer
+    _trust(world, customer)
     _quotes(world, customer)
     _orders(world, customer)
     _credit(world, _customer(world, "Self-test debtor"))
@@ -60,6 +62,16 @@ def _customer(world: World, name: str) -> Customer:
         actor=world.person("master_data"),
         reason=REASON,
     )  # fmt: skip
+
+
+def _trust(world: World, customer: Customer) -> None:
+    """A credit limit that what the self-test bills stays below, as two people approve it."""
+    limit = approvals.submit(
+        "orders.customer.change_credit", customer.pk, actor=world.person("credit"), reason=REASON,
+        parameters={"amount": Decimal(200_000_000), "review_on": clock.today() + dt.timedelta(days=300)},
+    )  # fmt: skip
+    for who in ("approver", "controller"):
+        approvals.approve(limit.pk, actor=world.person(who), reason=REASON)
 
 
 def _quote(world: World, customer: Customer, discount: int) -> Quote:
@@ -164,6 +176,7 @@ def _credit(world: World, debtor: Customer) -> None:
 def _large(world: World, customer: Customer) -> None:
     """An order whose bills and whose end need approval."""
     clerk, manager = world.person("order_entry"), world.person("order_management")
+    _trust(world, customer)
     order = _order(world, customer, seats=300_000)
     orders.sign(order.pk, signed_on=world.month, actor=clerk, reason=REASON)
     order = orders.activate(order.pk, as_of=world.month, actor=manager, reason=REASON)
