@@ -1,4 +1,4 @@
-"""What the calls of billing answer: documents, balances, receipts."""
+"""What the calls of billing answer: documents, balances, receipts, refunds."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django.urls import reverse
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from billing.models import Application, Invoice, InvoiceLine, Receipt
+from billing.models import Application, Invoice, InvoiceLine, Receipt, Refund
 from o2c.api.fields import Amount, Currency, Document, Quantity, Rate
 from o2c.vault import is_sealed, masked
 
@@ -170,3 +170,40 @@ class ReceiptOut(serializers.ModelSerializer[Receipt]):
             "state",
             "applications",
         )
+
+
+class RefundOut(serializers.ModelSerializer[Refund]):
+    """A refund. Where it is paid to is said by its last characters."""
+
+    entity = serializers.CharField(source="entity.code")
+    customer = serializers.CharField(source="customer.number", default=None, allow_null=True)
+    receipt = serializers.CharField(source="receipt.number", default=None, allow_null=True)
+    credit_memo = serializers.CharField(source="credit_memo.number", default=None, allow_null=True)
+    currency = Currency()
+    amount = Amount()
+    payee_account = serializers.SerializerMethodField(help_text="Its last characters")
+
+    class Meta:
+        model = Refund
+        fields = (
+            "number",
+            "entity",
+            "customer",
+            "receipt",
+            "credit_memo",
+            "currency",
+            "amount",
+            "refund_on",
+            "reason_code",
+            "method",
+            "payee_name",
+            "payee_account",
+            "state",
+            "paid_on",
+            "payment_reference",
+            "failed_on",
+            "failure",
+        )
+
+    def get_payee_account(self, refund: Refund) -> str:
+        return masked(refund.payee_account)

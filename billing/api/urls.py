@@ -1,5 +1,11 @@
 """Addresses of billing, under /api/v1/."""
 
-from billing.api import grants, invoices, receipts, usage
+from billing.api import grants, invoices, receipts, refunds, usage
 
-urlpatterns = [*usage.urlpatterns, *invoices.urlpatterns, *receipts.urlpatterns, *grants.urlpatterns]
+urlpatterns = [
+    *usage.urlpatterns,
+    *invoices.urlpatterns,
+    *receipts.urlpatterns,
+    *refunds.urlpatterns,
+    *grants.urlpatterns,
+]

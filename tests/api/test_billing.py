@@ -13,10 +13,12 @@ from billing.models import Invoice, Receipt
 from billing.services import applications
 from o2c.access.authorise import duties_of_id
 from o2c.access.models import User
+from o2c.vault import is_sealed, opened
 from tests.api.conftest import Caller
 from tests.factories.access import make_token
 from tests.factories.billing import Team, billing_team, books, post_invoice, receive
 from tests.factories.orders import make_customer, orders_team
+from tests.factories.refunds import draft
 
 pytestmark = pytest.mark.django_db
 Account = Callable[[str], Caller]
@@ -162,6 +164,25 @@ def test_money_is_recorded_once_whatever_is_sent_twice(team: Team, customer: Any
     assert same_key.json()["meta"]["idempotent_replay"] is True
     assert same_money.json()["number"] == first.json()["number"]
     assert Receipt.objects.count() == 1
+
+
+def test_the_payers_account_is_kept_sealed_and_a_refund_is_read(
+    team: Team, customer: Any, account: Account
+) -> None:
+    body = MONEY | {"customer": customer.number, "payer_account": "gb82 west 1234 5698 7654 32"}
+    answer = account("bank").post("/api/v1/receipts", body)
+    receipt = Receipt.objects.get()
+    assert is_sealed(receipt.payer_account)
+    assert opened(receipt.payer_account) == "GB82WEST12345698765432"
+    assert "WEST" not in answer.content.decode().upper()
+
+    made = draft(team, receipt, "40.00", on=receipt.received_on)
+    read = account("bank").get(f"/api/v1/refunds/{made.number}")
+    listed = account("bank").get(f"/api/v1/refunds?receipt__number={receipt.number}")
+    assert read.json()["receipt"] == receipt.number
+    assert (read.json()["amount"], read.json()["payee_account"][-4:]) == ("40.00", "5432")
+    assert "WEST" not in read.content.decode() + listed.content.decode()
+    assert [row["number"] for row in listed.json()["data"]] == [made.number]
 
 
 def test_the_same_bank_id_with_another_amount_is_refused(team: Team, customer: Any, account: Account) -> None:
