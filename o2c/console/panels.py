@@ -13,6 +13,7 @@ from django.db.models import QuerySet
 from django.utils.safestring import SafeString
 
 from o2c import money as o2c_money
+from o2c import vault
 from o2c.console import format as fmt
 
 PANEL_ROWS = 25
@@ -100,6 +101,8 @@ class Column:
         return bool(self.source in fields and fields[self.source].choices)
 
     def _field_value(self, row: Any, value: Any) -> SafeString:
+        if vault.is_sealed(value):
+            return fmt.show(value)
         if isinstance(value, str) and not isinstance(value, SafeString) and " " not in value and value:
             value = value if self._has_choices(row) else fmt.whole(value)
         if isinstance(row, models.Model) and isinstance(self.source, str) and "." not in self.source:

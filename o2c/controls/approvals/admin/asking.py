@@ -7,7 +7,7 @@ from typing import Any
 
 from o2c.console import Act, Panel
 from o2c.controls.approvals import registry
-from o2c.controls.approvals.admin.words import lines, table
+from o2c.controls.approvals.admin.words import because, lines, table
 from o2c.controls.approvals.models import Request
 from o2c.controls.approvals.services.gate import needs_approval
 from o2c.controls.approvals.services.submitting import preview
@@ -80,7 +80,7 @@ def who_would_decide(code: str) -> Callable[[Any, Any], list[Panel]]:
         rows = [
             (
                 one.step.title,
-                lines(one.because),
+                lines(because(registry.act(code), list(one.because))),
                 lines(map(str, field.steps[one.step.code].eligible)) or "nobody",
                 lines(map(str, field.steps[one.step.code].excluded)) or "nobody",
             )
