@@ -15,6 +15,7 @@ from o2c.console.registry import Anchor
 from o2c.controls import approvals
 from o2c.controls.approvals.models import Request
 from partners.admin.refunds import DRAFT, invoices_panel
+from partners.domain.taxonomy import LEGS
 from partners.models import (
     AgreementDimension,
     AwsAgreement,
@@ -80,7 +81,7 @@ class ChannelAdmin(RecordAdmin):
             ),
             Panel(
                 "Last reconciliation, by leg",
-                obj.reconciliations.order_by("-pk")[:10],
+                obj.reconciliations.order_by("-pk")[: len(LEGS)],
                 ["leg", "as_of", "left_total", "right_total", "explained", "differing"],
                 link_rows=False,
             ),

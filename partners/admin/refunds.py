@@ -103,7 +103,7 @@ def _said(read: refund_files.Read) -> Sequence[tuple[str, str]]:
 class MarketplaceRefundAdmin(RecordAdmin):
     area = AREA
     icon = "undo"
-    nav_position = 20
+    nav_position = 16
     nav_title = "Refunds"
     list_display = ["number", "agreement", "invoice_ref", "amount", "reason_code", "state", "requested_on"]
     list_select_related = ["agreement"]
@@ -169,7 +169,7 @@ class MarketplaceRefundAdmin(RecordAdmin):
 class RefundFileAdmin(RecordAdmin):
     area = AREA
     icon = "outgoing_mail"
-    nav_position = 22
+    nav_position = 17
     nav_title = "Refund files"
     list_display = ["number", "channel", "made_at", "file"]
     list_select_related = ["channel", "document"]
