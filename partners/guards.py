@@ -5,23 +5,26 @@ from o2c.controls.approvals.sql import act_triggers
 from partners.policies import ACTS
 from partners.selectors.events import AGREEMENT_OF
 
+_COUNTS = (
+    "x.action IN ('INVOICED', 'FORGIVEN')"
+    " AND x.transaction_type IN ('SELLER_REV_SHARE', 'SELLER_REV_SHARE_REFUND')"
+)
 # Of one agreement on one invoice at AWS, before tax: what AWS billed, what we asked it to give back, what it
 # gave back unasked, and the day of the invoice. A refund line belongs to the invoice of what it takes back.
 REFUNDABLE = f"""
 CREATE OR REPLACE FUNCTION partners_refundable(agreement bigint, invoice text)
 RETURNS TABLE (billed numeric, asked numeric, unasked numeric, invoiced_on date) LANGUAGE sql STABLE AS $$
-  WITH own AS (
-    SELECT x.* FROM partners_billingevent x JOIN partners_awsagreement a ON a.channel_id = x.channel_id
-    WHERE a.id = agreement AND x.action IN ('INVOICED', 'FORGIVEN')
-      AND x.transaction_type IN ('SELLER_REV_SHARE', 'SELLER_REV_SHARE_REFUND')
-  ), named AS (
-    SELECT o.billing_event_id FROM own o WHERE o.buyer_invoice_id = invoice
+  WITH named AS (
+    SELECT x.billing_event_id FROM partners_billingevent x WHERE x.buyer_invoice_id = invoice AND {_COUNTS}
   ), wanted AS (
     SELECT n.billing_event_id FROM named n
-    UNION SELECT o.billing_event_id FROM own o JOIN named n ON o.parent_id = n.billing_event_id
+    UNION SELECT x.billing_event_id FROM named n
+    JOIN partners_billingevent x ON x.parent_id = n.billing_event_id WHERE {_COUNTS}
   ), c AS (
-    SELECT DISTINCT ON (o.billing_event_id) o.* FROM own o JOIN wanted w USING (billing_event_id)
-    ORDER BY o.billing_event_id, o.update_date DESC, o.id DESC
+    SELECT DISTINCT ON (x.billing_event_id) x.* FROM wanted w
+    JOIN partners_billingevent x ON x.billing_event_id = w.billing_event_id
+    JOIN partners_awsagreement a ON a.channel_id = x.channel_id
+    WHERE a.id = agreement AND {_COUNTS} ORDER BY x.billing_event_id, x.update_date DESC, x.id DESC
   ), current AS (
     SELECT c.*, {AGREEMENT_OF} AS agreement_id FROM c WHERE NOT c.deleted
   ), event AS (

@@ -43,9 +43,13 @@ def refundable(agreement_id: int, invoice_ref: str) -> Refundable:
 INVOICES = """
 SELECT x.invoice, b.invoiced_on, b.billed, b.asked + b.unasked, b.billed - b.asked - b.unasked
 FROM (SELECT DISTINCT e.buyer_invoice_id AS invoice FROM partners_billingevent e
-      WHERE e.channel_id = %s AND e.transaction_type = 'SELLER_REV_SHARE' AND e.buyer_invoice_id <> ''
-        AND e.action IN ('INVOICED', 'FORGIVEN')) x
-CROSS JOIN LATERAL partners_refundable(%s, x.invoice) b
+      WHERE e.channel_id = %(channel)s AND e.transaction_type = 'SELLER_REV_SHARE'
+        AND e.action IN ('INVOICED', 'FORGIVEN') AND e.buyer_invoice_id <> ''
+        -- Rows that name another agreement are left out at once; the others the function asks about.
+        AND NOT EXISTS (SELECT 1 FROM partners_agreementidentity i
+                        WHERE i.agreement_ref = e.agreement_ref AND i.agreement_ref <> ''
+                          AND i.agreement_id <> %(agreement)s)) x
+CROSS JOIN LATERAL partners_refundable(%(agreement)s, x.invoice) b
 WHERE b.billed > 0 ORDER BY b.invoiced_on DESC, x.invoice
 """
 
@@ -53,7 +57,7 @@ WHERE b.billed > 0 ORDER BY b.invoiced_on DESC, x.invoice
 def invoices(agreement: AwsAgreement) -> list[tuple[Any, ...]]:
     """Invoice at AWS, its day, billed, refunded or asked for, left; newest first, in one query."""
     with connection.cursor() as cursor:
-        cursor.execute(INVOICES, [agreement.channel_id, agreement.pk])
+        cursor.execute(INVOICES, {"channel": agreement.channel_id, "agreement": agreement.pk})
         return cursor.fetchall()
 
 

@@ -138,7 +138,7 @@ def read_answers(text: str, *, actor: Actor, reason: str = "") -> Read:
 
 def _take(answer: format_.Answer, summary: Read) -> None:
     agreements = AgreementIdentity.objects.filter(agreement_ref=answer.agreement_id).values("agreement")
-    ours = (
+    ours = list(
         MarketplaceRefund.objects.select_for_update(of=("self",))
         .filter(
             agreement__in=agreements,
@@ -148,27 +148,28 @@ def _take(answer: format_.Answer, summary: Read) -> None:
         )
         .order_by("pk")
     )
-    known = [row for row in ours if answer.request_id and row.adjustment_ref == answer.request_id]
-    waiting = [
-        row for row in ours if row.state in (State.SUBMITTED, State.CONFIRMED) and not row.adjustment_ref
-    ]
-    told = [row for row in ours if row.state == State.REJECTED and row.answer == answer.message]
-    if known or answer.status == format_.PENDING or (not waiting and told):
+    if any(answer.request_id and row.adjustment_ref == answer.request_id for row in ours):
         summary.unchanged += 1
         return
-    if not waiting:
-        summary.unknown.append(f"{answer.agreement_id} {answer.invoice_id} {answer.amount}")
-        return
-    row = waiting[0]
     earlier = (
         MarketplaceRefund.objects.filter(adjustment_ref=answer.request_id).exclude(adjustment_ref="").first()
     )
-    if answer.status == format_.COMPLETED and earlier is None:
+    done = answer.status == format_.COMPLETED and earlier is None
+    refusal = f"Answered with {earlier}, which it is not" if earlier else answer.message
+    # The feed may have confirmed it before the answer is read in; what it shows was not refused.
+    wanted = (State.SUBMITTED, State.CONFIRMED) if done else (State.SUBMITTED,)
+    row = next((row for row in ours if row.state in wanted and not row.adjustment_ref), None)
+    told = not done and any(row.state == State.REJECTED and row.answer == refusal for row in ours)
+    if answer.status == format_.PENDING or (row is None and told):
+        summary.unchanged += 1
+    elif row is None:
+        summary.unknown.append(f"{answer.agreement_id} {answer.invoice_id} {answer.amount}")
+    elif done:
         row.adjustment_ref = answer.request_id
         row.save()
         summary.completed += 1
     else:
-        _rejected(row, f"Answered with {earlier}, which it is not" if earlier else answer.message)
+        _rejected(row, refusal)
         summary.rejected += 1
 
 

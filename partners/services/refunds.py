@@ -52,7 +52,9 @@ def draft(
             )
         if amount <= 0 or amount != quantize(amount, agreement.currency) or amount > left.left:
             raise InvalidInput(
-                f"{amount} {agreement.currency} cannot be refunded: {left.left} is left of {left.billed}",
+                f"{amount} {agreement.currency} cannot be refunded:"
+                f" {quantize(left.left, agreement.currency)} is left of"
+                f" {quantize(left.billed, agreement.currency)}",
                 record=f"invoice {invoice_ref}",
                 remedy="Refund at most what is left; cancel a draft that is not wanted",
             )

@@ -102,7 +102,6 @@ WAITING: dict[str, str] = {
     "GL.MAP": "accounts and posting rules come with a release: nobody changes them in the product",
     "PAR.PLAN": "no rebates or commissions",
     "PAR.SETTLE": "no rebates or commissions",
-    "MD.BANK_PARTNER": "no partner is paid",
     "REV.MOD_PROPOSE": "the treatment of a modification follows from the rules",
     "REV.MOD_APPROVE": "the treatment of a modification follows from the rules",
     "OPS.DEVELOP": "kept by the rights on the repository",
