@@ -104,7 +104,7 @@ class MarketplaceRefundAdmin(RecordAdmin):
     area = AREA
     icon = "undo"
     nav_position = 16
-    nav_title = "Refunds"
+    nav_title = "Marketplace refunds"
     list_display = ["number", "agreement", "invoice_ref", "amount", "reason_code", "state", "requested_on"]
     list_select_related = ["agreement"]
     list_filter = ["state", "reason_code", "requested_on"]
@@ -170,10 +170,10 @@ class RefundFileAdmin(RecordAdmin):
     area = AREA
     icon = "outgoing_mail"
     nav_position = 17
-    nav_title = "Refund files"
+    nav_title = "Refund files for AWS"
     list_display = ["number", "channel", "made_at", "file"]
     list_select_related = ["channel", "document"]
-    empty_text = "A file is made of approved refunds: select them under 'Refunds'."
+    empty_text = "A file is made of approved refunds: select them under 'Marketplace refunds'."
 
     def get_queryset(self, request: Any) -> Any:
         return super().get_queryset(request).defer("document__content")
