@@ -10,6 +10,7 @@ from o2c import clock
 from o2c.actor import acting
 from o2c.controls.selftest.ways import importer, job
 from o2c.controls.selftest.world import REASON, Subject, World
+from o2c.periods import add_months
 from orders.models import Order
 from orders.services import orders
 from orders.services.inputs import LineInput, OrderInput, TermsInput
@@ -76,7 +77,7 @@ def _agreement(world: World, channel: Channel) -> AwsAgreement:
     clerk, worker = world.person("order_entry"), world.person("partner_ops")
     draft = orders.create_draft(
         OrderInput(
-            customer=world.records["customer"].pk, starts_on=world.month, ends_on=None,
+            customer=world.records["customer"].pk, starts_on=world.month, ends_on=add_months(world.month, 12),
             lines=(LineInput("ZT-SEATS", Decimal(10)),), terms=TermsInput(time_zone="UTC", channel="aws"),
         ),
         actor=clerk, reason=REASON,
