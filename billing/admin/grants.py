@@ -14,6 +14,7 @@ from billing.selectors.grants import cost_basis
 from o2c.console import Act, Column, Fact, ListAct, Panel, RecordAdmin
 from o2c.console import format as fmt
 from o2c.console.registry import Anchor
+from o2c.controls.approvals.admin.asking import would_ask
 
 AREA = "Billing"
 
@@ -81,6 +82,7 @@ class GrantAdmin(RecordAdmin):
             form=forms.PromotionForm,
             reason="required",
             description="Above what an approver gives alone; they decide with its value in front of them.",
+            foresee=would_ask,
         ),
     ]
     empty_text = "Credit is opened when an order with a prepaid line becomes active."

@@ -13,16 +13,18 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db import DatabaseError, models
+from django.db import DatabaseError, models, transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from o2c.console import format as fmt
-from o2c.console.acts import REFUSALS, Act, ListAct, readable
+from o2c.console.acts import REFUSALS, Act, Foresee, ListAct, readable
 from o2c.console.object_page import find
 from o2c.console.queues import next_in_queue
+
+AHEAD = "Asked who would have to approve it"  # the reason of what is taken back, until one is entered
 
 
 @require_http_methods(["GET", "POST"])
@@ -37,7 +39,9 @@ def act(request: HttpRequest, object_id: str, act_name: str, *, admin: Any) -> H
     asked.context |= {
         "record": obj,
         "text": found.text(obj),
-        "panels": found.preview(obj, request.user) if found.preview and not asked.reasons else [],
+        "panels": found.preview(obj, request.user)
+        if found.preview and (found.look or not asked.reasons)
+        else [],
         "seen_state": admin.seen(obj),
         "cancel": fmt.admin_url(obj),
         "queue": request.GET.get("queue", ""),
@@ -82,7 +86,13 @@ class Asked:
             return
         self.form = self.form_class(request.POST, request.FILES)
         self.problem = moved_on
+        ahead = self.act.foresee if "foresee" in request.POST else None
+        if ahead is not None and "reason" in self.form.fields:
+            self.form.fields["reason"].required = False  # nothing is done yet
         if self.reasons or self.problem or not self.form.is_valid():
+            return
+        if ahead is not None:
+            self._look_ahead(ahead, perform, {"reason": AHEAD} | self._filled(self.form.cleaned_data))
             return
         try:
             self.made = perform(self.form.cleaned_data)
@@ -93,6 +103,21 @@ class Asked:
         else:
             self.finished = True
             self.shown = list(self.act.shown(self.made)) if self.act.shown else []
+
+    def _look_ahead(self, ahead: Foresee, perform: Callable[[Any], Any], fields: dict[str, Any]) -> None:
+        """Do it, see what came of it, and take it back."""
+        try:
+            with transaction.atomic():
+                self.context["panels"] = list(ahead(perform(fields)))
+                transaction.set_rollback(True)
+        except REFUSALS as error:
+            self.problem = readable(error)
+        except DatabaseError as error:
+            self.problem = f"The database refused: {str(error).splitlines()[0]}"
+
+    @staticmethod
+    def _filled(fields: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in fields.items() if name != "reason" or value}
 
 
 def _made_url(made: Any) -> str:

@@ -26,6 +26,7 @@ from o2c.console.permissions import holds
 from o2c.errors import DomainError, NotAuthorised
 from o2c.states import explain, transitions_of
 
+Foresee = Callable[[Any], Sequence[Any]]
 ReasonRule = Literal["required", "optional", "none"]
 MAX_REASON = 2000
 
@@ -54,6 +55,9 @@ class Act:
     or none
     on_page      whether the record's page has a button for it; False where only lists and queues offer it
     key          the key that opens its dialog on the record's page
+    look         what a link to the dialog says while the act is off: its preview is worth reading anyway
+    foresee      function(result) -> panels: a second button of the dialog rehearses the act with what was
+                 entered, takes it back and shows these
     """
 
     name: str
@@ -76,6 +80,8 @@ class Act:
     shown: Callable[[Any], Sequence[tuple[str, str]]] | None = None
     on_page: bool = True
     key: str = ""
+    look: str = ""
+    foresee: Foresee | None = None
 
     @property
     def name_of_act(self) -> str:
@@ -135,6 +141,7 @@ class ListAct:
     icon: str = "add"
     done: str = ""
     shown: Callable[[Any], Sequence[tuple[str, str]]] | None = None
+    foresee: Foresee | None = None
 
     @property
     def name_of_act(self) -> str:

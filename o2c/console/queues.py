@@ -126,7 +126,9 @@ def queue_page(request: HttpRequest, code: str) -> HttpResponse:
     if not sees(request.user, queue.duty, queue.roles):
         raise PermissionDenied(f"The queue '{queue.title}' is for holders of the duty {queue.duty}.")
     site = django_admin.site
-    rows = _sorted(queue, queue.rows(request.user), request.GET.get("sort", ""))
+    every = queue.rows(request.user)
+    by = request.GET.get("by", "") if queue.by else ""
+    rows = _sorted(queue, every.filter(**{queue.by: by}) if by else every, request.GET.get("sort", ""))
     page = Paginator(rows, PER_PAGE).get_page(request.GET.get("p"))
     record_admin: Any = site._registry.get(rows.model)
     columns = [_heading(rows.model, name) for name in queue.columns]
@@ -140,12 +142,23 @@ def queue_page(request: HttpRequest, code: str) -> HttpResponse:
         "act": record_admin.act(queue.act) if queue.act and hasattr(record_admin, "act") else None,
         "summary": summaries(request.user, [queue])[0],
         "sort": request.GET.get("sort", ""),
+        "by": by,
+        "kinds": _kinds(queue, every),
         "bulk_url": _bulk_url(rows.model, queue),
         "is_fullwidth": "1",
         "opts_of_rows": rows.model._meta,
         "others": [s for s in summaries(request.user) if s.count and s.queue.code != code],
     }
     return TemplateResponse(request, "console/queue.html", context)
+
+
+def _kinds(queue: Queue, rows: QuerySet[Any]) -> list[tuple[str, str, int]]:
+    """(value, its name, how many) of what the queue is narrowed by; none when all rows are of one."""
+    if not queue.by:
+        return []
+    found = rows.order_by().values_list(queue.by).annotate(count=Count("pk"))
+    kinds = sorted((queue.by_name(value), str(value), count) for value, count in found)
+    return [(value, name, count) for name, value, count in kinds] if len(kinds) > 1 else []
 
 
 def _heading(model: Any, name: str) -> Column:

@@ -46,6 +46,7 @@ class Queue:
     owner     field or lookup path of whoever holds the row, "" when nobody does
     columns   names as in list_display of a RecordAdmin; shown between the record and age
     why       why rows are here, one sentence: text, or function of the row
+    by        field whose values narrow the queue, each with its count; by_name(value) says it in words
     act       name of a declared transition that is offered for one row and in bulk, "" for none
     sla_hours age above which a row counts as late, None for no promise
     empty     what the page says when nothing waits, and what to do instead
@@ -63,6 +64,8 @@ class Queue:
     owner: str = ""
     columns: Sequence[str] = ()
     why: str | Callable[[Any], str] = ""
+    by: str = ""
+    by_name: Callable[[Any], str] = str
     act: str = ""
     sla_hours: int | None = None
     icon: str = "inbox"

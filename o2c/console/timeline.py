@@ -153,7 +153,7 @@ def _events(aggregates: list[str], limit: int) -> list[TimelineEntry]:
             TimelineEntry(
                 at=event.recorded_at,
                 kind="event",
-                title=event.type,
+                title=happened(event.type),
                 machine=True,
                 request_id=event.request_id,
                 href=fmt.admin_url(event),
@@ -166,12 +166,24 @@ def _events(aggregates: list[str], limit: int) -> list[TimelineEntry]:
 
 def _delivered(deliveries: Any) -> str:
     done = [d.consumer for d in deliveries if d.state == Delivery.State.DONE]
-    return f"handled by {', '.join(sorted(done))}" if done else ""
+    return f"handled by {', '.join(sorted(map(_handler, done)))}" if done else ""
+
+
+def happened(code: str) -> str:
+    """'orders.order.activated' → 'Order activated'."""
+    return fmt.label(code.partition(".")[2].replace(".", " "))
+
+
+def _handler(consumer: str) -> str:
+    """'revenue.contracts' → 'revenue contracts'."""
+    return consumer.replace(".", " ").replace("_", " ")
 
 
 def _delivery(event: DomainEvent, delivery: Delivery) -> TimelineEntry:
     stuck = delivery.state == Delivery.State.STUCK
-    title = f"{delivery.consumer}: {'stuck' if stuck else 'waiting'} after {delivery.attempts} attempts"
+    title = (
+        f"{_handler(delivery.consumer)}: {'stuck' if stuck else 'waiting'} after {delivery.attempts} attempts"
+    )
     return TimelineEntry(
         at=delivery.due_at if stuck else event.recorded_at,
         kind="delivery",

@@ -218,7 +218,7 @@ def test_the_commands_say_who_would_decide_and_what_is_wrong(team, memo, capsys)
     assert "may decide: abe, connie" in said
     with pytest.raises(SystemExit):
         call_command("approvals", "lint")
-    assert "1 people hold billing.credit.approve_large" in capsys.readouterr().out
+    assert "1 person holds billing.credit.approve_large" in capsys.readouterr().out
 
 
 def test_a_decision_is_asked_in_a_fixed_number_of_queries(team, memo, django_assert_max_num_queries):

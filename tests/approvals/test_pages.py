@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import pytest
@@ -10,9 +11,14 @@ from django.urls import reverse
 from django.utils.html import strip_tags
 
 from billing.models import Invoice
+from o2c import clock
 from o2c.access.models import User
-from o2c.controls.approvals.models import Policy, Request
-from tests.approvals.conftest import ACT
+from o2c.controls import approvals
+from o2c.controls.approvals.models import Delegation, Policy, Request
+from tests.approvals.conftest import ACT, draft_memo
+from tests.factories.billing import person
+
+WEEK = dt.timedelta(days=7)
 
 pytestmark = pytest.mark.django_db
 
@@ -43,7 +49,7 @@ def test_from_the_credit_memo_to_the_inbox_to_posted(team, memo):
     assert "Needs approval by Approver" in page(approver, memo)
     asked = dialog(maker, memo, "ask_approval").content.decode()
     assert "Who would have to approve this" in asked
-    assert "amount 21650.00 is above 5000" in asked
+    assert "Amount in functional currency 21,650.00 is above 5,000" in asked
     assert "abe" in asked
 
     dialog(maker, memo, "ask_approval", reason="Wrong price in August")
@@ -77,7 +83,7 @@ def test_a_maker_sees_why_they_cannot_decide(team, memo):
 def test_a_policy_says_whom_it_asks_and_what_the_lint_finds(team):
     shown = page(signed_in("connie"), Policy.objects.get(act=ACT))
     assert "Whom it asks" in shown
-    assert "people hold billing.credit.approve_large" in shown
+    assert "1 person holds billing.credit.approve_large" in shown
     assert "Back-test" in shown
 
 
@@ -120,3 +126,81 @@ def test_the_clause_names_the_fact(team, memo):
     dialog(signed_in("bea"), memo, "ask_approval", reason="Wrong price in August")
     request = Request.objects.get(act=ACT, subject_id=memo.pk)
     assert "Amount in functional currency 21,650.00 is above 5,000" in page(signed_in("abe"), request)
+
+
+def test_who_would_have_to_approve_is_said_before_it_is_asked(team, invoice):
+    """For an act with values of its own: rehearsed with what was entered, and nothing stays."""
+    clerk = signed_in(person("colin", "collections").label)
+    entered = {"amount": "600.00", "applied_on": "2026-09-10", "reason_code": "insolvency", "foresee": "1"}
+    shown = dialog(clerk, invoice, "ask_write_off", **entered).content.decode()
+    assert "Who may decide" in shown
+    assert "connie" in shown
+    assert not Request.objects.exists()
+
+
+def test_of_a_record_that_is_not_ready_it_is_said_too(team, memo):
+    """The button is off for whoever may not ask; what its policy would ask is shown all the same."""
+    approver = signed_in("abe")
+    assert "Who would have to approve this?" in page(approver, memo)
+    shown = dialog(approver, memo, "ask_approval").content.decode()
+    assert "be done now" in shown
+    assert "Amount in functional currency 21,650.00 is above 5,000" in shown
+
+
+def test_a_batch_leaves_out_what_changed_since_it_was_looked_at(team, invoice):
+    memos = [draft_memo(team, invoice, amount) for amount in ("5100.00", "5200.00")]
+    asked = [approvals.submit(ACT, one.pk, actor=team.ops, reason="August") for one in memos]
+    approver = signed_in("abe")
+    address = reverse("admin:approvals_request_bulk", args=("approve_alike",))
+    chosen = {"_selected_action": [one.pk for one in asked], "queue": "approvals.inbox"}
+    preview = approver.post(address, chosen).content.decode()
+    assert "2 will pass" in preview
+    seen = {f"seen_{one.pk}": f"open {one.digest}" for one in asked}
+    assert all(value in preview for value in seen.values())
+    seen[f"seen_{asked[0].pk}"] = "open " + "0" * 64  # as it stood in the round before
+    result = approver.post(address, chosen | seen | {"confirm": "1", "reason": "Looked at"}).content.decode()
+    assert "Meanwhile its values changed" in result
+    assert [Request.objects.get(pk=one.pk).state for one in asked] == ["open", "committed"]
+
+
+def test_a_batch_that_is_too_large_says_so_before(team, invoice):
+    asked = approvals.submit(ACT, draft_memo(team, invoice, "20000.00").pk, actor=team.ops, reason="August")
+    address = reverse("admin:approvals_request_bulk", args=("approve_alike",))
+    shown = signed_in("abe").post(address, {"_selected_action": [asked.pk]}).content.decode()
+    assert "A batch is at most 50 requests" in shown
+    assert 'name="confirm"' not in shown
+
+
+def test_an_approver_delegates_from_the_request(team, second, memo):
+    request = approvals.submit(ACT, memo.pk, actor=team.ops, reason="August")
+    colleague = User.objects.get(username="amy")
+    entered = {"delegate": colleague.pk, "valid_from": "2026-01-01 00:00", "valid_to": "2026-02-01 00:00"}
+    answer = dialog(signed_in("abe"), request, "delegate", **entered, reason="On leave").content.decode()
+    assert "A delegation ends in the future" in answer
+    start = clock.now()
+    entered |= {"valid_from": f"{start:%Y-%m-%d %H:%M}", "valid_to": f"{start + WEEK:%Y-%m-%d %H:%M}"}
+    dialog(signed_in("abe"), request, "delegate", **entered, reason="On leave")
+    given = Delegation.objects.get()
+    assert (given.delegator.username, given.delegate, given.accepted_at) == ("abe", colleague, None)
+
+
+def test_the_inbox_is_narrowed_to_a_kind(team, memo, invoice):
+    approvals.submit(ACT, memo.pk, actor=team.ops, reason="August")
+    values = {"amount": "5000.00", "starts_on": dt.date(2026, 9, 1)}
+    approvals.submit(
+        "billing.grant.promote", invoice.customer_id, actor=team.ops, reason="Outage", parameters=values
+    )
+    inbox = reverse("admin:queue", args=("approvals.inbox",))
+    approver = signed_in("abe")
+    every = approver.get(inbox).content.decode()
+    assert "August" in every
+    assert "Outage" in every
+    one = approver.get(inbox, {"by": ACT}).content.decode()
+    assert "August" in one
+    assert "Outage" not in one
+
+
+def test_an_approver_by_hand_has_keys(team, memo):
+    request = approvals.submit(ACT, memo.pk, actor=team.ops, reason="August")
+    shown = page(signed_in("abe"), request)
+    assert [key for key in "arqd" if f'data-o-key="{key}"' in shown] == list("arqd")

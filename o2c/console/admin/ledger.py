@@ -16,6 +16,7 @@ from o2c.console import Act, Column, Fact, ListAct, Panel, RecordAdmin
 from o2c.console import format as fmt
 from o2c.console.keys import key_link
 from o2c.controls import approvals
+from o2c.controls.approvals.admin.asking import would_ask
 from o2c.controls.approvals.models import Request
 from o2c.ledger import services
 from o2c.ledger.models import Account, AccountingPeriod, ExchangeRate, Journal, JournalLine, LegalEntity
@@ -110,6 +111,7 @@ class LegalEntityAdmin(RecordAdmin):
             "ask_bank", "Ask to change bank details…", "o2c.console.admin.ledger.ask_bank",
             duty="ledger.entity.maintain", form=bank_form, reason="required", primary=False,
             description="Somebody else decides; it takes effect three days after they agreed.",
+            foresee=would_ask,
         ),
         Act(
             "reveal_bank", "Show bank details…", "o2c.ledger.services.reveal_bank", duty="ledger.bank.reveal",

@@ -23,6 +23,7 @@ from o2c.console.admin.access_forms import (
     PersonForm,
     token_form,
 )
+from o2c.controls.approvals.admin.asking import would_ask
 
 AREA = "People and access"
 MAINTAIN = "access.user.maintain"
@@ -64,6 +65,7 @@ ASK_GRANT = Act(
     primary=False,
     icon="approval",
     description="For roles that govern the controls: a controller agrees first.",
+    foresee=would_ask,
 )
 DISABLE = Act(
     "disable",

@@ -105,23 +105,27 @@ def _button(
         if act.icon
         else ""
     )
+    key = getattr(act, "key", "") if not look.endswith("o-btn-small") else ""
     if not reasons:
         if getattr(act, "danger", False):
             look = look.replace("o-btn-primary", "") + " o-btn-danger-soft"
         return format_html(
-            '<a class="o-btn {}" href="{}" hx-get="{}" hx-target="#o-dialog" hx-swap="innerHTML">{}{}</a>',
+            '<a class="o-btn {}" href="{}" hx-get="{}" hx-target="#o-dialog" hx-swap="innerHTML"{}>'
+            "{}{}{}</a>",
             look,
             href,
             href,
+            format_html(' data-o-key="{0}" aria-keyshortcuts="{0}"', key) if key else "",
             icon,
             act.label,
+            format_html(" <kbd>{}</kbd>", key) if key else "",
         )
     why = format_html_join("", "<li>{}</li>", ((reason,) for reason in reasons))
     return format_html(
         '<div class="o-why-not"><button type="button" class="o-btn o-btn-off {}" aria-disabled="true" '
         'popovertarget="{}" aria-describedby="{}">{}{}'
         '<span class="material-symbols-outlined o-lock" aria-hidden="true">lock</span></button>'
-        '<div popover id="{}" class="o-popover" role="tooltip"><b>Not now:</b><ul>{}</ul></div></div>',
+        '<div popover id="{}" class="o-popover" role="tooltip"><b>Not now:</b><ul>{}</ul>{}</div></div>',
         look.replace("o-btn-primary", ""),
         ident,
         ident,
@@ -129,7 +133,15 @@ def _button(
         act.label,
         ident,
         why,
+        _look(act, href),
     )
+
+
+def _look(act: Act | ListAct, href: str) -> SafeString | str:
+    """A link to the dialog of an act that is off, where its preview says something anyway."""
+    text = getattr(act, "look", "")
+    template = '<a href="{}" hx-get="{}" hx-target="#o-dialog" hx-swap="innerHTML">{}</a>'
+    return format_html(template, href, href, text) if text else ""
 
 
 @register.simple_tag

@@ -24,6 +24,10 @@ def _why(request: Request) -> str:
     return f"{registry.act(request.act).label}: {request.reason}"
 
 
+def _kind(code: str) -> str:
+    return registry.act(code).label
+
+
 register(
     Queue(
         code="approvals.inbox",
@@ -34,7 +38,8 @@ register(
         since="submitted_at",
         amount="amount",
         owner="requested_by",
-        columns=["round"],
+        by="act",
+        by_name=_kind,
         why=_why,
         act="approve_alike",
         sla_hours=24,

@@ -192,7 +192,7 @@ def test_the_lint_wants_a_spare_person_for_every_step():
     policy = rules.parse(CONTENT)
     found = lint(policy, paths=PATHS, duties=set(DUTIES), holders={"d.approve": 3, "d.control": 1})
     assert [p.text for p in found] == [
-        "Step controller: 1 people hold d.control; 2 are needed, because one may be away or excluded"
+        "Step controller: 1 person holds d.control; 2 are needed, because one may be away or excluded"
     ]
 
 

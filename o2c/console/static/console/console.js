@@ -93,8 +93,12 @@
     x: () => rows()[row]?.querySelector("input[type=checkbox]")?.click(),
     "?": () => help(),
   };
+  const ofPage = () => [...document.querySelectorAll(".o-acts [data-o-key]")].map((act) => {
+    const label = act.lastElementChild.previousSibling.textContent.trim();
+    return `<kbd>${act.dataset.oKey}</kbd><span>${label.toLowerCase()}</span>`;
+  }).join("");
   const help = () => {
-    dialog().innerHTML = "<h2 id='o-dialog-title'>Keyboard</h2><div class='o-keys'><kbd>/</kbd><span>find a record or page</span><kbd>j k</kbd><span>next and previous row</span><kbd>x</kbd><span>select the row</span><kbd>Enter</kbd><span>open the row</span><kbd>g h</kbd><span>home</span><kbd>Esc</kbd><span>close</span></div><footer class='o-dialog-foot'><button class='o-btn' data-o-close>Close</button></footer>";
+    dialog().innerHTML = `<h2 id='o-dialog-title'>Keyboard</h2><div class='o-keys'><kbd>/</kbd><span>find a record or page</span><kbd>j k</kbd><span>next and previous row</span><kbd>x</kbd><span>select the row</span><kbd>Enter</kbd><span>open the row</span><kbd>g h</kbd><span>home</span>${ofPage()}<kbd>Esc</kbd><span>close</span></div><footer class='o-dialog-foot'><button class='o-btn' data-o-close>Close</button></footer>`;
     dialog().showModal();
   };
   document.addEventListener("keydown", (event) => {
@@ -106,6 +110,8 @@
       window.dispatchEvent(new CustomEvent("opencommand"));
       return;
     }
+    const act = document.querySelector(`.o-acts [data-o-key="${CSS.escape(event.key)}"]`);
+    if (act) { event.preventDefault(); act.click(); return; }
     keys[event.key]?.();
   });
 })();

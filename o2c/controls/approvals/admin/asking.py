@@ -7,12 +7,15 @@ from typing import Any
 
 from o2c.console import Act, Panel
 from o2c.controls.approvals import registry
-from o2c.controls.approvals.admin.words import because, lines, table
+from o2c.controls.approvals.admin import words
+from o2c.controls.approvals.admin.requests import clauses_of, people_of
+from o2c.controls.approvals.admin.words import lines, table
 from o2c.controls.approvals.models import Request
 from o2c.controls.approvals.services.gate import needs_approval
 from o2c.controls.approvals.services.submitting import preview
 from o2c.errors import DomainError
 
+WHO = "Who would have to approve this?"
 Unavailable = Callable[[Any, Any], list[str]]
 
 
@@ -33,6 +36,7 @@ def ask_act(code: str, service: str, ready: Unavailable, **options: Any) -> Act:
         duty=act.duty,
         unavailable=unavailable,
         preview=who_would_decide(code),
+        look=WHO,
         reason="required",
         icon="approval",
         description="Rehearsed first, so that whoever decides sees what it would do.",
@@ -49,8 +53,14 @@ def propose_act(code: str, name: str, label: str, service: str, ready: Unavailab
 
     return Act(
         name, label, service, duty=act.duty, unavailable=unavailable, form=form, reason="required",
-        primary=False, icon="approval",
+        primary=False, icon="approval", foresee=would_ask,
     )  # fmt: skip
+
+
+def would_ask(made: Request) -> list[Panel]:
+    """Who decides a request that was made to see it: for acts whose steps depend on what is entered."""
+    act, rounds = registry.act(made.act), list(made.rounds.order_by("number"))
+    return [clauses_of(made, act, rounds), *people_of(made, rounds)]
 
 
 def needs(code: str, ready: Unavailable) -> Unavailable:
@@ -76,11 +86,12 @@ def who_would_decide(code: str) -> Callable[[Any, Any], list[Panel]]:
         try:
             asked, field = preview(code, obj.pk, requester=user)
         except DomainError as error:
-            return [table("Who would have to approve this", [""], [(str(error),)])]
+            return [table(WHO, ["Nobody can"], [(str(error),)])]
+        act = registry.act(code)
         rows = [
             (
                 one.step.title,
-                lines(because(registry.act(code), list(one.because))),
+                lines(words.because(act, one.because)),
                 lines(map(str, field.steps[one.step.code].eligible)) or "nobody",
                 lines(map(str, field.steps[one.step.code].excluded)) or "nobody",
             )
@@ -88,7 +99,7 @@ def who_would_decide(code: str) -> Callable[[Any, Any], list[Panel]]:
         ]
         return [
             table(
-                "Who would have to approve this",
+                WHO,
                 ["Step", "Because", "May decide", "May not"],
                 rows,
                 empty="Nobody: its policy asks no one.",

@@ -7,16 +7,21 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from o2c.actor import Actor
 from o2c.console import Act, Fact, ListAct, Panel, RecordAdmin
+from o2c.console import format as fmt
 from o2c.controls import approvals
 from o2c.controls.approvals import registry
+from o2c.controls.approvals.admin import words
+from o2c.controls.approvals.admin.asking import WHO, who_would_decide
 from o2c.controls.approvals.admin.requests import AREA
 from o2c.controls.approvals.admin.words import table
 from o2c.controls.approvals.domain import policy as rules
 from o2c.controls.approvals.models import Policy, Request
-from o2c.controls.approvals.selectors.backtest import backtest
+from o2c.controls.approvals.selectors.backtest import Backtest, backtest
 from o2c.controls.approvals.services import policies
 
 SERVICES = "o2c.controls.approvals.services"
@@ -73,12 +78,13 @@ class PolicyAdmin(RecordAdmin):
     """What each act needs, and since when."""
 
     area, icon, nav_position = AREA, "gavel", 20
-    list_display = ["title", "act", "version", "state", "drafted_by", "activated_by", "activated_at"]
+    list_display = ["title", "governs", "version", "state", "drafted_by", "activated_by", "activated_at"]
     list_select_related = ["drafted_by", "activated_by"]
     search_fields = ["title", "act"]
     find_fields = ["*title", "act"]
     list_filter = ["state", "act"]
-    fieldsets = [("Version", {"fields": ["act", "note", "content"]})]
+    fieldsets = [("Version", {"fields": ["note", "as_data"]})]
+    exclude = ["content"]
     empty_text = "Policies ship with the product; migrate puts them in force."
     wide = True
     transition_options = {
@@ -91,6 +97,7 @@ class PolicyAdmin(RecordAdmin):
         Act(
             "ask_activate", "Ask to put in force", "o2c.controls.approvals.admin.policies.ask",
             duty="approvals.policy.draft", unavailable=_draft_only, reason="required", icon="approval",
+            preview=who_would_decide("approvals.policy.activate"), look=WHO,
         ),
         Act(
             "change", "Change", "o2c.controls.approvals.admin.policies.change",
@@ -103,9 +110,19 @@ class PolicyAdmin(RecordAdmin):
     ]  # fmt: skip
     list_acts: list[ListAct] = []
 
+    @admin.display(description="Governs", ordering="act")
+    def governs(self, obj: Policy) -> str:
+        return registry.act(obj.act).label
+
+    @admin.display(description="As data")
+    def as_data(self, obj: Policy) -> SafeString:
+        """The content as 'Change' takes it."""
+        shown = json.dumps(obj.content, indent=2, ensure_ascii=False)
+        return format_html("<details><summary>Show</summary><pre>{}</pre></details>", shown)
+
     def facts(self, obj: Policy) -> list[Fact]:
         return [
-            Fact("Governs", registry.act(obj.act).label, note=obj.act),
+            Fact("Governs", registry.act(obj.act).label),
             Fact("Version", obj.version),
             Fact("Drafted by", obj.drafted_by or "Ships with the product"),
             Fact("Put in force by", obj.activated_by or "Ships with the product"),
@@ -116,48 +133,80 @@ class PolicyAdmin(RecordAdmin):
         return [("bad" if p.blocks else "warn", p.text) for p in policies.problems(obj)]
 
     def panels(self, obj: Policy) -> list[Panel]:
-        policy = rules.parse(obj.content)
-        titles = {step.code: step.title for step in policy.steps}
-        named = [
-            *(
-                (
-                    f"{policy.band_path} up to {level.up_to}" if level.up_to is not None else "above",
-                    level.steps,
-                )
-                for level in policy.levels
-            ),
-            *((f"{rule.because} ({' and '.join(map(str, rule.when))})", rule.steps) for rule in policy.rules),
-        ]
-        whom = [
-            (what, " and ".join(titles.get(code, code) for code in codes) or "nobody")
-            for what, codes in named
-        ]
-        steps = [
-            (
-                step.title,
-                step.duty,
-                step.approvers,
-                ", ".join(f"{watch.path} ({watch.worse})" for watch in step.watches),
-                f"{step.remind_hours} / {step.escalate_hours} / {step.expire_hours}",
-            )
-            for step in policy.steps
-        ]
-        moved = backtest(registry.act(obj.act), policy)
+        act, policy = registry.act(obj.act), rules.parse(obj.content)
+        moved = backtest(act, policy)
         return [
-            table("Whom it asks", ["When", "Who"], whom),
+            table("Whom it asks", ["When", "Who"], _whom(act, policy)),
+            _steps(act, policy),
             table(
-                "Steps",
-                ["Step", "Duty", "People", "Asked again when", "Remind / escalate / expire, hours"],
-                steps,
-            ),
-            table(
-                "Back-test",
-                ["Decided requests", "Same route", "Other route", "Amount re-routed"],
+                "Back-test: what it would ask of the requests that there were",
+                ["Requests", "Same people", "Other people", "Amount that goes another way"],
                 [(moved.looked_at, moved.same, len(moved.moved), moved.amount_text)],
             ),
+            _rerouted(policy, moved),
             Panel(
                 "Versions",
                 Policy.objects.filter(act=obj.act).select_related("drafted_by", "activated_by"),
                 ["title", "version", "state", "drafted_by", "activated_by", "activated_at"],
             ),
         ]
+
+
+def _whom(act: registry.Act, policy: rules.Policy) -> list[tuple[str, str]]:
+    """Each band and each rule in words, with the steps that it asks for."""
+    titles = {step.code: step.title for step in policy.steps}
+    named, below = [], ""
+    for level in policy.levels:
+        limit = f"up to {level.up_to:,}" if level.up_to is not None else f"above {below}"
+        named.append((f"{words.named(act, policy.band_path)} {limit}", level.steps))
+        below = f"{level.up_to:,}" if level.up_to is not None else ""
+    for rule in policy.rules:
+        conditions = " and ".join(words.condition(act, one) for one in rule.when)
+        named.append((f"{rule.because} ({conditions})", rule.steps))
+    return [
+        (what, " and ".join(titles.get(code, code) for code in codes) or "nobody") for what, codes in named
+    ]
+
+
+def _steps(act: registry.Act, policy: rules.Policy) -> Panel:
+    rows = [
+        (
+            step.title,
+            words.duty(step.duty),
+            step.approvers,
+            words.watched(act, step),
+            f"{step.remind_hours} / {step.escalate_hours} / {step.expire_hours}",
+        )
+        for step in policy.steps
+    ]
+    headings = [
+        "Step",
+        "Takes the duty to",
+        "People",
+        "Asked again when",
+        "Reminds / escalates / expires, hours",
+    ]
+    return table("Steps", headings, rows)
+
+
+def _rerouted(policy: rules.Policy, found: Backtest) -> Panel:
+    """Which of the past requests would be asked of others."""
+    titles = {step.code: step.title for step in policy.steps}
+
+    def route(codes: tuple[str, ...] | None) -> str:
+        if codes is None:
+            return "it could not say"
+        return " and ".join(titles.get(code, code) for code in codes) or "nobody"
+
+    rows = [
+        (
+            one.label,
+            fmt.money(one.amount, one.currency) if one.amount is not None else fmt.DASH,
+            route(one.before),
+            route(one.after),
+        )
+        for one in found.moved
+    ]
+    headings = ["Request", "At stake", "Was asked of", "Would be asked of"]
+    title = "Requests that would go another way"
+    return table(title, headings, rows, empty="None.", numeric=("At stake",))

@@ -75,7 +75,7 @@ def what_is_decided(request: Request, user: Any) -> list[Panel]:
     """For a decision that is made without opening the page: the same values, bookings and clauses."""
     act = registry.act(request.act)
     rounds = list(Round.objects.filter(request=request).order_by("number"))
-    return [*_values(request, act, rounds), _effects(request), _clauses(request, act, rounds)]
+    return [*_values(request, act, rounds), _effects(request), clauses_of(request, act, rounds)]
 
 
 @admin.register(Request)
@@ -165,8 +165,8 @@ class RequestAdmin(RecordAdmin):
         return [
             *_values(obj, act, rounds),
             _effects(obj),
-            _clauses(obj, act, rounds),
-            *_people(obj, rounds),
+            clauses_of(obj, act, rounds),
+            *people_of(obj, rounds),
             Panel(
                 "Decisions",
                 obj.decisions.select_related("decided_by", "delegator", "step").order_by("pk"),
@@ -248,7 +248,11 @@ def _values(obj: Request, act: registry.Act, rounds: list[Round]) -> list[Panel]
     facts = sorted(obj.facts.items(), key=lambda pair: order.get(pair[0], len(order)))
     tables = [path for path, value in facts if words.tabular(value)]
     rows = [
-        (words.named(act, path), _shown(obj, act, path, moved.get(path)), _shown(obj, act, path, value))
+        (
+            words.named(act, path),
+            _shown(obj, act, path, moved[path]) if path in moved else "as asked",
+            _shown(obj, act, path, value),
+        )
         for path, value in facts
         if path not in tables and path != act.currency and (path in moved or value not in words.EMPTY)
     ]
@@ -295,7 +299,7 @@ def _side(amount: str, currency: str) -> Any:
     return fmt.money(Decimal(amount), currency) if Decimal(amount) else fmt.DASH
 
 
-def _clauses(obj: Request, act: registry.Act, rounds: list[Round]) -> Panel:
+def clauses_of(obj: Request, act: registry.Act, rounds: list[Round]) -> Panel:
     steps = obj.steps.filter(round=obj.round).order_by("position")
     rows = [
         (
@@ -310,7 +314,7 @@ def _clauses(obj: Request, act: registry.Act, rounds: list[Round]) -> Panel:
     return table(f"Why: {obj.policy}", ["Step", "Takes the duty to", "Because", "State"], rows, note=clause)
 
 
-def _people(obj: Request, rounds: list[Round]) -> list[Panel]:
+def people_of(obj: Request, rounds: list[Round]) -> list[Panel]:
     if not rounds:
         return []
     last = rounds[-1]

@@ -85,8 +85,8 @@ def _steps(
         elif (have := holders.get(step.duty, 0)) < step.approvers + 1:
             found.append(
                 Problem(
-                    f"Step {step.code}: {have} people hold {step.duty}; {step.approvers + 1} are needed,"
-                    " because one may be away or excluded"
+                    f"Step {step.code}: {have} {'person holds' if have == 1 else 'people hold'} {step.duty};"
+                    f" {step.approvers + 1} are needed, because one may be away or excluded"
                 )
             )
         if step.approvers < 1:
