@@ -163,6 +163,7 @@ def _dialog(admin: Any, request: HttpRequest, asked: Asked) -> HttpResponse:
         "act": asked.act,
         "form": asked.form,
         "reasons": asked.reasons,
+        "foreseeable": asked.act.foresee is not None,
         "problem": asked.problem,
         "heading": asked.heading,
         "shown": asked.shown,

@@ -131,6 +131,7 @@ def test_the_clause_names_the_fact(team, memo):
 def test_who_would_have_to_approve_is_said_before_it_is_asked(team, invoice):
     """For an act with values of its own: rehearsed with what was entered, and nothing stays."""
     clerk = signed_in(person("colin", "collections").label)
+    assert 'name="foresee"' in dialog(clerk, invoice, "ask_write_off").content.decode()
     entered = {"amount": "600.00", "applied_on": "2026-09-10", "reason_code": "insolvency", "foresee": "1"}
     shown = dialog(clerk, invoice, "ask_write_off", **entered).content.decode()
     assert "Who may decide" in shown
