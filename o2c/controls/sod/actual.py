@@ -6,6 +6,7 @@ On one lineage it is a violation; on different records a habit. Both are reporte
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.db import connection
@@ -74,6 +75,25 @@ def habits(since: dt.datetime) -> list[Habit]:
             for who in sorted(sides[0].keys() & sides[1].keys()):
                 found.append(Habit(rule.code, who, sides[0][who], sides[1][who]))
     return found
+
+
+def last_done(people: Iterable[int]) -> dict[tuple[int, str], dt.datetime]:
+    """(user, function) → when they last did it by their own hand. One query for each function."""
+    wanted, found = sorted(people), {}
+    with connection.cursor() as cursor:
+        for code, acts in sorted(declared().acts.items()):
+            cursor.execute(" UNION ALL ".join(_last_query(act) for act in acts), {"people": wanted})
+            for user_id, at in cursor.fetchall():
+                found[user_id, code] = max(at, found.get((user_id, code), at))
+    return found
+
+
+def _last_query(act: Act) -> str:
+    w = paths.written(paths.model_of(act.model))
+    return (
+        f"SELECT h.{w.actor}, max({_when(w.is_history)}) FROM {q(w.table)} h"
+        f" WHERE h.{w.actor} = ANY(%(people)s) AND {evidence.happened(act)} GROUP BY 1"
+    )
 
 
 def _internal() -> str:

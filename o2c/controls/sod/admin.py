@@ -8,14 +8,18 @@ from django import forms
 from django.contrib import admin
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
+from django.urls import URLPattern, path
 
 from o2c.access import registry
 from o2c.access.models import User
 from o2c.actor import Actor
 from o2c.console import Fact, ListAct, Panel, RecordAdmin
 from o2c.controls.approvals.admin.asking import ask_act, needs
+from o2c.controls.sod import pages
+from o2c.controls.sod.functions import FUNCTIONS, WAITING
 from o2c.controls.sod.models import Campaign, Denial, FunctionDuty, ReviewItem, SodException, SodRule
-from o2c.controls.sod.selectors import conflicts, live_rules
+from o2c.controls.sod.rules import RULES
+from o2c.controls.sod.selectors import conflicts, live_rules, waiting
 from o2c.controls.sod.services import exceptions
 
 AREA = "Segregation of duties"
@@ -73,6 +77,14 @@ class SodRuleAdmin(RecordAdmin):
     find_fields = ["code"]
     fieldsets = [("Rule", {"fields": ["code", "title", "risk", "severity", "mitigation", "version"]})]
 
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        return [
+            path("what-if/", view(pages.what_if), name="sod_what_if"),
+            path("did-both/", view(pages.did_both), name="sod_did_both"),
+            *super().get_urls(),
+        ]
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         approved = Count("exceptions", filter=Q(exceptions__state="approved"), distinct=True)
         return super().get_queryset(request).annotate(n_exceptions=approved)
@@ -93,8 +105,13 @@ class SodRuleAdmin(RecordAdmin):
         return [
             Fact("Severity", rule.get_severity_display()),
             Fact("Refuses at", rule.kinds),
-            Fact("In force", "yes" if self.in_force(rule) else "waits: the product has no such duty yet"),
+            Fact("In force", "yes" if self.in_force(rule) else "waits", note=self._waits(rule)),
         ]
+
+    @staticmethod
+    def _waits(rule: SodRule) -> str:
+        missing = waiting(next(one for one in RULES if one.code == rule.code))
+        return "; ".join(f"{FUNCTIONS[code]}: {WAITING.get(code, 'no duty yet')}" for code in missing)
 
     def panels(self, rule: SodRule) -> list[Panel]:
         sides = list(rule.sides.all())
@@ -189,7 +206,17 @@ class CampaignAdmin(RecordAdmin):
         ]
 
     def panels(self, campaign: Campaign) -> list[Panel]:
-        columns = ["user", "role", "state", "last_used_at", "conflicts", "exceptions", "decided_by", "note"]
+        columns = [
+            "user",
+            "role",
+            "state",
+            "last_done_at",
+            "last_used_at",
+            "conflicts",
+            "exceptions",
+            "decided_by",
+            "note",
+        ]
         lines = campaign.items.select_related("user", "decided_by")
         return [Panel("Grants", lines, columns, limit=500)]
 
@@ -199,7 +226,16 @@ class ReviewItemAdmin(RecordAdmin):
     """One grant to keep or to revoke."""
 
     area, icon, nav_position, nav_title = AREA, "person_check", 40, "Lines of reviews"
-    list_display = ["user", "role", "campaign", "state", "last_used_at", "conflicts", "decided_by"]
+    list_display = [
+        "user",
+        "role",
+        "campaign",
+        "state",
+        "last_done_at",
+        "last_used_at",
+        "conflicts",
+        "decided_by",
+    ]
     list_select_related = ["user", "campaign", "decided_by"]
     list_filter = ["state", "campaign"]
     search_fields = ["user__username", "role"]
@@ -209,7 +245,13 @@ class ReviewItemAdmin(RecordAdmin):
     }
 
     def facts(self, item: ReviewItem) -> list[Fact]:
-        return [Fact("Person", item.user), Fact("Role", item.role), Fact("Last seen", item.last_used_at)]
+        return [
+            Fact("Person", item.user),
+            Fact("Role", item.role, note=f"by {item.granted_by}"),
+            Fact("Since", item.granted_at),
+            Fact("Last done", item.last_done_at, note="anything that the role is for"),
+            Fact("Last seen", item.last_used_at),
+        ]
 
     def panels(self, item: ReviewItem) -> list[Panel]:
         duties = [{"duty": code, "what it allows": registry.describe(code)} for code in item.duties]

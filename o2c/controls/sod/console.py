@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 from o2c import clock
-from o2c.console.registry import Kpi, KpiValue, Queue, register
+from o2c.console.registry import Kpi, KpiValue, Page, Queue, register
 from o2c.controls.sod.admin import AREA
 from o2c.controls.sod.models import Denial, ReviewItem, SodException
 
@@ -40,7 +40,7 @@ register(
         ),
         duty="sod.review.decide",
         since="campaign__taken_at",
-        columns=("role", "last_used_at", "conflicts"),
+        columns=("role", "last_done_at", "last_used_at", "conflicts"),
         why="Held now; nobody has said yet that it is needed",
         act="keep",
         sla_hours=14 * 24,
@@ -53,5 +53,23 @@ register(
         roles=("controller", "auditor", "admin"),
         duty="sod.exception.decide",
         definition="Attempts of the last seven days that a segregation rule refused.",
+    ),
+    Page(
+        code="sod.what_if",
+        title="What would a grant allow?",
+        area=AREA,
+        url="admin:sod_what_if",
+        icon="help",
+        duty="sod.read",
+        position=12,
+    ),
+    Page(
+        code="sod.did_both",
+        title="Who did both?",
+        area=AREA,
+        url="admin:sod_did_both",
+        icon="policy",
+        duty="sod.read",
+        position=14,
     ),
 )

@@ -10,10 +10,13 @@ FUNCTIONS = {
 # Decides nothing: the deadline was set when the review was opened.
 NEUTRAL = ["sod.review.lapse"]
 
+LINEAGE = {"sod.reviewitem": ["campaign"]}
+
 ACTS = {
     "SEC.EXCEPTION": [Act("sod.sodexception", "insert"), Act("sod.campaign", "insert")],
     "SEC.CERTIFY": [
         Act("sod.sodexception", "move", to=("approved",)),
         Act("sod.campaign", "move", to=("signed",)),
+        Act("sod.reviewitem", "move", to=("kept", "revoked")),
     ],
 }

@@ -65,6 +65,9 @@ class ReviewItem(StateMachine, Record):
     duties = models.JSONField(help_text="What the role allowed when the list was taken")
     granted_by = models.CharField(max_length=150)
     granted_at = models.DateTimeField()
+    last_done_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the person last did what a duty of the role is for"
+    )
     last_used_at = models.DateTimeField(null=True, blank=True, help_text="The person's last sign-in or call")
     conflicts = models.JSONField(default=list, help_text="Rules that the person's grants touch together")
     exceptions = models.JSONField(default=list, help_text="Exceptions in force")
@@ -93,7 +96,7 @@ class ReviewItem(StateMachine, Record):
     class Guards:
         no_delete = True
         immutable = (
-            "campaign", "grant", "user", "role", "duties", "granted_by", "granted_at", "last_used_at",
+            "campaign", "grant", "user", "role", "duties", "granted_by", "granted_at", "last_done_at", "last_used_at",
             "conflicts", "exceptions",
         )  # fmt: skip
 

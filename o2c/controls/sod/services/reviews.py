@@ -16,6 +16,8 @@ from o2c.access.authorise import in_force
 from o2c.access.models import RoleDuty, RoleGrant, SignIn, TokenUse
 from o2c.access.services.accounts import INTERNAL_ACCOUNTS
 from o2c.actor import Actor, acting
+from o2c.controls.sod import actual
+from o2c.controls.sod.declare import declared
 from o2c.controls.sod.models import Campaign, ReviewItem, SodException
 from o2c.controls.sod.selectors import conflicts
 from o2c.errors import Conflict, InvalidInput, NotAuthorised
@@ -69,6 +71,7 @@ def _lines(now: dt.datetime) -> list[dict[str, Any]]:
     )
     for account, at in TokenUse.objects.values_list("token__account").annotate(at=Max("last_used_at")):
         seen[account] = at
+    done = actual.last_done(people)
     against: dict[int, set[str]] = defaultdict(set)
     for row in conflicts(people):
         against[row.person].add(row.rule)
@@ -84,6 +87,7 @@ def _lines(now: dt.datetime) -> list[dict[str, Any]]:
             "duties": duties[grant.role_id],
             "granted_by": grant.granted_by.username,
             "granted_at": grant.valid_from,
+            "last_done_at": _latest(done, grant.user_id, duties[grant.role_id]),
             "last_used_at": seen.get(grant.user_id),
             "conflicts": sorted(against[grant.user_id]),
             "exceptions": sorted(excused[grant.user_id]),
@@ -92,10 +96,16 @@ def _lines(now: dt.datetime) -> list[dict[str, Any]]:
     ]
 
 
+def _latest(done: dict[tuple[int, str], dt.datetime], user_id: int, duties: list[str]) -> dt.datetime | None:
+    """When this person last exercised a function that one of the duties belongs to; None: never."""
+    functions = set().union(*(declared().functions_of(duty) for duty in duties)) if duties else set()
+    return max((done[user_id, code] for code in functions if (user_id, code) in done), default=None)
+
+
 def sealed_lines(campaign: Campaign) -> list[dict[str, Any]]:
     """The list as it stands in the database now, in the shape that was sealed."""
     columns = (
-        "grant_id", "user_id", "role", "duties", "granted_by", "granted_at", "last_used_at", "conflicts",
+        "grant_id", "user_id", "role", "duties", "granted_by", "granted_at", "last_done_at", "last_used_at", "conflicts",
         "exceptions",
     )  # fmt: skip
     return list(campaign.items.order_by("grant_id").values(*columns))

@@ -3,12 +3,14 @@ from __future__ import annotations
 import datetime as dt
 import json
 import sys
+from argparse import ArgumentTypeError
 from dataclasses import asdict
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.timezone import make_aware
 
+from o2c.access import registry
 from o2c.access.models import User
 from o2c.actor import Actor
 from o2c.controls.sod import actual, selectors
@@ -16,6 +18,13 @@ from o2c.controls.sod.functions import WAITING
 from o2c.controls.sod.rules import RULES
 from o2c.controls.sod.services import exceptions, reviews
 from o2c.errors import DomainError
+
+
+def _day(text: str) -> dt.date:
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is no date like 2026-08-31") from None
 
 
 class Command(BaseCommand):
@@ -28,7 +37,7 @@ class Command(BaseCommand):
         what_if.add_argument("--user", required=True)
         what_if.add_argument("--add", required=True, action="append", metavar="ROLE")
         report = sub.add_parser("actual", help="who did both sides, with the records; exit 2 for a violation")
-        report.add_argument("--since", required=True, type=dt.date.fromisoformat)
+        report.add_argument("--since", required=True, type=_day, metavar="YYYY-MM-DD")
         sub.add_parser("held", help="who holds what is kept apart, exceptions left out; exit 2 if anybody")
         ask = sub.add_parser("except", help="ask for an exception")
         ask.add_argument("user")
@@ -67,8 +76,14 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(asdict(result)))
         else:
             self.stdout.write(f"{result.user} + {', '.join(result.roles)}: {len(result.duties)} new duties")
-            for row in result.conflicts:
-                self.stdout.write(f"  {row.rule} {row.severity} {row.title}: {row.duty_a} and {row.duty_b}")
+            for duty in result.duties:
+                self.stdout.write(f"  + {duty}: {registry.describe(duty)}")
+            for how, rows in (("breaks", result.conflicts), ("held already", result.standing)):
+                for row in rows:
+                    both = f"{row.duty_a} ({row.role_a}) and {row.duty_b} ({row.role_b})"
+                    self.stdout.write(f"  {how} {row.rule} {row.severity} {row.title}: {both}")
+            if not result.conflicts:
+                self.stdout.write("  no rule stands against it")
         return 2 if result.conflicts else 0
 
     def do_actual(self, options: dict[str, Any]) -> int:
