@@ -79,7 +79,8 @@ def habits(since: dt.datetime) -> list[Habit]:
 
 def last_done(people: Iterable[int]) -> dict[tuple[int, str], dt.datetime]:
     """(user, function) → when they last did it by their own hand. One query for each function."""
-    wanted, found = sorted(people), {}
+    wanted = sorted(people)
+    found: dict[tuple[int, str], dt.datetime] = {}
     with connection.cursor() as cursor:
         for code, acts in sorted(declared().acts.items()):
             cursor.execute(" UNION ALL ".join(_last_query(act) for act in acts), {"people": wanted})

@@ -9,7 +9,7 @@ CREATE OR REPLACE FUNCTION o2c_review_decided() RETURNS trigger LANGUAGE plpgsql
 DECLARE me bigint := o2c_actor();
 BEGIN
   IF NEW.decided_by_id IS DISTINCT FROM me OR NOT o2c_person_holds(me, 'sod.review.decide') THEN
-    RAISE EXCEPTION 'Line % of an access review is decided by somebody with that duty, in their own name', NEW.id
+    RAISE EXCEPTION 'Line % of a review is decided by somebody with that duty, in their own name', NEW.id
       USING ERRCODE = 'OC006', TABLE = TG_TABLE_NAME;
   END IF;
   IF EXISTS (SELECT 1 FROM access_user u WHERE u.id = NEW.user_id AND me IN (u.id, u.owner_id)) THEN

@@ -138,7 +138,7 @@ def _did_panels(found: list[actual.Violation], habits: list[actual.Habit]) -> li
             link_rows=False,
             empty="Nobody.",
             limit=SHOWN,
-            note="Permitted where the rule is about one record; otherwise under an exception, or before the rule.",
+            note="Permitted where the rule is about one record; else under an exception, or before the rule.",
         ),
         Panel(
             "Held together now",

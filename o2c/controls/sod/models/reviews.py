@@ -96,8 +96,8 @@ class ReviewItem(StateMachine, Record):
     class Guards:
         no_delete = True
         immutable = (
-            "campaign", "grant", "user", "role", "duties", "granted_by", "granted_at", "last_done_at", "last_used_at",
-            "conflicts", "exceptions",
+            "campaign", "grant", "user", "role", "duties", "granted_by", "granted_at", "last_done_at",
+            "last_used_at", "conflicts", "exceptions",
         )  # fmt: skip
 
     def __str__(self) -> str:

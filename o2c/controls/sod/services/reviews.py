@@ -105,8 +105,8 @@ def _latest(done: dict[tuple[int, str], dt.datetime], user_id: int, duties: list
 def sealed_lines(campaign: Campaign) -> list[dict[str, Any]]:
     """The list as it stands in the database now, in the shape that was sealed."""
     columns = (
-        "grant_id", "user_id", "role", "duties", "granted_by", "granted_at", "last_done_at", "last_used_at", "conflicts",
-        "exceptions",
+        "grant_id", "user_id", "role", "duties", "granted_by", "granted_at", "last_done_at",
+        "last_used_at", "conflicts", "exceptions",
     )  # fmt: skip
     return list(campaign.items.order_by("grant_id").values(*columns))
 
