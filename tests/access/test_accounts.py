@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 
 import pytest
 from django.db import DatabaseError, IntegrityError
 
-from o2c.access import has_duty
+from o2c.access import has_duty, tasks
 from o2c.access.models import RoleGrant, User
-from o2c.access.services import accounts, bootstrap, ensure_system_accounts, sync_roles
+from o2c.access.services import accounts, bootstrap, ensure_system_accounts, grants, sync_roles
+from o2c.access.system import system_actor
 from o2c.actor import Actor, acting
 from o2c.errors import Conflict, InvalidInput, NotAuthorised
 from tests.factories.access import PASSWORD, make_account
@@ -132,6 +134,28 @@ def test_a_disabled_person_holds_nothing_until_enabled(person: Person) -> None:
     assert not has_duty(Actor.of(anna), "access.read")
     accounts.enable(anna.pk, actor=Actor.of(admin), reason="came back")
     assert has_duty(Actor.of(anna), "access.read")
+
+
+def test_what_a_leaver_holds_ends_a_day_later(person: Person) -> None:
+    admin, anna, bert = person("admin", "admin"), person("anna", "auditor"), person("bert", "auditor")
+    scheduler = system_actor("scheduler")
+    accounts.disable(anna.pk, actor=Actor.of(admin), reason="left")
+    assert tasks.end_grants_of_leavers() == 0  # not for a day, so that a mistake can be undone
+    at_once = grants.end_of_leavers(actor=scheduler, after=dt.timedelta(0))
+    assert at_once == 1
+    assert not RoleGrant.objects.filter(user=anna, valid_to=None).exists()
+    assert RoleGrant.objects.get(user=bert).valid_to is None
+    accounts.enable(anna.pk, actor=Actor.of(admin), reason="came back")
+    assert not has_duty(Actor.of(anna), "access.read")
+
+
+def test_who_came_back_in_time_keeps_their_roles(person: Person) -> None:
+    admin, anna = person("admin", "admin"), person("anna", "auditor")
+    accounts.disable(anna.pk, actor=Actor.of(admin), reason="a mistake")
+    accounts.enable(anna.pk, actor=Actor.of(admin), reason="a mistake")
+    assert grants.end_of_leavers(actor=system_actor("scheduler"), after=dt.timedelta(0)) == 0
+    with pytest.raises(NotAuthorised):
+        grants.end_of_leavers(actor=Actor.of(admin))
 
 
 def test_nobody_disables_themselves(person: Person) -> None:

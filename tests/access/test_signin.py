@@ -67,6 +67,18 @@ def test_a_disabled_person_is_out_with_the_next_request(person: Person, client: 
     assert client.get(reverse("admin:index")).status_code == 302
 
 
+def test_an_old_cookie_does_not_come_back_with_the_person(person: Person, client: Client) -> None:
+    admin, anna, bert = person("admin", "admin"), person("anna", "auditor"), person("bert", "auditor")
+    sign_in(client, "anna")
+    other = Client()
+    sign_in(other, "bert")
+    accounts.disable(anna.pk, actor=Actor.of(admin))
+    accounts.enable(anna.pk, actor=Actor.of(admin))
+    assert client.get(reverse("admin:index")).status_code == 302
+    assert other.get(reverse("admin:index")).status_code == 200
+    assert bert.is_active
+
+
 def test_failures_lock_the_name_at_this_address(person: Person, client: Client, settings: Any) -> None:
     settings.AXES_ENABLED = True
     settings.AXES_FAILURE_LIMIT = 3

@@ -14,6 +14,7 @@ from o2c import clock
 from o2c.access import has_duty
 from o2c.access.models import User
 from o2c.actor import Actor, acting
+from o2c.controls.approvals.models import Policy
 from o2c.controls.breakglass import services
 from o2c.controls.breakglass.models import Session, Use
 from o2c.controls.breakglass.selectors import written
@@ -29,6 +30,28 @@ pytestmark = pytest.mark.django_db
 
 DUTY = "orders.customer.maintain"
 OTHER = "billing.receipt.record"
+
+
+# Decisions about others' work, the control over the controls, what proves them, and reading.
+NEVER = (
+    "billing.run.release",
+    "billing.credit.post",
+    "billing.writeoff.post",
+    "orders.order.activate",
+    "orders.price.activate",
+    "ledger.journal.post",
+    "ledger.period.reopen",
+    "revenue.close.review",
+    "audit.chain.seal",
+    "audit.chain.continue",
+    "selftest.run.start",
+    "access.user.maintain",
+    "sod.exception.request",
+    "breakglass.session.authorise",
+    "ledger.bank.reveal",
+    "console.list.export",
+    "orders.read",
+)
 
 
 @pytest.fixture
@@ -102,6 +125,7 @@ def test_the_review_is_due_after_five_working_days(bea, anton, monkeypatch):
         ({"duties": ["approvals.request.decide"]}, "Not lent: approvals.request.decide"),
         ({"duties": ["access.role.grant"]}, "Not lent: access.role.grant"),
         ({"duties": ["billing.credit.approve_large"]}, "Not lent"),
+        *(({"duties": [duty]}, f"Not lent: {duty}") for duty in NEVER),
         ({"ticket": " "}, "under which ticket"),
         ({"reason": ""}, "says why"),
     ],
@@ -109,6 +133,36 @@ def test_the_review_is_due_after_five_working_days(bea, anton, monkeypatch):
 def test_what_is_not_asked_for(bea, changed, text):
     with pytest.raises(InvalidInput, match=text):
         asked(bea, **changed)
+
+
+@pytest.mark.parametrize("duty", NEVER)
+def test_the_table_lends_work_only(bea, duty):
+    """By raw SQL too, beside a duty that may be lent."""
+    with pytest.raises(DatabaseError, match=f"lends work: not {duty}"), acting(bea), transaction.atomic():
+        Session.objects.create(user_id=bea.user_id, duties=[DUTY, duty], hours=1, reason="x", ticket="y")
+
+
+def test_what_is_lent_is_a_half_that_somebody_else_decides(db):
+    """Nothing that a shipped policy wants from an approver, and every other duty of work."""
+    steps = {
+        step["duty"]
+        for content in Policy.objects.filter(state="active").values_list("content", flat=True)
+        for step in content["steps"]
+    }
+    lent = set(services.lendable())
+    assert lent & steps == set()
+    assert {DUTY, OTHER, "orders.order.draft", "billing.run.calculate", "revenue.close.prepare"} <= lent
+
+
+def test_whoever_opens_it_sees_which_rules_it_lets_in(bea, anton):
+    """Bea drafts invoices; with the customers beside it she could invent one (S04)."""
+    session = asked(bea)
+    assert [(rule, a) for rule, a, _ in services.lets_in(session)] == [("S04", DUTY), ("S05", DUTY)]
+    judge = Client()
+    judge.force_login(User.objects.get(username="anton"), backend="o2c.access.backends.DutyBackend")
+    page = judge.get(reverse("admin:breakglass_session_change", args=(session.pk,))).content.decode()
+    assert "Rules that it lets one person break meanwhile" in page
+    assert "S04" in page
 
 
 def test_what_waits_for_an_answer_is_not_asked_for_twice(bea, anton):

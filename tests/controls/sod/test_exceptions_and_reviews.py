@@ -9,13 +9,17 @@ from django.db import DatabaseError
 from django.test import Client
 
 from o2c import clock
-from o2c.access.models import RoleGrant
+from o2c.access.models import Role, RoleGrant, User
 from o2c.access.services import grants
 from o2c.actor import Actor, acting
+from o2c.celery import app
+from o2c.controls.sod import tasks
 from o2c.controls.sod.models import Campaign, ReviewItem, SodException, SodRule
 from o2c.controls.sod.services import exceptions, reviews
 from o2c.errors import Conflict, InvalidInput, NotAuthorised
-from tests.factories.access import PASSWORD, make_user
+from orders.models import Customer
+from tests.factories.access import PASSWORD, make_account, make_user
+from tests.factories.orders import make_customer
 
 pytestmark = pytest.mark.django_db
 
@@ -156,6 +160,63 @@ def test_what_nobody_decided_by_the_deadline_is_revoked(
     assert count == campaign.items.count()
     assert held.valid_to is not None
     assert campaign.items.get(grant=held).state == "lapsed"
+
+
+def test_the_clock_revokes_what_nobody_decided(ada: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everybody's, but not the product's own accounts: they are in no review."""
+    make_user("anna", "order_entry")
+    campaign = reviews.open_campaign("2026 Q4", days=1, actor=ada)
+    assert {"system", "scheduler"} & set(campaign.items.values_list("user__username", flat=True)) == set()
+    assert tasks.lapse_reviews() == 0
+    later = clock.now() + dt.timedelta(days=2)
+    monkeypatch.setattr(clock, "now", lambda: later)
+    assert tasks.lapse_reviews() == campaign.items.count()
+    assert RoleGrant.objects.get(user__username="anna").valid_to is not None
+    assert RoleGrant.objects.get(user__username="scheduler").valid_to is None
+    entry = app.conf.beat_schedule["o2c.sod.lapse_reviews"]
+    assert entry["task"] == "o2c.sod.lapse_reviews"
+
+
+def test_a_line_says_when_the_role_was_last_used_for_what_it_is_for(ada: Actor) -> None:
+    anna, bert = make_user("anna", "master_data"), make_user("bert", "master_data")
+    make_customer(Actor.of(anna))
+    campaign = reviews.open_campaign("2026 Q4", days=14, actor=ada)
+    mine, other = (campaign.items.get(user=user) for user in (anna, bert))
+    assert mine.last_done_at is not None
+    assert mine.last_done_at == Customer.history.latest().history_date
+    assert (other.last_done_at, other.last_used_at) == (None, None)
+
+
+def test_nobody_certifies_an_account_of_theirs_by_any_door(ada: Actor) -> None:
+    vera = make_user("vera", "approver")
+    make_account("robot", "metering", owner=vera)
+    campaign = reviews.open_campaign("2026 Q4", days=14, actor=ada)
+    item = campaign.items.get(user__username="robot")
+    with pytest.raises(NotAuthorised, match="S52: nobody certifies their own"):
+        reviews.keep(item.pk, actor=Actor.of(vera))
+    values = {"state": "kept", "decided_at": clock.now()}
+    with pytest.raises(NotAuthorised, match="S52: nobody certifies their own"), acting(Actor.of(vera)):
+        ReviewItem.objects.filter(pk=item.pk).update(decided_by=vera, **values)
+    # Nor in another's name, nor without the duty.
+    for who in (vera, make_user("nora", "billing_ops")):
+        with pytest.raises(DatabaseError, match="decided by somebody with that duty"), acting(Actor.of(who)):
+            ReviewItem.objects.filter(pk=item.pk).update(decided_by=ada.user_id, **values)
+
+
+def test_whoever_opened_the_review_decides_no_line_of_it(ada: Actor) -> None:
+    anna = make_user("anna", "order_entry")
+    campaign = reviews.open_campaign("2026 Q4", days=14, actor=ada)
+    with acting(Actor.installer()):
+        RoleGrant.objects.filter(user_id=ada.user_id).update(valid_to=clock.now())
+    with acting(Actor.installer()):
+        RoleGrant.objects.create(
+            user_id=ada.user_id,
+            role=Role.objects.get(code="approver"),
+            granted_by=User.objects.get(username="platform-owner"),
+            valid_from=clock.now(),
+        )
+    with pytest.raises(NotAuthorised, match="S52: ada"):
+        reviews.keep(campaign.items.get(user=anna).pk, actor=ada)
 
 
 def test_a_list_that_was_changed_is_not_signed(ada: Actor, carla: Actor) -> None:
