@@ -103,7 +103,7 @@ def did_both(request: HttpRequest) -> HttpResponse:
     open_ = [row for row in found if not row.excepted]
     if "notice" not in context:
         context["notice"] = (
-            ("bad", f"{len(open_)} times one person did both sides on one lineage without an exception.")
+            ("bad", f"One person did both sides on one lineage without an exception: {len(open_)} times.")
             if open_
             else ("good", "Nobody did both sides on one lineage without an exception.")
         )
