@@ -2,7 +2,7 @@
 
 from o2c.audit.triggers import Trigger, always
 from o2c.controls.approvals.sql import HOLDER
-from o2c.controls.breakglass.lent import NOT_LENT, READING
+from o2c.controls.breakglass.lent import NOT_LENT, READING, SECOND
 from o2c.controls.sod.functions import DECIDING
 
 SIGNED_FUNCTION = """
@@ -12,7 +12,7 @@ BEGIN
   IF TG_OP = 'INSERT' THEN
     SELECT duty INTO wrong FROM unnest(NEW.duties) duty
       WHERE split_part(duty, '.', 1) IN ({apps}) OR substring(duty FROM '[^.]+$') IN ({reading})
-         OR duty LIKE '%.approve%'
+         OR duty LIKE '%.approve%' OR duty IN ({second})
          OR duty IN (SELECT f.duty FROM sod_functionduty f WHERE f.function IN ({deciding}))
          OR duty IN (SELECT s ->> 'duty' FROM approvals_policy p, jsonb_array_elements(p.content -> 'steps') s
                      WHERE p.state = 'active') LIMIT 1;
@@ -73,7 +73,7 @@ CREATE OR REPLACE TRIGGER o2c_breakglass BEFORE UPDATE ON ledger_accountingperio
 
 
 def _signed() -> str:
-    named = {"apps": NOT_LENT, "reading": READING, "deciding": DECIDING}
+    named = {"apps": NOT_LENT, "reading": READING, "deciding": DECIDING, "second": SECOND}
     text = SIGNED_FUNCTION
     for place, values in named.items():
         text = text.replace(f"{{{place}}}", ", ".join(f"'{value}'" for value in values))

@@ -5,3 +5,5 @@
 NOT_LENT = ("approvals", "sod", "access", "breakglass", "audit", "selftest", "invariants")
 # Reading, by the last word of the duty.
 READING = ("read", "reveal", "export", "preview")
+# Second halves whose function has the first half too.
+SECOND = ("orders.price.activate",)

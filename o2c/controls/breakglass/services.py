@@ -11,7 +11,7 @@ from o2c.access.authorise import duties_of_id
 from o2c.actor import Actor, acting
 from o2c.controls.approvals.models import Policy
 from o2c.controls.approvals.services.rounds import calendar
-from o2c.controls.breakglass.lent import NOT_LENT, READING
+from o2c.controls.breakglass.lent import NOT_LENT, READING, SECOND
 from o2c.controls.breakglass.models import Session
 from o2c.controls.sod.checks import conflicts_within
 from o2c.controls.sod.declare import declared
@@ -25,7 +25,7 @@ def lendable() -> list[str]:
     """Duties that a session may name: work, never a decision about somebody's work (`DECIDING`, the steps of
     policies), nor control or reading. The table refuses the others too (guards.py).
     """
-    decisions = set().union(*(declared().functions.get(code, frozenset()) for code in DECIDING))
+    decisions = set(SECOND).union(*(declared().functions.get(code, frozenset()) for code in DECIDING))
     for content in Policy.objects.filter(state=Policy.State.ACTIVE).values_list("content", flat=True):
         decisions |= {step["duty"] for step in content["steps"]}
     return sorted(duty for duty in registry.known() if _is_work(duty) and duty not in decisions)
