@@ -59,7 +59,6 @@ PARTS = {
     "orders.services.transfers.open_successor": "of applying an amendment",
     "partners.services.breaks.clear_gone": "of a reconciliation",
     "partners.services.breaks.raise_many": "of a reconciliation",
-    "partners.services.refund_matching.match": "of a reconciliation",
     "partners.services.releasing.release": "of releasing hours",
     "partners.services.results.store": "of sending hours",
     "revenue.services.recognition_chunk.recognise": "of recognising a period",
