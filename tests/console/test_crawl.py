@@ -65,7 +65,7 @@ def answers(client: Client, addresses: list[str], expected: tuple[int, ...]) -> 
 
 
 def test_everybody_opens_what_is_offered_and_nobody_what_is_not() -> None:
-    """Links are followed as each persona from home on: none is refused, none fails, and decisions are in words."""
+    """Links are followed as each persona from home on: none is refused, none fails, requests are in words."""
     make_company()
     opened: set[str] = set()
     wrong: list[str] = []
