@@ -75,10 +75,10 @@ def sign_in(page: Page) -> Callable[..., Page]:
     A second call is the next person at the same desk.
     """
 
-    def enter(*roles: str, username: str = "") -> Page:
+    def enter(*roles: str, username: str = "", excused: bool = False) -> Page:
         name = username or "-".join(roles).replace("_", "-")
         if not User.objects.filter(username=name).exists():
-            make_user(name, *roles)
+            make_user(name, *roles, excused=excused)
         page.context.clear_cookies()
         page.goto("/admin/login/?next=/admin/")
         page.get_by_label("Username").fill(name)

@@ -31,10 +31,10 @@ def _no_kept_figures() -> None:
 def signed_in(db: None) -> SignIn:
     """signed_in("controller") → a client with such a person signed in; `client.person` is the user."""
 
-    def sign_in(*roles: str, username: str = "", enforce_csrf: bool = False) -> Client:
+    def sign_in(*roles: str, username: str = "", enforce_csrf: bool = False, excused: bool = False) -> Client:
         name = username or "-".join(roles).replace("_", "-") or "nobody"
         client = Client(enforce_csrf_checks=enforce_csrf)
-        client.person = make_user(name, *roles)  # type: ignore[attr-defined]
+        client.person = make_user(name, *roles, excused=excused)  # type: ignore[attr-defined]
         client.force_login(client.person, backend="o2c.access.backends.DutyBackend")  # type: ignore[attr-defined]
         return client
 
@@ -44,7 +44,7 @@ def signed_in(db: None) -> SignIn:
 @pytest.fixture
 def maker(db: None) -> Actor:
     """Somebody who may set up entities and rates."""
-    return Actor.of(make_user("set-up", "controller", "revenue_accounting"))
+    return Actor.of(make_user("set-up", "controller", "revenue_accounting", excused=True))
 
 
 @pytest.fixture

@@ -41,7 +41,7 @@ def test_areas_without_an_act_for_the_person_are_folded(signed_in: SignIn) -> No
 
 
 def test_every_page_of_the_sidebar_opens(signed_in: SignIn) -> None:
-    client = signed_in("auditor", "controller", "admin")
+    client = signed_in("auditor", "controller", "admin", excused=True)
     request = RequestFactory().get("/admin/")
     request.user = person_of(client)
 

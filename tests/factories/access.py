@@ -15,18 +15,19 @@ from o2c.controls.sod.models import SodException, SodRule
 PASSWORD = "correct horse battery"
 
 
-def make_user(username: str, *roles: str, superuser: bool = False, password: str = PASSWORD) -> User:
-    """A human with these shipped roles, granted by the placeholder owner.
+def make_user(
+    username: str, *roles: str, superuser: bool = False, excused: bool = False, password: str = PASSWORD
+) -> User:
+    """A human with these roles, granted by the placeholder owner. The segregation rules hold for them.
 
-    One shipped role obeys the segregation rules by itself. Whoever is given more, or a role made for the
-    test, works under an approved exception to every rule, so that one person can play a whole team; the
-    rules have tests of their own.
+    `excused`: under an approved exception to every rule, where one person plays a team to set the stage,
+    or where a test asks what else refuses somebody who holds both sides.
     """
     with acting(Actor.installer(), reason="test set-up"):
         user = User(username=username, email=f"{username}@example.com", is_staff=True, is_superuser=superuser)
         user.set_password(password)
         user.save()
-        if roles and (len(roles) > 1 or not Role.objects.get(code=roles[0]).shipped):
+        if excused:
             excuse(user)
         _grant(user, roles)
     return user
@@ -55,12 +56,12 @@ def excuse(user: User, *rules: str) -> None:
 
 
 def make_account(username: str, *roles: str, owner: User | None = None, excused: bool = False) -> User:
-    """A service account with these roles; `excused` from every rule of segregation, as with several roles."""
+    """A service account with these roles; `excused` from every rule of segregation as `make_user` says."""
     with acting(Actor.installer(), reason="test set-up"):
         account = User.objects.create(
             username=username, kind="service", owner=owner or _placeholder(), password="!", purpose="test"
         )
-        if excused or len(roles) > 1:
+        if excused:
             excuse(account)
         _grant(account, roles)
     return account
