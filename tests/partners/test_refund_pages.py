@@ -69,9 +69,9 @@ def test_from_the_agreement_to_awss_answer(shop: Shop, maker: Client) -> None:
 
 def test_who_may_not_sees_why(shop: Shop, maker: Client) -> None:
     row = draft(shop)
-    assert "you do not hold the duty partners.refund.approve" in page(maker, row)
+    assert "not hold the duty partners.refund.approve" in page(maker, row)
     approver = signed_in("abe")
-    assert "you do not hold the duty partners.refund.cancel" in page(approver, row)
+    assert "not hold the duty partners.refund.cancel" in page(approver, row)
 
 
 def test_pages_show_the_last_four_of_an_account(shop: Shop, maker: Client, as_owner: AsOwner) -> None:
