@@ -13,6 +13,7 @@ from o2c.console.format import label
 from o2c.console.panels import Column, Fact, Panel
 from o2c.console.registry import Anchor
 from o2c.controls import approvals
+from o2c.controls.approvals.admin.asking import would_ask
 from o2c.controls.approvals.models import Request
 from partners.admin.refunds import DRAFT, invoices_panel
 from partners.domain.taxonomy import LEGS
@@ -47,6 +48,7 @@ class ChannelAdmin(RecordAdmin):
             "ask_bank", "Ask to change bank details…", "partners.admin.agreements.ask_bank",
             duty="partners.bank.maintain", form=bank_form, reason="required", primary=False,
             description="The controller decides; it takes effect three days after they agreed.",
+            foresee=would_ask,
         ),
         Act(
             "reveal_bank", "Show bank details…", "partners.services.banks.reveal",
