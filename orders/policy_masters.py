@@ -35,6 +35,31 @@ SELECT jsonb_build_object(
 FROM orders_customer c WHERE c.id = $1
 """
 
+# Who is billed, where it is sent, and which tax it bears. Of a customer who ever had an active order these
+# decide where money is asked for; of any other they are a draft.
+IDENTITY = (
+    "legal_name",
+    "tax_id",
+    "country",
+    "region",
+    "billing_email",
+    "bill_to_name",
+    "bill_to_line1",
+    "bill_to_line2",
+    "bill_to_city",
+    "bill_to_region",
+    "bill_to_postal_code",
+    "bill_to_country",
+)
+
+IDENTITY_FACTS = f"""
+SELECT jsonb_build_object(
+  'customer', c.number || ' ' || c.name, {", ".join(f"'{name}', c.{name}" for name in IDENTITY)},
+  'in_business', EXISTS (SELECT 1 FROM orders_order o
+                         WHERE o.customer_id = c.id AND o.activated_on IS NOT NULL)::text)
+FROM orders_customer c WHERE c.id = $1
+"""
+
 CREDIT_TERMS = ("payment_terms_days", "tax_exempt")
 
 
@@ -88,6 +113,36 @@ ACTS = [
             "country": "Country",
         },
     ),
+    Act(
+        code="orders.customer.change_identity",
+        label="Change whom and where we bill",
+        model="orders.Customer",
+        service="orders.services.customers.change_identity",
+        duty="orders.customer.maintain",
+        does="orders.customer.maintain",
+        runs_as="maker",
+        facts=IDENTITY_FACTS,
+        table="orders_customer",
+        changes=IDENTITY,
+        proposes=True,
+        amount="",
+        labels={
+            "customer": "Customer",
+            "legal_name": "Legal name",
+            "tax_id": "Tax id",
+            "country": "Country",
+            "region": "Region",
+            "billing_email": "Invoices to",
+            "bill_to_name": "Bill to",
+            "bill_to_line1": "Address",
+            "bill_to_line2": "Address, second line",
+            "bill_to_city": "City",
+            "bill_to_region": "Region of the address",
+            "bill_to_postal_code": "Postal code",
+            "bill_to_country": "Country of the address",
+            "in_business": "Has or had an active order",
+        },
+    ),
 ]
 
 _BOTH = ("approver", "controller")
@@ -120,6 +175,21 @@ POLICIES: dict[str, dict[str, Any]] = {
                 ("period", "change"),
                 ("effective_from", "change"),
             )
+        ],
+    },
+    "orders.customer.change_identity": {
+        "title": "Whom and where we bill",
+        "clause": (
+            "Legal name, tax id, country, billing address and the address that invoices go to are changed by"
+            " who keeps customers. Once a customer has had an active order, somebody who does not keep"
+            " customers decides (S04, S05): a changed payer is how fictitious sales and diverted invoices"
+            " begin."
+        ),
+        "rules": [
+            rule("in_business", "Has or had an active order", ("approver",), ("in_business", "=", "true"))
+        ],
+        "steps": [
+            step("approver", "Approver", "orders.quote.approve", *((name, "change") for name in IDENTITY))
         ],
     },
     "orders.customer.change_terms": {

@@ -27,6 +27,14 @@ def build(world: World) -> None:
     _trust(world, customer)
     _quotes(world, customer)
     _orders(world, customer)
+    world.subjects["orders.customer.change_identity"] = Subject(
+        customer.pk,
+        world.person("master_data"),
+        world.person("approver"),
+        by_hand="UPDATE orders_customer SET billing_email = 'other@example.invalid' WHERE id = %s",
+        edit="",  # who wrote the values before is not who changes them
+        parameters={"billing_email": "other@example.invalid"},
+    )
     _credit(world, _customer(world, "Self-test debtor"))
     _large(world, _customer(world, "Self-test large customer"))
     _backdated(world, customer)

@@ -12,6 +12,7 @@ from o2c.console.registry import Anchor
 from o2c.controls.approvals.admin.asking import ask_act, needs
 from orders.admin.shown import span_rows, value_rows
 from orders.models import Amendment
+from orders.services import credit
 
 SPANS = ["line", "from", "until", "quantity", "price", "discount"]
 VALUES = [
@@ -40,6 +41,13 @@ def _no_cancellation(amendment: Amendment, user: Any) -> list[str]:
     return ["Only a drafted cancellation needs approval."]
 
 
+_cancel_needs = needs("orders.amendment.cancel", _no_cancellation)
+
+
+def _waits(amendment: Amendment, user: Any) -> list[str]:
+    return credit.hold_of(amendment) or _cancel_needs(amendment, user)
+
+
 @admin.register(Amendment)
 class AmendmentAdmin(RecordAdmin):
     area, icon, nav_position = "Orders", "edit_note", 40
@@ -50,7 +58,7 @@ class AmendmentAdmin(RecordAdmin):
     transition_options = {
         "apply": {
             "preview": effect_panels,
-            "unavailable": needs("orders.amendment.cancel", _no_cancellation),
+            "unavailable": _waits,
             "description": "Does exactly what is shown, or nothing if the order has changed meanwhile.",
             "bulk": False,
         },

@@ -11,7 +11,7 @@ from o2c.console import format as fmt
 from o2c.console.registry import Anchor
 from o2c.controls.approvals.admin.asking import propose_act
 from orders.admin import credit
-from orders.admin.forms import ContactForm, credit_terms_form
+from orders.admin.forms import ContactForm, credit_terms_form, identity_form
 from orders.models import Contact, Customer, Order, Quote, TaxRegistration
 
 BILL_TO = [
@@ -42,7 +42,7 @@ class CustomerAdmin(RecordAdmin):
         ("Bill to", {"fields": BILL_TO}),
         ("Terms", {"fields": ["payment_terms_days", "time_zone", "consolidate_invoices"]}),
     ]
-    editable_fields = ["name", *BILL_TO, "consolidate_invoices"]
+    editable_fields = ["name", "consolidate_invoices"]
     edit_duty = "orders.customer.maintain"
     transition_options = {"deactivate": {"reason": "required", "danger": True}}
     acts = [
@@ -69,6 +69,22 @@ class CustomerAdmin(RecordAdmin):
             "orders.services.customers.ask_change_terms",
             lambda customer, user: [],
             credit_terms_form,
+        ),
+        Act(
+            "change_identity",
+            "Whom and where we bill…",
+            "orders.services.customers.change_identity",
+            duty="orders.customer.maintain",
+            form=identity_form,
+            description="Once a customer has had an active order it is asked for instead.",
+        ),
+        propose_act(
+            "orders.customer.change_identity",
+            "ask_change_identity",
+            "Ask to bill somebody else or elsewhere…",
+            "orders.services.customers.ask_change_identity",
+            lambda customer, user: [],
+            identity_form,
         ),
         *credit.CUSTOMER_ACTS,
     ]

@@ -9,6 +9,7 @@ from django import forms
 from orders.domain import schedules
 from orders.domain.changes import CANCEL_MODES, MAX_QUANTITY, WHOLE_DAYS
 from orders.models import BillingTerms, Contact, Customer, Order, Quote, Sku
+from orders.policy_masters import IDENTITY
 from orders.selectors.milestones import reached_on
 
 
@@ -137,6 +138,21 @@ def credit_terms_form(customer: Customer) -> type[forms.Form]:
         ),
     }
     return type("CreditTermsForm", (forms.Form,), fields)
+
+
+def identity_form(customer: Customer) -> type[forms.Form]:
+    """Whom and where we bill, with what holds now."""
+    fields: dict[str, forms.Field] = {}
+    for name in IDENTITY:
+        column: Any = Customer._meta.get_field(name)
+        kind = forms.EmailField if name == "billing_email" else forms.CharField
+        fields[name] = kind(
+            required=name in {"legal_name", "country"},
+            max_length=column.max_length,
+            initial=getattr(customer, name),
+            label=str(column.verbose_name).capitalize(),
+        )
+    return type("IdentityForm", (forms.Form,), fields)
 
 
 def milestone_form(order: Order) -> type[forms.Form]:

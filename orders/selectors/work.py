@@ -6,10 +6,10 @@ import datetime as dt
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Model, OuterRef, Q, QuerySet, Subquery
 
 from orders.domain.credit import problem
-from orders.models import DealIntake, Entitlement, Order, Quote
+from orders.models import CreditLimit, Customer, DealIntake, Entitlement, Order, Quote
 from orders.selectors.activation import blockers_of
 from orders.selectors.credit import credit_of
 from orders.selectors.value import order_values, quote_values
@@ -81,6 +81,13 @@ def on_credit_hold() -> QuerySet[Order]:
     waiting = list(_signed())
     asked = credit_of(waiting, order_values([order.pk for order in waiting]))
     return OrdersWithBlockers(Order).filter(pk__in=[pk for pk, one in asked.items() if problem(one)])
+
+
+def credit_to_review(day: dt.date) -> QuerySet[Customer]:
+    """Customers whose credit decision in force was to be reviewed by `day`; `review_on` says when."""
+    newest = CreditLimit.objects.filter(customer=OuterRef("pk")).order_by("-pk")
+    rows = Customer.objects.annotate(review_on=Subquery(newest.values("review_on")[:1]))
+    return rows.filter(state=Customer.State.ACTIVE, review_on__lte=day)
 
 
 def failed_provisioning() -> QuerySet[Entitlement]:

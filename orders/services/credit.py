@@ -76,12 +76,20 @@ def hold(pk: int, *, actor: Actor, reason: str = "") -> CreditLimit:
     with acting(actor, reason=reason):
         customer: Customer = locks.row(Customer, pk)
         now = CreditLimit.objects.filter(customer=customer).first()
+        today = clock.today(customer.time_zone)
         if now is None:
-            now = CreditLimit(
-                amount=standing_of(customer).limit,
-                review_on=clock.today(customer.time_zone) + dt.timedelta(days=365),
-            )
-        return change(pk, amount=now.amount, review_on=now.review_on, held=True, actor=actor, reason=reason)
+            amount, review_on = standing_of(customer).limit, today + dt.timedelta(days=365)
+        else:
+            # A review that is overdue keeps nobody from holding orders: it is due tomorrow.
+            amount, review_on = now.amount, max(now.review_on or today, today + dt.timedelta(days=1))
+        return change(
+            pk,
+            amount=amount,
+            review_on=None if amount is None else review_on,
+            held=True,
+            actor=actor,
+            reason=reason,
+        )
 
 
 def release(pk: int, *, actor: Actor, reason: str = "") -> CreditRelease:
@@ -154,15 +162,27 @@ def pass_amendment(order: Order, amendment: Amendment) -> None:
 
     Raises Conflict when it does not fit.
     """
-    added = adds(amendment)
-    if added <= 0 or order.channel != BillingTerms.Channel.DIRECT:
+    if not asks(order, amendment):
         return
     lock_customers([order])
-    asked = _of_amendment(order, added)
+    asked = _of_amendment(order, adds(amendment))
     if found := credit.problem(asked):
         _, message, remedy = found
         raise Conflict(message, record=str(amendment), remedy=remedy, code="credit_hold")
     _seen(order, amendment, asked).save(force_insert=True)
+
+
+def asks(order: Order, amendment: Amendment) -> bool:
+    """Whether an amendment asks for its customer's credit: it adds value that the customer pays."""
+    return adds(amendment) > 0 and order.channel == BillingTerms.Channel.DIRECT
+
+
+def hold_of(amendment: Amendment) -> list[str]:
+    """What of its customer's credit keeps a drafted amendment from being applied."""
+    if amendment.state != Amendment.State.DRAFT or not asks(amendment.order, amendment):
+        return []
+    found = credit.problem(_of_amendment(amendment.order, adds(amendment)))
+    return [f"{found[1]}. {found[2]}."] if found else []
 
 
 def _of_amendment(order: Order, added: Decimal) -> credit.Asked:

@@ -22,6 +22,7 @@ from o2c.ledger.models import LegalEntity
 from o2c.money import minor_units
 from orders.domain import tax_ids
 from orders.models import Contact, Customer, TaxRegistration
+from orders.policy_masters import IDENTITY
 from orders.salesforce.ids import eighteen
 from orders.services.common import BATCH, Problems, changed, move, numbered, time_zones
 from orders.services.inputs import ContactInput, CustomerInput
@@ -70,10 +71,12 @@ def upsert_many(items: Sequence[CustomerInput], *, actor: Actor, reason: str = "
             result.append(customer)
         Customer.objects.bulk_create(made, batch_size=BATCH)
         if touched:
-            terms = _terms(touched)
+            terms, identities = _terms(touched), _identities(touched)
             Customer.objects.bulk_update(list(touched.values()), [*PLAIN, "salesforce_id"], batch_size=BATCH)
             moved = [pk for pk, was in terms.items() if was != _said(touched[pk])]
             approvals.gate("orders.customer.change_terms", moved)
+            renamed = [pk for pk, was in identities.items() if was != _identity(touched[pk])]
+            approvals.gate("orders.customer.change_identity", renamed)
         _save_contacts(list(zip(result, items, strict=True)))
         _save_registrations(list(zip(result, items, strict=True)))
         return result
@@ -87,6 +90,44 @@ def _terms(pks: Iterable[int]) -> dict[int, tuple[int, bool]]:
     """Payment terms and tax exemption as they are stored."""
     rows = Customer.objects.filter(pk__in=pks).values_list("pk", "payment_terms_days", "tax_exempt")
     return {pk: (days, exempt) for pk, days, exempt in rows}
+
+
+def _identity(customer: Customer) -> tuple[str, ...]:
+    return tuple(getattr(customer, name) for name in IDENTITY)
+
+
+def _identities(pks: Iterable[int]) -> dict[int, tuple[str, ...]]:
+    """Whom and where we bill, as it is stored."""
+    rows = Customer.objects.filter(pk__in=pks).values_list("pk", *IDENTITY)
+    return {pk: tuple(values) for pk, *values in rows}
+
+
+def change_identity(pk: int, *, actor: Actor, reason: str = "", **values: str) -> Customer:
+    """Change whom and where we bill: legal name, tax id, country, address, where invoices go.
+
+    `values` are columns of IDENTITY. Raises InvalidInput for others and for values that are none, Conflict
+    when somebody else has to look first, because the customer has had an active order.
+    """
+    with acting(actor, reason=reason):
+        customer: Customer = locks.row(Customer, pk)
+        require(actor, "orders.customer.maintain", record=str(customer))
+        if unknown := sorted(set(values) - set(IDENTITY)):
+            raise InvalidInput(f"{', '.join(unknown)} is no part of it", record=str(customer))
+        asked = {"country": customer.country} | values
+        data = _checked([CustomerInput(name=customer.name, number=customer.number, **asked)])[0]  # type: ignore[arg-type]
+        names = changed(customer, {name: getattr(data, name) for name in values})
+        if not names:
+            raise Conflict("Nothing about it is new", record=str(customer))
+        customer.save(update_fields=names)
+        approvals.gate("orders.customer.change_identity", [pk])
+        return customer
+
+
+def ask_change_identity(pk: int, *, actor: Actor, reason: str = "", **values: str) -> Request:
+    """Ask somebody who keeps no customers to allow it."""
+    return approvals.submit(
+        "orders.customer.change_identity", pk, actor=actor, reason=reason, parameters=values
+    )
 
 
 def change_terms(

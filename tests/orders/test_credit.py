@@ -18,6 +18,7 @@ from o2c.controls import approvals
 from o2c.errors import Conflict, DomainError, InvalidInput, NotAuthorised
 from orders.domain.credit import Asked, Release, Standing, problem
 from orders.models import CreditCheck, CreditLimit, CreditRelease, Customer, Order
+from orders.selectors import work
 from orders.selectors.credit import standing_of
 from orders.services import amendments, credit, orders
 from orders.services.inputs import PriceInput
@@ -203,6 +204,21 @@ class TestHolds:
         )  # fmt: skip
         approvals.approve(asked.pk, actor=approver, reason="Seen")
         activate(order, team)
+
+    def test_an_overdue_review_keeps_nobody_from_holding(self, analyst, customer, monkeypatch):
+        made = credit.change(
+            customer.pk,
+            amount=D(1000),
+            review_on=clock.today() + dt.timedelta(days=1),
+            actor=analyst,
+            reason="-",
+        )
+        assert customer not in work.credit_to_review(clock.today())
+        due = made.review_on + dt.timedelta(days=5)
+        assert list(work.credit_to_review(due)) == [customer]
+        monkeypatch.setattr(clock, "today", lambda tz="UTC": due)
+        held = credit.hold(customer.pk, actor=analyst, reason="Overdue")
+        assert (held.amount, held.review_on) == (1000, due + dt.timedelta(days=1))
 
     def test_a_release_ends_with_the_decision_that_it_was_given_under(self, team, analyst, customer):
         limit(customer, "1000", analyst)
