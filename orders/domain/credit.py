@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+from o2c.money import minor_units
+
 ZERO = Decimal(0)
 OVER, HELD = "credit_limit", "credit_hold"
 
@@ -92,10 +94,15 @@ def problem(asked: Asked) -> tuple[str, str, str] | None:
     remedy = "Collect what is open, have the limit raised, or ask credit management to release this order"
     if standing.held:
         return HELD, f"The customer {standing.customer} is on credit hold", remedy
+    limit, open_now, committed, added, over = (
+        f"{amount:,.{minor_units(standing.currency)}f}"
+        for amount in (standing.limit, standing.receivable, standing.unbilled, asked.added, asked.over)
+        if amount is not None
+    )
     return (
         OVER,
-        f"The customer {standing.customer} has a credit limit of {standing.limit} {standing.currency}: "
-        f"{standing.receivable} is open, {standing.unbilled} committed and not billed yet, and this adds "
-        f"{asked.added}, which is {asked.over} too much",
+        f"The customer {standing.customer} has a credit limit of {limit} {standing.currency}: "
+        f"{open_now} is open, {committed} committed and not billed yet, and this adds {added}, "
+        f"which is {over} too much",
         remedy,
     )

@@ -118,7 +118,7 @@ class TestTheGate:
         limit(customer, "4800", analyst)
         activate(signed(team, customer), team)
         second = signed(team, customer, line("ONBOARDING"))
-        with pytest.raises(Conflict, match=r"credit limit of 4800.*adds 2500") as refused:
+        with pytest.raises(Conflict, match=r"credit limit of 4,800\.00 .*adds 2,500\.00") as refused:
             activate(second, team)
         assert refused.value.code == "activation_blocked"
         assert standing_of(customer).unbilled == VALUE
@@ -148,7 +148,7 @@ class TestTheGate:
 
     def test_a_customer_about_whom_nobody_decided_has_the_standard(self, team, customer, as_owner):
         standard("4799", as_owner, team)
-        with pytest.raises(Conflict, match="credit limit of 4799"):
+        with pytest.raises(Conflict, match="credit limit of 4,799"):
             activate(signed(team, customer), team)
 
     def test_what_a_marketplace_collects_is_not_the_customers_credit(self, team, analyst, customer):
@@ -214,6 +214,7 @@ class TestHolds:
             reason="-",
         )
         assert customer not in work.credit_to_review(clock.today())
+        assert made.review_on
         due = made.review_on + dt.timedelta(days=5)
         assert list(work.credit_to_review(due)) == [customer]
         monkeypatch.setattr(clock, "today", lambda tz="UTC": due)
