@@ -107,7 +107,12 @@ def customer_notices(customer: Customer) -> list[tuple[str, str]]:
     if now.held:
         return [("bad", "On credit hold: no order becomes active without a release.")]
     if now.headroom is not None and now.headroom < 0:
-        return [("warn", f"Over its credit limit by {-now.headroom:f} {now.currency}.")]
+        return [
+            (
+                "warn",
+                f"Over its credit limit by {fmt.plain_money(-now.headroom, now.currency)} {now.currency}.",
+            )
+        ]
     return []
 
 

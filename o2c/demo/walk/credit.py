@@ -33,7 +33,7 @@ def limits(cast: Cast, drafts: Sequence[Order]) -> None:
         wanted = values[order.pk] * 3 / 2
         limit = where[order.customer_id].limit
         if limit is not None and wanted > limit and problem_of(order):
-            decide(cast, order.customer_id, amount=Decimal(-(-wanted // STEP) * STEP))
+            decide(cast, order.customer_id, amount=(wanted // STEP + 1) * STEP)
 
 
 def problem_of(order: Order) -> bool:
@@ -75,11 +75,15 @@ def _approve(cast: Cast, asked: Request) -> None:
         approvals.approve(asked.pk, actor=approver, reason="Credit file seen")
 
 
-def on_hold(cast: Cast, today: dt.date) -> None:
-    """Two signed orders that wait: of a customer over its limit, and of one whose orders are held."""
+def on_hold(cast: Cast, buyers: Sequence[Customer], today: dt.date) -> None:
+    """Two signed orders that wait: of a customer over its limit, and of one whose orders are held.
+
+    Not of `buyers`, whose orders wait for something else.
+    """
     if Order.objects.filter(salesforce_opportunity_id=_deal_id(HELD)).exists():
         return
     found = Customer.objects.filter(currency="USD", state=Customer.State.ACTIVE, orders__channel="direct")
+    found = found.exclude(pk__in=[buyer.pk for buyer in buyers])
     where = standings(found.values_list("pk", flat=True))
     owing = sorted(where, key=lambda pk: (-where[pk].receivable, pk))[:2]
     if len(owing) < 2:

@@ -32,7 +32,7 @@ def work(cast: Cast, today: dt.date, advance: Advance) -> None:
     for act in (_offers, _new_sku, _signed_orders):
         act(cast, buyers, today)
         advance(1)
-    credit.on_hold(cast, today)
+    credit.on_hold(cast, buyers, today)
     advance(1)
     intake.receive(_deal(today), actor=cast.salesforce, reason="Closed won")
     advance(1)
