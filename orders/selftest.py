@@ -74,7 +74,7 @@ def _customer(world: World, name: str) -> Customer:
 
 
 def _trust(world: World, customer: Customer) -> None:
-    """A credit limit that what the self-test bills stays below, as two people approve it, unless it is there."""
+    """A credit limit above what the self-test bills, as two people approve it, unless there is one."""
     analyst, review_on = world.person("credit"), clock.today() + dt.timedelta(days=300)
     amount, where = Decimal(200_000_000), standing_of(customer)
     if where.limit is None or where.limit >= amount:
