@@ -12,7 +12,8 @@ from django.urls import reverse
 
 from o2c import clock
 from o2c.actor import Actor
-from orders.models import CreditLimit, CreditRelease, Customer, Order
+from orders.models import CreditRelease, Customer, Order
+from orders.selectors.credit import standing_of
 from orders.services import credit
 from tests.factories.access import make_user
 from tests.factories.billing import person
@@ -65,10 +66,10 @@ def test_a_limit_is_decided_in_a_dialog_and_a_large_one_is_refused_there(
 ) -> None:
     fields = {"review_on": (clock.today() + dt.timedelta(days=50)).isoformat(), "reason": "Accounts seen"}
     assert do(analyst, held_back.customer, "change_credit", amount="9000", **fields).status_code == 302
-    assert CreditLimit.objects.filter(customer=held_back.customer).first().amount == 9000
+    assert standing_of(held_back.customer).limit == 9000
     answer = do(analyst, held_back.customer, "change_credit", amount="900000", **fields)
     assert "Needs approval" in answer.content.decode() or "needs approval" in answer.content.decode()
-    assert CreditLimit.objects.filter(customer=held_back.customer).first().amount == 9000
+    assert standing_of(held_back.customer).limit == 9000
 
 
 def test_order_entry_sees_why_and_may_not_release(held_back: Order) -> None:
