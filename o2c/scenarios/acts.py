@@ -32,6 +32,9 @@ from o2c.scenarios.reading import (
 )
 from orders.domain import price_spec
 from orders.models import BillingTerms, Coupon, Price, PriceAdjustment
+from revenue.models import TreatmentJudgement
+
+TREATMENTS = TreatmentJudgement.Treatment.values
 
 
 def price(node: yaml.Node, problems: Problems) -> Any:
@@ -287,6 +290,18 @@ class Void(Block):
 
 
 @dataclass(frozen=True, slots=True)
+class Judge(Block):
+    """A person judges how an amendment is accounted for on one line, and another agrees."""
+
+    line: str = key(text)
+    treatment: str = key(choice(*TREATMENTS))
+    distinct: bool | None = key(flag, default=None)
+    price_support: str = key(text, default="")
+    amendment: int | None = key(whole, default=None)
+    deal: str = key(text, default="")
+
+
+@dataclass(frozen=True, slots=True)
 class Months(Block):
     """The month that an act of the accountants is for."""
 
@@ -321,6 +336,7 @@ class Happening(Block):
     credit: Credit | None = key(record(Credit), default=None)
     use_credit: UseCredit | None = key(record(UseCredit), default=None)
     void: Void | None = key(record(Void, "invoice"), default=None)
+    judge: Judge | None = key(record(Judge), default=None)
     recognise: Months | None = key(record(Months, "month"), default=None)
     close: Months | None = key(record(Months, "month"), default=None)
     check: Expect | None = key(record(Expect), default=None)

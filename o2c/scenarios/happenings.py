@@ -37,6 +37,7 @@ from o2c.scenarios.acts import (
     Expire,
     GrantCredit,
     Happening,
+    Judge,
     Months,
     NewPrice,
     Override,
@@ -56,11 +57,12 @@ from o2c.scenarios.acts import (
 from o2c.scenarios.cast import REASON
 from o2c.scenarios.language import ListPrice
 from o2c.scenarios.stage import Stage
-from orders.models import Coupon, OrderLine
+from orders.models import Amendment, Coupon, OrderLine
 from orders.services import adjustments, amendments, coupons, milestones
+from revenue.models import ContractVersion, Obligation
 from revenue.selectors.checklist import unanswered
 from revenue.services import close as closing
-from revenue.services import exports, recognition
+from revenue.services import exports, judgements, recognition
 
 ONE_DAY = dt.timedelta(days=1)
 
@@ -390,6 +392,31 @@ def _void(stage: Stage, happening: Happening, void: Void) -> None:
     invoices.void(document(stage, void.invoice).pk, actor=stage.cast.approver, reason=_reason(happening))
 
 
+def _judge(stage: Stage, happening: Happening, judge: Judge) -> None:
+    """The treatment of an amendment, by default the last: proposed by one person, approved by another."""
+    applied = Amendment.objects.filter(order=stage.order(judge.deal), state=Amendment.State.APPLIED)
+    if judge.amendment is not None:
+        applied = applied.filter(number=judge.amendment)
+    amendment = applied.order_by("number").last()
+    if amendment is None:
+        raise InvalidInput(f"The deal has no amendment {judge.amendment or ''}".rstrip())
+    obligation = Obligation.objects.get(order_line=stage.line(judge.deal, judge.line))
+    version = ContractVersion.objects.get(
+        contract=obligation.contract_id, source=f"{judgements.AMENDMENT}{amendment.pk}"
+    )
+    proposed = judgements.propose(
+        version.pk,
+        obligations=[obligation.pk],
+        treatment=judge.treatment,
+        remaining_distinct=judge.distinct,
+        price_support=judge.price_support,
+        memo=_reason(happening),
+        support=REASON,
+        actor=stage.cast.accountant,
+    )
+    judgements.approve(proposed.pk, actor=stage.cast.approver, reason=_reason(happening))
+
+
 def _recognise(stage: Stage, happening: Happening, act: Months) -> None:
     recognition.run(stage.entity.pk, act.month, actor=stage.cast.accountant, reason=REASON)
 
@@ -450,6 +477,7 @@ ACTS: dict[str, Callable[[Stage, Happening, Any], None]] = {
     "credit": _credit,
     "use_credit": _use_credit,
     "void": _void,
+    "judge": _judge,
     "recognise": _recognise,
     "close": _close,
 }
