@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from decimal import Decimal
 
 from django.contrib import admin
 from django.db.models import QuerySet, Sum
@@ -29,8 +29,9 @@ from revenue.selectors import standing
 AREA = "Revenue"
 
 
-def _recognised(rows: QuerySet[Recognition]) -> Any:
-    return rows.aggregate(amount=Sum("amount"))["amount"] or 0
+def _recognised(rows: QuerySet[Recognition]) -> Decimal:
+    amount: Decimal | None = rows.aggregate(amount=Sum("amount"))["amount"]
+    return amount or Decimal(0)
 
 
 @admin.register(RevenueContract)

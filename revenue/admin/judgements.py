@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -145,10 +146,16 @@ class TreatmentJudgementAdmin(RecordAdmin):
         return Anchor("order", (row.version.contract.order_id,))
 
     def facts(self, row: TreatmentJudgement) -> list[Fact]:
+        currency, period = row.version.contract.currency, row.journals.get("period", "")
+        changes = [(f"{m.month:%Y-%m}", m.after - m.before) for m in row.months.all()]
+        moved = sum((abs(change) for _, change in changes), Decimal(0)) / 2
+        caught_up = sum((change for month, change in changes if month <= period), Decimal(0))
         return [
             Fact("Contract", row.version.contract),
             Fact("Modification", row.amendment, note=_modification(row.version)),
             Fact("Treatment", row.get_treatment_display(), note=row.paragraph),
+            Fact("Moves between months", fmt.money(moved, currency)),
+            Fact("Catch-up", fmt.money(caught_up, currency), note=f"in {period}, with the months before"),
             Fact("Proposed by", row.proposed_by),
             Fact("Decided by", row.decided_by or "nobody yet"),
         ]
@@ -161,7 +168,11 @@ class TreatmentJudgementAdmin(RecordAdmin):
             .order_by("month")
         )
         about = row.obligations.select_related("obligation").order_by("obligation")
-        journals = row.journals
+        journals = [
+            said | {side: Decimal(said[side]) for side in ("debit", "credit")}
+            for said in row.journals.get("lines", [])
+        ]
+        period = row.journals.get("period", "the first open period")
         return [
             Panel("Promises", about, [
                 Column("obligation", link=True), Column("treatment_before", "Treated until then"),
@@ -173,8 +184,7 @@ class TreatmentJudgementAdmin(RecordAdmin):
                 Column("difference", money=money, total=True),
             ], limit=60, link_rows=False,
                 note="Of all promises that it moves. Closed months keep what was posted for them."),
-            Panel(f"What recognition posts more in {journals.get('period', 'the first open period')}",
-                  journals.get("lines", []), [
+            Panel(f"What recognition posts more in {period}", journals, [
                 Column("account"), Column("name"), Column("debit", money=money),
                 Column("credit", money=money),
             ], link_rows=False, note="In the first open period, as the books were when it was proposed.",
