@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 from django.db import DatabaseError, connection
@@ -30,7 +28,6 @@ pytestmark = pytest.mark.django_db
 
 D = Decimal
 AsOwner = Callable[[], AbstractContextManager[None]]
-SAMPLES = Path(os.environ.get("O2C_SAMPLE_DATA", "/nonexistent")) / "aws_marketplace"
 INVOICE = "2500000001"
 ON = dt.date(2026, 9, 10)
 
@@ -415,31 +412,6 @@ def test_an_answer_that_is_none_of_ours_is_named(shop: Shop) -> None:
 def test_a_file_that_is_no_answer_is_refused(shop: Shop, content: str, said: str) -> None:
     with pytest.raises(InvalidInput, match=said):
         refund_files.read_answers(content, actor=pat())
-
-
-@pytest.mark.skipif(not SAMPLES.exists(), reason="AWS's samples are not here")
-def test_the_documented_samples_are_written_and_read() -> None:
-    sample = (SAMPLES / "billing_adjustment_tool_sample_input.csv").read_text().splitlines()
-    assert sample[0] == ",".join(refund_file.COLUMNS)
-    rows = [
-        refund_file.Asked(seller, account, invoice, product, dt.datetime.strptime(month, "%y-%b").date(),
-                          D(amount.strip().strip('"').strip().lstrip("$").replace(",", "")), agreement)
-        for seller, account, invoice, product, month, amount, agreement in (
-            _fields(line) for line in sample[1:] if line.strip()
-        )
-    ]  # fmt: skip
-    written = refund_file.request(rows).splitlines()
-    assert written == [line.replace(' "', '"').replace(" ,", ",") for line in sample if line.strip()]
-
-    read = refund_file.answers((SAMPLES / "billing_adjustment_tool_sample_output.csv").read_text())
-    assert [one.status for one in read] == ["COMPLETED"] * 5 + ["VALIDATION_FAILED"]
-    assert (read[1].amount, read[1].request_id) == (D("1200.00"), "ba-2222bbbb3333cccc4444dddd")
-
-
-def _fields(line: str) -> list[str]:
-    import csv
-
-    return next(csv.reader([line]))
 
 
 # The feed.
