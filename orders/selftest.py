@@ -179,7 +179,6 @@ def _credit(world: World, debtor: Customer) -> None:
         by_hand="INSERT INTO orders_creditrelease (order_id, decision_id, exposure, covers, reason)"
         " SELECT o.id, (SELECT max(x.id) FROM orders_creditlimit x WHERE x.customer_id = o.customer_id), 0,"
         " 62400, '-' FROM orders_order o WHERE o.id = %s",
-        edit="UPDATE orders_order SET payment_terms_days = payment_terms_days + 1 WHERE id = %s",
     )
 
 

@@ -100,7 +100,7 @@ def _judgements(world: World, order: Order) -> None:
         approver,
         by_hand="UPDATE revenue_treatmentjudgement SET state = 'approved', decided_by_id = o2c_actor()"
         " WHERE id = %s",
-        edit="",  # what was proposed never changes
+        others=(world.person("controller"),),
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import Any
 
 from django.contrib import admin
@@ -65,7 +64,7 @@ class SelftestRunAdmin(RecordAdmin):
         return [
             Panel("What got through", found, [Column("finding", "Finding")], limit=100, link_rows=False,
                   empty="Nothing: every forbidden act was refused, and every permitted one was possible."),
-            Panel("Rule by door", _by_rule(run), columns, limit=1000, link_rows=False,
+            Panel("Rule by principal and door", _by_rule(run), columns, limit=2000, link_rows=False,
                   note="Acts refused; in red those that got through. Empty: no such door."),
             Panel("Not tried", untried, [Column("what", "Why")], limit=1000, link_rows=False,
                   note="The self-test has no record of its own for these.", empty="Nothing was left out."),
@@ -73,17 +72,12 @@ class SelftestRunAdmin(RecordAdmin):
 
 
 def _by_rule(run: SelftestRun) -> list[dict[str, Any]]:
-    rows: dict[str, dict[str, Any]] = {}
-    principals: dict[str, set[str]] = defaultdict(set)
+    """A row for each rule and principal; what got through comes first."""
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
     for rule, door, principal, tried, through, _unproven in run.matrix:
-        row = rows.setdefault(rule, {"rule": rule})
-        before = row.get(door, (0, 0))
-        row[door] = (before[0] + tried, before[1] + through)
-        principals[rule].add(principal)
-    for rule, row in rows.items():
-        row["who"] = ", ".join(sorted(principals[rule]))
-    # What got through comes first.
-    return sorted(rows.values(), key=lambda row: (not _through(row), row["rule"]))
+        row = rows.setdefault((rule, principal), {"rule": rule, "who": principal})
+        row[door] = (tried, through)
+    return sorted(rows.values(), key=lambda row: (not _through(row), row["rule"], row["who"]))
 
 
 def _through(row: dict[str, Any]) -> int:

@@ -19,7 +19,8 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from o2c.actor import Actor, acting
-from o2c.controls.selftest import services
+from o2c.controls.approvals import registry
+from o2c.controls.selftest import kernel, services, ways
 from o2c.controls.selftest.attempts import judge
 from o2c.controls.selftest.models import SelftestRun
 from o2c.runtime import health
@@ -27,7 +28,15 @@ from tests import database
 from tests.controls.selftest import mutants
 
 pytestmark = pytest.mark.django_db
-SAMPLE = 10
+SAMPLE = 6
+DOORS = {
+    "service", "shell", "SQL", "SQL as owner", "API", "console act", "console form", "task", "command",
+    "import",
+}  # fmt: skip
+APPROVERS = {
+    "maker", "delegate", "role holder", "former role holder", "staff superuser", "service account",
+}  # fmt: skip
+PRINCIPALS = {*APPROVERS, "last editor", "the product on their behalf"}
 WHOLE = os.environ.get("O2C_MUTANTS") == "all"
 
 
@@ -38,9 +47,14 @@ def test_every_forbidden_act_is_refused_and_every_guard_is_noticed() -> None:
         cells = [judge(attempt) for attempt in plan.attempts]
         assert [cell.sentence() for cell in cells if cell.wrong] == []
         doors = {cell.attempt.door for cell in cells}
-        assert doors >= {"service", "shell", "SQL", "SQL as owner", "API", "console act", "console form"}
+        assert doors >= DOORS
         principals = {cell.attempt.principal for cell in cells}
-        assert principals >= {"maker", "last editor", "role holder", "staff superuser", "service account"}
+        assert principals >= PRINCIPALS
+        assert not [said for said in plan.untried if said.startswith("approval ")]
+        for act in registry.acts():
+            mine = [cell for cell in cells if cell.attempt.rule == f"approval {act.code}"]
+            assert {cell.attempt.principal for cell in mine} >= APPROVERS, act.code
+            assert {cell.attempt.door for cell in mine} >= {"service", "shell", "SQL", "console act", "task"}
         count = Counter(cell.outcome for cell in cells)
         assert count["refused"] > 20 * count["unproven"], count
         refused = {id(cell.attempt) for cell in cells if cell.outcome == "refused"}
@@ -58,7 +72,10 @@ def test_every_forbidden_act_is_refused_and_every_guard_is_noticed() -> None:
 
 
 def _mutants(attempts: Any, refused: set[int]) -> Iterator[mutants.Mutant]:
-    kinds = (mutants.triggers(), mutants.rules(attempts), mutants.duties(attempts, refused))
+    kinds = (
+        mutants.triggers(), mutants.constraints(), mutants.rules(attempts), mutants.duties(attempts, refused),
+        mutants.gates(), mutants.clauses(),
+    )  # fmt: skip
     for kind in map(list, kinds):
         step = 1 if WHOLE else max(1, len(kind) // SAMPLE)
         yield from islice(kind, None, None, step)
@@ -83,6 +100,15 @@ def test_without_a_guard_the_command_fails_and_the_health_page_says_so() -> None
             seconds=1, matrix=[], findings=[], untried=[],
         )  # fmt: skip
     assert not health.controls().well
+
+
+def test_what_nobody_declares_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    declared = {f"{way}" for way in ways.existing()} - {"command vault key"}
+    monkeypatch.setattr(ways, "idle", lambda: dict.fromkeys(declared, "declared"))
+    assert ways.missing([]) == ["command vault key"]
+    monkeypatch.setattr(ways, "idle", lambda: dict.fromkeys(ways.existing(), "declared") | {"task gone": "-"})
+    assert ways.missing([]) == ["task gone"]
+    assert all(reason.strip() for reason in kernel.IDLE.values())
 
 
 def test_nothing_of_it_stays() -> None:

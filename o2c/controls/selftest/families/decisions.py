@@ -36,8 +36,10 @@ NOT_FOR_THEM = ("may not decide", "hold the duty", "takes the duty", "You asked 
 
 
 def _needs_approval(error: Exception) -> bool:
-    """The table says so at the latest; a task that leaves the request alone does nothing without it."""
-    said = by_code(REQUIRED, NOT_APPROVED, LEFT_ALONE)(error)
+    """The table says so at the latest, or that it takes another person; a task that leaves the request alone
+    does nothing without it.
+    """
+    said = by_code(REQUIRED, NOT_APPROVED, LEFT_ALONE, "segregation")(error)
     return sqlstate(error) == UNAPPROVED or said or second_person(error)
 
 
@@ -77,6 +79,8 @@ class Case:
             "decided by an account", "service", "the product on their behalf",
             lambda: self._approve(behalf), _may_not_decide,
         )  # fmt: skip
+        name = as_actor(self.subject.asked_by, lambda: deciding.by_sql(self.request, self.approver, None))
+        yield self._attempt("decided in an approver's name", "SQL", "maker", name, _may_not_decide)
         yield self._attempt("approved by a colleague", "service", "role holder", self._approved, None)
         stand_in = self.cast.in_force(self.approver)
         yield self._attempt(

@@ -16,13 +16,13 @@ from django.db.models.expressions import RawSQL
 
 from o2c.access.models import User
 from o2c.access.system import system_actor
-from o2c.actor import Actor
+from o2c.actor import Actor, acting
 from o2c.audit.declarations import declaration
 from o2c.audit.triggers import lit, q
 from o2c.controls.selftest.attempts import Attempt, Plan, as_actor, judge, second_person, sqlstate
 from o2c.controls.selftest.families.duties import filled
 from o2c.controls.selftest.families.rows import copy_row, execute, literal, named, other, pick
-from o2c.controls.selftest.world import PREFIX, REASON, World, as_superuser, lend
+from o2c.controls.selftest.world import PREFIX, REASON, World, as_superuser, end_grants, lend
 from o2c.controls.sod import evidence, paths
 from o2c.controls.sod.evidence import Check
 from o2c.errors import NotAuthorised
@@ -198,12 +198,13 @@ def attempts(world: World, specimen: Specimen) -> Iterator[Attempt]:
         del doors["shell"]
     for door, do in doors.items():
         for who, actor in (
-            ("last editor", Actor.of(author)),
+            (_hand(specimen), Actor.of(author)),
             ("their service account", Actor.of(world.account_of(author))),
             ("the product on their behalf", Actor(system.user_id, f"{system.label} for {author}", author.pk)),
         ):
             yield _attempt(specimen, door, who, as_actor(actor, do))
         yield _attempt(specimen, door, "staff superuser", as_superuser(author, do))
+    yield _attempt(specimen, "SQL", "former role holder", _without_role(author, specimen.by_sql))
     for declared in transitions_of(specimen.model):
         moves = specimen.check.now.how == "move" and declared.target == specimen.check.now.to[0]
         if moves and specimen.state in declared.sources:
@@ -221,7 +222,23 @@ def _by_service(specimen: Specimen, author: User, declared: Declared) -> Iterato
         values = filled(declared.service)
         return declared.service(specimen.pk, actor=Actor.of(author), reason=REASON, **values)
 
-    yield _attempt(specimen, "service", "last editor", do)
+    yield _attempt(specimen, "service", _hand(specimen), do)
+
+
+def _hand(specimen: Specimen) -> str:
+    """What the author did before: made the record, or wrote or moved it last."""
+    return "maker" if specimen.check.before.how == "insert" else "last editor"
+
+
+def _without_role(author: User, do: Callable[[], object]) -> Callable[[], object]:
+    """By somebody from whom every role was taken since: history remembers, whoever they are now."""
+
+    def later() -> object:
+        end_grants(author)
+        with acting(Actor.of(author), reason=REASON):
+            return do()
+
+    return later
 
 
 def plan(world: World) -> Plan:

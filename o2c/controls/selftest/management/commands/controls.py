@@ -51,23 +51,29 @@ class Command(BaseCommand):
         return Actor.of(user)
 
     def _print(self, kept: SelftestRun) -> None:
-        """One line a rule: the doors and principals, and what got through."""
-        rules: dict[str, list[list[Any]]] = defaultdict(list)
+        """A line for each rule, and below it one for each door: as whom it was tried, and how often."""
+        rules: dict[str, dict[str, list[list[Any]]]] = defaultdict(lambda: defaultdict(list))
         for row in kept.matrix:
-            rules[row[0]].append(row)
-        for rule, rows in rules.items():
-            doors = ", ".join(sorted({row[1] for row in rows}))
-            tried, through = sum(row[3] for row in rows), sum(row[4] for row in rows)
-            line = f"  {tried:>4} refused  {rule:48} {doors}"
-            if through:
-                line = self.style.ERROR(f"  {through:>4} THROUGH  {rule:48} {doors}")
-            self.stdout.write(line)
+            rules[row[0]][row[1]].append(row)
+        for rule, doors in rules.items():
+            tried, through = (sum(row[n] for rows in doors.values() for row in rows) for n in (3, 4))
+            said = f"{rule}: {tried} tried, " + (f"{through} THROUGH" if through else "all refused")
+            self.stdout.write(self.style.ERROR(said) if through else said)
+            for door, rows in doors.items():
+                self.stdout.write(f"    {door:14} {', '.join(map(self._as, rows))}")
         for said in kept.untried:
-            self.stdout.write(f"     - not tried  {said}")
+            self.stdout.write(f"not tried: {said}")
         for finding in kept.findings:
             self.stdout.write(self.style.ERROR(f"  {finding}"))
         if kept.holds:
             self.stdout.write(self.style.SUCCESS(self._summary(kept)))
+
+    def _as(self, row: list[Any]) -> str:
+        """'maker 3', or 'maker 3 (1 THROUGH)'."""
+        _, _, principal, tried, through, _ = row
+        if through:
+            return self.style.ERROR(f"{principal} {tried} ({through} THROUGH)")
+        return f"{principal} {tried}"
 
     def _summary(self, kept: SelftestRun) -> str:
         if not kept.tried:
