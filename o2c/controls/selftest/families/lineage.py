@@ -139,6 +139,8 @@ def _possible(check: Check) -> bool:
         return True
     if not check.path:
         return False
+    if check.path.startswith("@"):
+        return not check.backwards  # a link says by its columns what it leads to
     hops = check.path.split("__")
     if not check.backwards:
         return bool(paths.model_of(check.now.model)._meta.get_field(hops[0]).concrete)
