@@ -47,7 +47,7 @@ class Specimen:
     @cached_property
     def sql(self) -> str:
         if self.check.now.how == "insert":
-            return copy_row(self.model, self.pk)
+            return copy_row(self.model, self.pk, keep=self.check.now.where)
         table, key = q(self.model._meta.db_table), q(paths.key_column(self.model))
         sets = ", ".join(f"{q(column)} = {value}" for column, value in self.changes.items())
         return f"UPDATE {table} SET {sets} WHERE {key} = {literal(self.pk)}"  # noqa: S608

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Any
 
 from django.db import connection, models
@@ -57,8 +58,8 @@ def named(model: type[models.Model], column: str) -> models.Field[Any, Any]:
     return next(f for f in model._meta.concrete_fields if f.column == column)
 
 
-def _unique(model: type[models.Model]) -> set[str]:
-    """Columns of which a copy must differ: one of each unique set, a key of another table at last."""
+def _unique(model: type[models.Model], keep: Container[str]) -> set[str]:
+    """Columns of which a copy differs: one of each unique set, no key of another table, none to keep."""
     sets = [{f.name} for f in model._meta.concrete_fields if f.unique and not f.primary_key]
     sets += [set(names) for names in model._meta.unique_together]
     for constraint in model._meta.constraints:
@@ -67,19 +68,22 @@ def _unique(model: type[models.Model]) -> set[str]:
     found: set[str] = set()
     for names in sets:
         fields = [model._meta.get_field(name) for name in sorted(names)]
-        free = [f for f in fields if not f.is_relation and not getattr(f, "choices", None)]
+        free = [
+            f for f in fields if not f.is_relation and not getattr(f, "choices", None) and f.name not in keep
+        ]
         if free and not names & found:
             found.add(free[0].name)
     return found
 
 
-def copy_row(model: type[models.Model], pk: Any) -> str:
+def copy_row(model: type[models.Model], pk: Any, keep: Container[str] = ()) -> str:
     """SQL that inserts a copy of a row under a new key, in its initial state, with other values in columns
-    that are unique. A numeric key is taken from the sequence; any other gets a new uuid.
+    that are unique, those to `keep` excepted. A numeric key is taken from the sequence; any other gets a new
+    uuid.
     """
     chosen: list[str] = []
     columns: list[str] = []
-    differing = _unique(model)
+    differing = _unique(model, keep)
     for field in model._meta.concrete_fields:
         column = str(field.column)
         if getattr(field, "generated", False) or (column == "actor_id" and not field.is_relation):
