@@ -23,7 +23,7 @@ class SelftestRun(AppendOnly):
     unproven = models.IntegerField(help_text="Tried, and refused before the guard that it is about was asked")
     blocked = models.IntegerField(help_text="Permitted acts that were refused")
     seconds = models.DecimalField(max_digits=9, decimal_places=3)
-    matrix = models.JSONField(help_text="[rule, door, principal, tried, through, unproven]")
+    matrix = models.JSONField(help_text="[rule, title, door, principal, tried, through, unproven]")
     findings = models.JSONField(help_text="What got through, or was refused though permitted, in words")
     untried = models.JSONField(help_text="Rules and guards that no specimen could be made for")
 
