@@ -22,10 +22,26 @@ _RELEASED = """EXISTS (
       WHERE h.id = i.id AND h.history_date < b.history_date ORDER BY h.history_id DESC LIMIT 1) h
     WHERE b.id = i.run_id AND b.state = 'released' AND h.run_id = i.run_id AND h.total = i.total)"""
 
+
+def _unasked(act: str, row: str) -> str:
+    """SQL: what was done as this row was done without a request. Splitting a sum does not make it smaller."""
+    return (
+        f"NOT EXISTS (SELECT FROM approvals_request q WHERE q.act = {act} AND q.result_id = {row}"
+        " AND q.state = 'committed')"
+    )
+
+
+_CREDITS_BEFORE = f"""(SELECT coalesce(sum(-x.total), 0) FROM billing_invoice x
+    WHERE x.corrects_id = i.corrects_id AND x.id <> i.id AND x.kind = 'credit_memo' AND x.state = 'posted'
+      AND NOT {_RELEASED.replace("i.", "x.")} AND {_unasked("'billing.credit.post'", "x.id")})"""
+
 CREDIT_FACTS = f"""
 SELECT jsonb_build_object(
   'amount', CASE WHEN {_RELEASED} THEN '0'
-            ELSE {in_functional("-i.total", "i.currency", "e.currency", "i.issue_date")} END,
+            ELSE {
+    in_functional(f"({_CREDITS_BEFORE} - i.total)", "i.currency", "e.currency", "i.issue_date")
+} END,
+  'before', {_CREDITS_BEFORE}::text,
   'functional_currency', e.currency, 'total', (-i.total)::text, 'net', (-i.net)::text,
   'currency', i.currency, 'customer', c.number || ' ' || c.name, 'corrects', coalesce(o.number, ''),
   'reason_code', i.reason_code, 'issue_date', i.issue_date::text,
@@ -40,10 +56,21 @@ JOIN orders_customer c ON c.id = i.customer_id LEFT JOIN billing_invoice o ON o.
 WHERE i.id = $1
 """
 
+# What was given up on the same invoice before, by the same act, without anybody having been asked.
+_EXPENSES_BEFORE = f"""(SELECT coalesce(sum(x.amount), 0) FROM billing_application x
+    WHERE x.invoice_id = a.invoice_id AND x.kind = a.kind AND x.id < a.id AND x.amount > 0
+      AND NOT EXISTS (SELECT FROM billing_application y WHERE y.reverses_id = x.id)
+      AND {
+    _unasked(
+        "CASE a.kind WHEN 'write_off' THEN 'billing.writeoff.post' ELSE 'billing.shortpay.accept' END", "x.id"
+    )
+})"""
+
 EXPENSE_FACTS = f"""
 SELECT jsonb_build_object(
-  'amount', {in_functional("a.amount", "i.currency", "e.currency", "a.applied_on")},
-  'functional_currency', e.currency, 'written_off', a.amount::text, 'currency', i.currency,
+  'amount', {in_functional(f"(a.amount + {_EXPENSES_BEFORE})", "i.currency", "e.currency", "a.applied_on")},
+  'functional_currency', e.currency, 'written_off', a.amount::text, 'before', {_EXPENSES_BEFORE}::text,
+  'currency', i.currency,
   'invoice', i.number, 'customer', c.number || ' ' || c.name, 'reason_code', a.reason_code,
   'applied_on', a.applied_on::text)
 FROM billing_application a JOIN billing_invoice i ON i.id = a.invoice_id
@@ -51,10 +78,11 @@ JOIN ledger_legalentity e ON e.id = i.entity_id JOIN orders_customer c ON c.id =
 WHERE a.id = $1
 """
 
+# Credits do not make a run smaller: what it issues counts, in either direction.
 RUN_FACTS = f"""
 SELECT jsonb_build_object(
   'amount', coalesce((SELECT sum(v.amount::numeric) FROM (
-      SELECT {in_functional("sum(i.total)", "i.currency", "e.currency", "r.issue_on")} AS amount
+      SELECT {in_functional("sum(abs(i.total))", "i.currency", "e.currency", "r.issue_on")} AS amount
       FROM billing_invoice i JOIN ledger_legalentity e ON e.id = i.entity_id
       WHERE i.run_id = r.id GROUP BY i.currency, e.currency) v), 0)::text,
   'functional_currency', coalesce((SELECT min(e.currency) FROM billing_invoice i
@@ -70,6 +98,7 @@ _MONEY = {"amount": "Amount in functional currency", "functional_currency": "Fun
 _EXPENSE_LABELS = {
     **_MONEY,
     "written_off": "Amount",
+    "before": "Given up on the invoice before, without a request",
     "currency": "Currency",
     "invoice": "Invoice",
     "customer": "Customer",
@@ -109,6 +138,7 @@ ACTS = [
         labels={
             **_MONEY,
             "total": "Credit",
+            "before": "Credited on the invoice before, without a request",
             "net": "Net",
             "currency": "Currency",
             "customer": "Customer",
@@ -223,7 +253,8 @@ POLICIES: dict[str, dict[str, Any]] = {
         "clause": (
             "A credit memo up to 5,000 is posted by a second person. Above, an approver decides with its"
             " effects in front of them; above 50,000, and for an invoice of more than three months ago, the"
-            " controller too. Amounts in the functional currency of the entity."
+            " controller too. What was credited on the same invoice before, without a request, counts with"
+            " it. Amounts in the functional currency of the entity."
         ),
         "bands": {
             "path": "amount",
@@ -252,8 +283,8 @@ POLICIES: dict[str, dict[str, Any]] = {
     "billing.writeoff.post": {
         "title": "Write-offs by amount",
         "clause": (
-            "Who proposes a write-off does not approve it (S28). The controller writes off up to 250 alone;"
-            " above, somebody else proposes and the controller decides."
+            "Who proposes a write-off does not approve it (S28). The controller writes off up to 250 of an"
+            " invoice alone; above, somebody else proposes and the controller decides."
         ),
         "bands": {
             "path": "amount",
@@ -264,8 +295,8 @@ POLICIES: dict[str, dict[str, Any]] = {
     "billing.shortpay.accept": {
         "title": "Short payments by amount",
         "clause": (
-            "Collections accept up to 100 less than was billed, with the reason; above, an approver who does"
-            " not handle cash decides (S22)."
+            "Collections accept up to 100 less than an invoice says, with the reason; above, an approver who"
+            " does not handle cash decides (S22)."
         ),
         "bands": {
             "path": "amount",

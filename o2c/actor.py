@@ -127,7 +127,8 @@ def acting(actor: Actor, *, reason: str = "", request_id: str = "") -> Iterator[
     """One transaction (a savepoint, when one is open) in which `actor` acts for `reason`.
 
     An empty reason or request id is inherited from the surrounding context. What the database refuses because
-    of segregation of duties is raised as NotAuthorised, and every NotAuthorised is told to `on_refusal`.
+    of segregation of duties is raised as NotAuthorised, and every NotAuthorised is told to `on_refusal`; so
+    is what the guards of approvals refuse, which stays the database's own error.
     """
     outer = _trace.get()
     with ambient(actor, reason=reason, request_id=request_id):
@@ -142,6 +143,8 @@ def acting(actor: Actor, *, reason: str = "", request_id: str = "") -> Iterator[
         except (NotAuthorised, DatabaseError) as error:
             refused = _refusal(error)
             if refused is None:
+                if (unapproved := _unapproved(error)) is not None:
+                    _tell(unapproved)
                 raise
             _tell(refused)
             if refused is error:
@@ -162,6 +165,14 @@ def _refusal(error: Exception) -> NotAuthorised | None:
         remedy="Ask a colleague who did not do the other half.",
         code="segregation",
     )
+
+
+def _unapproved(error: Exception) -> NotAuthorised | None:
+    """What the guards of approvals refused: somebody went round a request (OC006), or a policy (OC005)."""
+    cause = error.__cause__
+    if not isinstance(cause, psycopg.Error) or cause.sqlstate not in ("OC005", "OC006"):
+        return None
+    return NotAuthorised(cause.diag.message_primary or str(cause), code="not_approved")
 
 
 def _tell(refused: NotAuthorised) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from o2c.controls.approvals.declaring import rule
 from o2c.controls.approvals.registry import Act, Lineage
-from orders import policy_credit, policy_masters, policy_orders
+from orders import policy_amendments, policy_credit, policy_discounts, policy_masters, policy_orders
 from orders.policy_orders import NOT_STANDARD
 
 QUOTE_FACTS = """
@@ -195,5 +195,6 @@ POLICIES: dict[str, dict[str, Any]] = {
     }
 }
 
-ACTS += [*policy_orders.ACTS, *policy_masters.ACTS, *policy_credit.ACTS]
-POLICIES |= policy_orders.POLICIES | policy_masters.POLICIES | policy_credit.POLICIES
+for _part in (policy_orders, policy_amendments, policy_discounts, policy_masters, policy_credit):
+    ACTS += _part.ACTS
+    POLICIES |= _part.POLICIES

@@ -60,6 +60,8 @@ SELECT jsonb_build_object(
 FROM orders_customer c WHERE c.id = $1
 """
 
+# Days of credit that a new customer may begin with unseen.
+USUAL_TERMS = 30
 CREDIT_TERMS = ("payment_terms_days", "tax_exempt")
 
 
@@ -103,6 +105,7 @@ ACTS = [
         facts=CUSTOMER_FACTS,
         table="orders_customer",
         changes=CREDIT_TERMS,
+        born=f"{{row}}.tax_exempt OR {{row}}.payment_terms_days > {USUAL_TERMS}",
         proposes=True,
         parameters={"payment_terms_days": int, "tax_exempt": _yes},
         amount="",
@@ -195,8 +198,8 @@ POLICIES: dict[str, dict[str, Any]] = {
     "orders.customer.change_terms": {
         "title": "Payment terms and tax exemption of customers",
         "clause": (
-            "Terms beyond 60 days, and an exemption from tax, are decided by somebody who does not keep"
-            " customers; terms beyond 90 days by the controller too (S02, S41)."
+            "Terms beyond 60 days, and an exemption from tax, also of a new customer, are decided by"
+            " somebody who does not keep customers; terms beyond 90 days by the controller too (S02, S41)."
         ),
         "rules": [
             rule("terms", "Payment terms beyond 60 days", ("approver",), ("payment_terms_days", ">", "60")),

@@ -24,12 +24,21 @@ def _declared(column: str, empty: str) -> str:
     return _BEYOND_QUOTE.format(column, "0", f"(o.{column} IS DISTINCT FROM {empty})::int")
 
 
+# What was signed when is typed by whoever enters the order; when it was entered, and which months are closed
+# by then, is not.
+_ENTERED = "(SELECT min(h.history_date)::date FROM orders_historicalorder h WHERE h.id = o.id)"
+
 ORDER_FACTS = f"""
 SELECT jsonb_build_object(
   'customer', c.number || ' ' || c.name, 'number', o.number, 'currency', o.currency,
   'quote', coalesce(q.number || ' v' || q.version, ''), 'starts_on', o.starts_on::text,
   'ends_on', coalesce(o.ends_on::text, 'open'), 'signed_on', coalesce(o.signed_on::text, ''),
   'days_back', CASE WHEN a.id IS NULL THEN greatest(o.signed_on - o.starts_on, 0) ELSE 0 END::text,
+  'entered_on', {_ENTERED}::text,
+  'days_late', CASE WHEN a.id IS NULL THEN greatest({_ENTERED} - o.starts_on, 0) ELSE 0 END::text,
+  'closed_months', CASE WHEN a.id IS NULL THEN (
+      SELECT count(*) FROM ledger_accountingperiod m WHERE m.entity_id = o.entity_id AND m.state = 'closed'
+        AND m.ends_on > o.starts_on) ELSE 0 END::text,
   'payment_terms_days', CASE WHEN a.id IS NOT NULL OR o.payment_terms_days <= q.payment_terms_days THEN 0
                         ELSE o.payment_terms_days END::text,
   'max_discount', CASE WHEN a.id IS NOT NULL THEN 0 ELSE coalesce((
@@ -106,6 +115,9 @@ ACTS = [
             "starts_on": "Starts",
             "ends_on": "Ends",
             "days_back": "Starts before it was signed, days",
+            "entered_on": "Entered",
+            "days_late": "Starts before it was entered, days",
+            "closed_months": "Closed months that it reaches into",
             "payment_terms_days": "Payment terms beyond the quote, days",
             "max_discount": "Highest discount beyond the quote, percent",
             "overrides": "Prices of its own beyond the quote",
@@ -127,6 +139,7 @@ ACTS = [
         facts=CANCEL_FACTS,
         table="orders_amendment",
         reached="{row}.kind = 'cancel' AND {row}.state = 'applied'",
+        parameters={"as_of": dt.date.fromisoformat},
         lineage=(Lineage("orders.Amendment", "h.id = $1", ("effective_on", "changes", "effect_digest")),),
         labels={
             "amount": "Value given up, functional currency",
@@ -149,12 +162,13 @@ POLICIES: dict[str, dict[str, Any]] = {
     "orders.order.activate": {
         "title": "Orders that are not standard",
         "clause": (
-            "An approver decides about an order that starts more than 31 days before it was signed,"
-            " gives more"
+            "An approver decides about an order that starts more than 31 days before it was signed or in a"
+            " month that is closed, gives more"
             " than its approved quote (a discount above 20 percent, a price of its own, payment"
             " terms beyond 60"
             " days), or says an early termination, an acceptance, a most-favoured price or a side letter. The"
-            " controller too: beyond 92 days, above 40 percent, beyond 90 days, and for any such term."
+            " controller too: beyond 92 days, beyond three closed months, above 40 percent, beyond 90 days,"
+            " and for any such term."
         ),
         "bands": bands("max_discount", ("20", ()), ("40", ("approver",)), (None, _EVERYBODY)),
         "rules": [
@@ -170,6 +184,13 @@ POLICIES: dict[str, dict[str, Any]] = {
                 _EVERYBODY,
                 ("days_back", ">", "92"),
             ),
+            rule("closed", "Starts in a closed month", ("approver",), ("closed_months", ">", "0")),
+            rule(
+                "far_closed",
+                "Starts in a month before the last three closed ones",
+                _EVERYBODY,
+                ("closed_months", ">", "3"),
+            ),
             rule("override", "A price of its own", ("approver",), ("overrides", ">", "0")),
             rule("terms", "Payment terms beyond 60 days", ("approver",), ("payment_terms_days", ">", "60")),
             rule("long_terms", "Payment terms beyond 90 days", _EVERYBODY, ("payment_terms_days", ">", "90")),
@@ -181,6 +202,7 @@ POLICIES: dict[str, dict[str, Any]] = {
                 "Approver",
                 "orders.quote.approve",
                 ("days_back", "up"),
+                ("closed_months", "up"),
                 ("payment_terms_days", "up"),
                 ("max_discount", "up"),
                 ("overrides", "up"),
@@ -191,6 +213,7 @@ POLICIES: dict[str, dict[str, Any]] = {
                 "Controller",
                 "orders.quote.approve_exception",
                 ("days_back", "up"),
+                ("closed_months", "up"),
                 ("payment_terms_days", "up"),
                 ("max_discount", "up"),
                 *_TERMS,

@@ -11,7 +11,16 @@ from o2c.controls.selftest.world import REASON, Subject, World
 from o2c.periods import add_months
 from orders.models import Customer, Order, Quote
 from orders.selectors.credit import standing_of
-from orders.services import amendments, catalogue, credit, customers, orders, quotes
+from orders.services import (
+    adjustments,
+    amendments,
+    catalogue,
+    coupons,
+    credit,
+    customers,
+    orders,
+    quotes,
+)
 from orders.services.inputs import CustomerInput, LineInput, OrderInput, PriceInput, QuoteInput, TermsInput
 
 SKU = "ZT-SEATS"
@@ -38,6 +47,7 @@ def build(world: World) -> None:
     )
     _credit(world, _customer(world, "Self-test debtor"))
     _large(world, _customer(world, "Self-test large customer"))
+    _discounts(world, customer)
     _backdated(world, customer)
     _masters(world, customer)
 
@@ -62,15 +72,21 @@ def _catalogue(world: World) -> None:
 
 
 def _customer(world: World, name: str) -> Customer:
-    return customers.upsert(
+    customer = customers.upsert(
         CustomerInput(
             name=name, legal_name=name, entity="ZT", currency="USD", country="US", region="TX",
-            tax_exempt=True, bill_to_line1="-", bill_to_city="-", bill_to_postal_code="78701",
+            bill_to_line1="-", bill_to_city="-", bill_to_postal_code="78701",
             billing_email="selftest@example.invalid", time_zone="UTC",
         ),
         actor=world.person("master_data"),
         reason=REASON,
     )  # fmt: skip
+    exempt = approvals.submit(
+        "orders.customer.change_terms", customer.pk, actor=world.person("master_data"), reason=REASON,
+        parameters={"payment_terms_days": str(customer.payment_terms_days), "tax_exempt": "true"},
+    )  # fmt: skip
+    approvals.approve(exempt.pk, actor=world.person("approver"), reason=REASON)
+    return Customer.objects.get(pk=customer.pk)
 
 
 def _trust(world: World, customer: Customer) -> None:
@@ -202,6 +218,48 @@ def _large(world: World, customer: Customer) -> None:
         by_hand="UPDATE orders_amendment SET state = 'applied', applied_by_id = o2c_actor(),"
         " applied_on = effective_on WHERE id = %s",
         others=(world.person("controller"),),
+    )
+
+
+def _discounts(world: World, customer: Customer) -> None:
+    """An amendment, an override and a coupon that each give a third away."""
+    clerk, manager, approver = (world.person(r) for r in ("order_entry", "order_management", "approver"))
+    order: Order = world.records["order"]
+    day = add_months(world.month, 5)
+    cheaper = amendments.draft(
+        order.pk, kind="price", effective_on=day, as_of=day, actor=clerk, reason=REASON,
+        changes={"lines": [{"line": order.lines.get().pk, "discount_percent": "33"}]},
+    )  # fmt: skip
+    world.subjects["orders.amendment.apply"] = Subject(
+        cheaper.pk,
+        manager,
+        approver,
+        by_hand="UPDATE orders_amendment SET state = 'applied', applied_by_id = o2c_actor(),"
+        " applied_on = effective_on WHERE id = %s",
+    )
+    desk = world.person("deal_desk")
+    override = adjustments.draft(
+        customer=customer.pk, method="percent_off", value=Decimal(33), starts_on=day, actor=desk,
+        reason=REASON,
+    )  # fmt: skip
+    world.subjects["orders.adjustment.activate"] = Subject(
+        override.pk,
+        desk,
+        approver,
+        by_hand="UPDATE orders_priceadjustment SET state = 'active', activated_by_id = o2c_actor()"
+        " WHERE id = %s",
+        edit="UPDATE orders_priceadjustment SET value = 34 WHERE id = %s",
+    )
+    coupon = coupons.create(
+        code="ZT-THIRD", method="percent_off", value=Decimal(33), actor=world.person("controller"),
+        reason=REASON,
+    )  # fmt: skip
+    world.subjects["orders.coupon.activate"] = Subject(
+        coupon.pk,
+        world.person("controller"),
+        approver,
+        by_hand="UPDATE orders_coupon SET active = true WHERE id = %s",
+        edit="UPDATE orders_coupon SET max_redemptions = 7 WHERE id = %s",
     )
 
 

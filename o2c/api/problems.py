@@ -24,7 +24,12 @@ from o2c.errors import DomainError, InvalidInput
 
 MEDIA_TYPE = "application/problem+json"
 # Raised by the product's own triggers, with a message for people.
-GUARDS = {"OC001": "guarded", "OC004": "closed_period"}
+GUARDS = {
+    "OC001": "guarded",
+    "OC004": "closed_period",
+    "OC005": "policy_missing",
+    "OC006": "approval_required",
+}
 KEY_DETAIL = re.compile(r"^Key \((?P<columns>[^)]+)\)=\((?P<values>.*)\) already exists\.$")
 
 

@@ -108,8 +108,36 @@ CREATE CONSTRAINT TRIGGER o2c_manual AFTER INSERT ON ledger_journal DEFERRABLE I
   EXECUTE FUNCTION o2c_manual_journal()
 """
 
+# A rate that something was booked with stays: policies read it at commit, and the books said it. One that
+# nothing was booked with yet may still be set right; history says by whom.
+RATE_FUNCTION = """
+CREATE OR REPLACE FUNCTION o2c_rate_booked() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF EXISTS (SELECT FROM ledger_journal j JOIN ledger_legalentity e ON e.id = j.entity_id
+             WHERE j.posting_date >= OLD.valid_on
+               AND (j.currency = OLD.from_currency AND e.currency = OLD.to_currency
+                    OR j.currency = OLD.to_currency AND e.currency = OLD.from_currency)) THEN
+    RAISE EXCEPTION 'The rate of %/% of % does not change: journals were posted since', OLD.from_currency,
+      OLD.to_currency, OLD.valid_on USING ERRCODE = 'OC001', TABLE = TG_TABLE_NAME;
+  END IF;
+  RETURN NEW;
+END $$
+"""
+
+RATE = """
+CREATE OR REPLACE TRIGGER o2c_rate_booked BEFORE UPDATE ON ledger_exchangerate FOR EACH ROW
+  WHEN (ROW(NEW.from_currency, NEW.to_currency, NEW.valid_on, NEW.rate) IS DISTINCT FROM
+        ROW(OLD.from_currency, OLD.to_currency, OLD.valid_on, OLD.rate))
+  EXECUTE FUNCTION o2c_rate_booked()
+"""
+
 TRIGGERS = [
     NO_CLOSE,
+    Trigger(
+        "ledger_exchangerate",
+        "o2c_rate_booked",
+        (RATE_FUNCTION, RATE, always("ledger_exchangerate", "o2c_rate_booked")),
+    ),
     Trigger(
         "ledger_journal",
         "o2c_manual",

@@ -193,7 +193,7 @@ def _amend(
         actor=stage.cast.seller,
         reason=_reason(happening),
     )
-    with carrying("orders.amendment.cancel"):
+    with carrying(amendments.act_of(drafted)):
         amendments.apply(drafted.pk, as_of=happening.on, actor=stage.cast.approver, reason=_reason(happening))
 
 
@@ -240,7 +240,8 @@ def _override(stage: Stage, happening: Happening, override: Override) -> None:
         actor=stage.cast.desk,
         reason=_reason(happening),
     )
-    adjustments.activate(drafted.pk, actor=stage.cast.approver, reason=_reason(happening))
+    with carrying("orders.adjustment.activate"):
+        adjustments.activate(drafted.pk, actor=stage.cast.approver, reason=_reason(happening))
 
 
 def _redeem(stage: Stage, happening: Happening, redeem: Redeem) -> None:
@@ -254,6 +255,8 @@ def _redeem(stage: Stage, happening: Happening, redeem: Redeem) -> None:
         actor=stage.cast.controller,
         reason=REASON,
     )
+    with carrying("orders.coupon.activate"):
+        coupons.activate(coupon.pk, actor=stage.cast.controller, reason=REASON)
     coupons.redeem(
         stage.order(redeem.deal).pk,
         code=coupon.code,

@@ -10,6 +10,7 @@ from django.contrib import admin
 
 from o2c.console import Act, Fact, ListAct, Panel, RecordAdmin
 from o2c.console import format as fmt
+from o2c.controls.approvals.admin.asking import ask_act, needs
 from orders.admin.forms import CustomerNumber, Day
 from orders.models import Coupon, Order, PriceAdjustment, Product, Sku
 
@@ -77,6 +78,18 @@ def _not_own(row: PriceAdjustment, user: Any) -> list[str]:
     return ["You drafted it: somebody else activates it."] if user.pk == row.drafted_by_id else []
 
 
+def _no_draft(row: PriceAdjustment, user: Any) -> list[str]:
+    return [] if row.state == PriceAdjustment.State.DRAFT else ["Only a draft is activated."]
+
+
+def _not_alone(row: PriceAdjustment, user: Any) -> list[str]:
+    return _not_own(row, user) or needs("orders.adjustment.activate", _no_draft)(row, user)
+
+
+def _in_force(coupon: Coupon, user: Any) -> list[str]:
+    return ["It can be redeemed already."] if coupon.active else []
+
+
 @admin.register(PriceAdjustment)
 class PriceAdjustmentAdmin(RecordAdmin):
     area, icon, nav_position = "Orders", "price_change", 45
@@ -84,8 +97,9 @@ class PriceAdjustmentAdmin(RecordAdmin):
     list_select_related = ["customer", "order", "sku"]
     list_filter = ["state", "method"]
     search_fields = ["customer__name", "customer__number", "order__number", "sku__code", "reason"]
-    transition_options = {"activate": {"unavailable": _not_own}}
+    transition_options = {"activate": {"unavailable": _not_alone}}
     acts = [
+        ask_act("orders.adjustment.activate", "orders.services.adjustments.ask", _no_draft),
         Act(
             "end",
             "End…",
@@ -94,7 +108,7 @@ class PriceAdjustmentAdmin(RecordAdmin):
             form=EndForm,
             reason="required",
             unavailable=_active_only,
-        )
+        ),
     ]
     list_acts = [
         ListAct(
@@ -141,13 +155,23 @@ class CouponAdmin(RecordAdmin):
     list_filter = ["active", "method"]
     search_fields = ["code", "name"]
     acts = [
+        ask_act("orders.coupon.activate", "orders.services.coupons.ask", _in_force),
+        Act(
+            "activate",
+            "Put in force",
+            "orders.services.coupons.activate",
+            duty="orders.coupon.maintain",
+            unavailable=lambda coupon, user: (
+                _in_force(coupon, user) or needs("orders.coupon.activate", _in_force)(coupon, user)
+            ),
+        ),
         Act(
             "close",
             "Close…",
             "orders.services.coupons.close",
             duty="orders.coupon.maintain",
-            unavailable=lambda coupon, user: [] if coupon.active else ["It is closed already."],
-        )
+            unavailable=lambda coupon, user: [] if coupon.active else ["It is not in force."],
+        ),
     ]
     list_acts = [
         ListAct(

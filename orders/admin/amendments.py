@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from django.contrib import admin
@@ -9,10 +10,11 @@ from django.contrib import admin
 from o2c.console import Column, Fact, Panel, RecordAdmin
 from o2c.console import format as fmt
 from o2c.console.registry import Anchor
-from o2c.controls.approvals.admin.asking import ask_act, needs
+from o2c.controls.approvals.admin.asking import ask_act, needs, who_would_decide
 from orders.admin.shown import span_rows, value_rows
 from orders.models import Amendment
 from orders.services import credit
+from orders.services.amendments import act_of
 
 SPANS = ["line", "from", "until", "quantity", "price", "discount"]
 VALUES = [
@@ -35,17 +37,29 @@ def effect_panels(amendment: Amendment, user: Any = None) -> list[Panel]:
     ]
 
 
-def _no_cancellation(amendment: Amendment, user: Any) -> list[str]:
-    if amendment.kind == Amendment.Kind.CANCEL and amendment.state == Amendment.State.DRAFT:
-        return []
-    return ["Only a drafted cancellation needs approval."]
+def _no_draft(amendment: Amendment, user: Any) -> list[str]:
+    drafted = amendment.state == Amendment.State.DRAFT
+    return [] if drafted else ["Only a drafted amendment is applied."]
 
 
-_cancel_needs = needs("orders.amendment.cancel", _no_cancellation)
+# Ending an order and changing it are two acts; a page has one button for whichever it is.
+_ASK = {
+    code: ask_act(code, "orders.services.amendments.ask", _no_draft)
+    for code in ("orders.amendment.cancel", "orders.amendment.apply")
+}
+
+
+def _unavailable(amendment: Amendment, user: Any) -> list[str]:
+    unavailable = _ASK[act_of(amendment)].unavailable
+    return unavailable(amendment, user) if unavailable else []
+
+
+def _who(amendment: Amendment, user: Any) -> list[Panel]:
+    return who_would_decide(act_of(amendment))(amendment, user)
 
 
 def _waits(amendment: Amendment, user: Any) -> list[str]:
-    return credit.hold_of(amendment) or _cancel_needs(amendment, user)
+    return credit.hold_of(amendment) or needs(act_of(amendment), _no_draft)(amendment, user)
 
 
 @admin.register(Amendment)
@@ -64,7 +78,7 @@ class AmendmentAdmin(RecordAdmin):
         },
         "reject": {"reason": "required"},
     }
-    acts = [ask_act("orders.amendment.cancel", "orders.services.amendments.ask_cancel", _no_cancellation)]
+    acts = [replace(_ASK["orders.amendment.apply"], unavailable=_unavailable, preview=_who)]
     fieldsets = [
         (
             "Request",

@@ -10,6 +10,8 @@ from typing import Any
 from o2c import locks
 from o2c.access import require
 from o2c.actor import Actor, acting
+from o2c.controls import approvals
+from o2c.controls.approvals.models import Request
 from o2c.errors import Conflict, InvalidInput, NotAuthorised, NotFound
 from o2c.money import minor_units
 from orders.domain import price_spec
@@ -83,8 +85,14 @@ def activate(pk: int, *, actor: Actor, reason: str = "") -> PriceAdjustment:
             )
         list(Customer.objects.select_for_update().filter(pk=row.customer_id))
         _alone(row)
+        approvals.gate("orders.adjustment.activate", [pk])
         move([row], "activate", activated_by_id=responsible(actor))
         return row
+
+
+def ask(pk: int, *, actor: Actor, reason: str = "") -> Request:
+    """Ask for an override to be activated that takes off more than one person may agree to."""
+    return approvals.submit("orders.adjustment.activate", pk, actor=actor, reason=reason)
 
 
 def withdraw(pk: int, *, actor: Actor, reason: str = "") -> PriceAdjustment:
@@ -103,6 +111,13 @@ def end(pk: int, *, ends_on: dt.date, actor: Actor, reason: str = "") -> PriceAd
         require(actor, "orders.adjustment.activate", record=str(row))
         if row.state != PriceAdjustment.State.ACTIVE:
             raise Conflict(f"It is {row.state}", record=str(row), remedy="Withdraw a draft instead")
+        if row.ends_on is not None and ends_on > row.ends_on:
+            raise InvalidInput(
+                f"It ends on {row.ends_on}: ending it makes it no longer",
+                record=str(row),
+                remedy="Draft another override for the days after",
+                fields={"ends_on": ["is after its end"]},
+            )
         if ends_on < row.starts_on:
             raise InvalidInput(
                 f"{ends_on} is before its first day, {row.starts_on}",

@@ -108,8 +108,7 @@ def apply(pk: int, *, actor: Actor, as_of: dt.date | None = None, reason: str = 
         if amendment.state != Amendment.State.DRAFT:
             raise Conflict(f"The amendment is {amendment.state}", record=str(amendment))
         _active(order)
-        if amendment.kind == Amendment.Kind.CANCEL:
-            approvals.gate("orders.amendment.cancel", [pk])
+        approvals.gate(act_of(amendment), [pk])
         change = changes.read(amendment.kind, amendment.changes, record=str(amendment))
         facts, effect = _effect(order, change, amendment.effective_on)
         description = effects.described(effect, amendment.effective_on, facts)
@@ -131,9 +130,19 @@ def apply(pk: int, *, actor: Actor, as_of: dt.date | None = None, reason: str = 
         return amendment
 
 
-def ask_cancel(pk: int, *, actor: Actor, reason: str = "") -> Request:
-    """Ask for a drafted cancellation to be applied, where its policy wants somebody else to look."""
-    return approvals.submit("orders.amendment.cancel", pk, actor=actor, reason=reason)
+def act_of(amendment: Amendment) -> str:
+    """The act under approval that applying it is: ending the order, or changing it."""
+    cancels = amendment.kind == Amendment.Kind.CANCEL
+    return "orders.amendment.cancel" if cancels else "orders.amendment.apply"
+
+
+def ask(pk: int, *, actor: Actor, as_of: dt.date | None = None, reason: str = "") -> Request:
+    """Ask for a drafted amendment to be applied, where its policy wants somebody else to look."""
+    amendment = Amendment.objects.filter(pk=pk).first()
+    if amendment is None:
+        raise NotFound(f"There is no amendment with id {pk}")
+    parameters = {"as_of": as_of.isoformat()} if as_of else {}
+    return approvals.submit(act_of(amendment), pk, actor=actor, reason=reason, parameters=parameters)
 
 
 def reject(pk: int, *, actor: Actor, reason: str = "") -> Amendment:

@@ -1,4 +1,4 @@
-"""Coupons: kept by code, redeemed on a line within their limits."""
+"""Coupons: made, agreed to by somebody else, redeemed on a line within their limits."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from django.db.models import Max
 from o2c import clock, locks
 from o2c.access import require
 from o2c.actor import Actor, acting
+from o2c.controls import approvals
+from o2c.controls.approvals.models import Request
 from o2c.errors import Conflict, InvalidInput, NotFound
 from o2c.money import minor_units
 from orders.models import Coupon, Order, OrderLine, Redemption, Sku
@@ -31,7 +33,9 @@ def create(
     actor: Actor,
     reason: str = "",
 ) -> Coupon:
-    """Make a coupon. What it takes off never changes afterwards. Raises InvalidInput by field."""
+    """Make a coupon; it is redeemed once somebody else has agreed to it. What it takes off never changes
+    afterwards. Raises InvalidInput by field.
+    """
     with acting(actor, reason=reason):
         require(actor, "orders.coupon.maintain", record=code)
         found = Problems()
@@ -62,7 +66,26 @@ def create(
             redeem_from=redeem_from,
             redeem_until=redeem_until,
             max_redemptions=max_redemptions,
+            active=False,
         )
+
+
+def activate(pk: int, *, actor: Actor, reason: str = "") -> Coupon:
+    """Let it be redeemed. Raises Conflict when its policy wants somebody else to agree first."""
+    with acting(actor, reason=reason):
+        coupon: Coupon = locks.row(Coupon, pk)
+        require(actor, "orders.coupon.maintain", record=str(coupon))
+        if coupon.active:
+            raise Conflict("It can be redeemed already", record=str(coupon))
+        approvals.gate("orders.coupon.activate", [pk])
+        coupon.active = True
+        coupon.save(update_fields=["active"])
+        return coupon
+
+
+def ask(pk: int, *, actor: Actor, reason: str = "") -> Request:
+    """Ask for a coupon to be put in force; it is when its approvers agree."""
+    return approvals.submit("orders.coupon.activate", pk, actor=actor, reason=reason)
 
 
 def close(pk: int, *, actor: Actor, reason: str = "") -> Coupon:
@@ -109,7 +132,7 @@ def redeem(
 def _refusal(coupon: Coupon, order: Order, line: OrderLine, day: dt.date, redeemed: int) -> str:
     """Why the coupon can't be redeemed; empty when it can."""
     if not coupon.active:
-        return "is closed"
+        return "is not in force"
     if coupon.redeem_from is not None and day < coupon.redeem_from:
         return f"can be redeemed from {coupon.redeem_from} on"
     if coupon.redeem_until is not None and day > coupon.redeem_until:

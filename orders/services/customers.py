@@ -22,7 +22,7 @@ from o2c.ledger.models import LegalEntity
 from o2c.money import minor_units
 from orders.domain import tax_ids
 from orders.models import Contact, Customer, TaxRegistration
-from orders.policy_masters import IDENTITY
+from orders.policy_masters import IDENTITY, USUAL_TERMS
 from orders.salesforce.ids import eighteen
 from orders.services.common import BATCH, Problems, changed, move, numbered, time_zones
 from orders.services.inputs import ContactInput, CustomerInput
@@ -70,6 +70,7 @@ def upsert_many(items: Sequence[CustomerInput], *, actor: Actor, reason: str = "
                 touched[customer.pk] = customer
             result.append(customer)
         Customer.objects.bulk_create(made, batch_size=BATCH)
+        _usual(made)
         if touched:
             terms, identities = _terms(touched), _identities(touched)
             Customer.objects.bulk_update(list(touched.values()), [*PLAIN, "salesforce_id"], batch_size=BATCH)
@@ -80,6 +81,19 @@ def upsert_many(items: Sequence[CustomerInput], *, actor: Actor, reason: str = "
         _save_contacts(list(zip(result, items, strict=True)))
         _save_registrations(list(zip(result, items, strict=True)))
         return result
+
+
+def _usual(made: Sequence[Customer]) -> None:
+    """A new customer begins with terms that need nobody's approval. Raises Conflict for others."""
+    asked = [c.pk for c in made if c.tax_exempt or c.payment_terms_days > USUAL_TERMS]
+    if needed := approvals.needs_approval("orders.customer.change_terms", asked) if asked else {}:
+        customer = next(c for c in made if c.pk in needed)
+        raise Conflict(
+            "A new customer is not exempt from tax and does not pay later than others before somebody agreed",
+            record=customer.name,
+            remedy="Make it without, then ask for its terms to be changed",
+            code="approval_required",
+        )
 
 
 def _said(customer: Customer) -> tuple[int, bool]:

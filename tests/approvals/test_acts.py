@@ -8,9 +8,10 @@ from decimal import Decimal
 
 import pytest
 from django.core import mail
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection
 
+from billing.models import Application
 from billing.services import applications
 from o2c import clock, outbox
 from o2c.access import has_duty
@@ -201,6 +202,17 @@ def test_the_clock_reminds_once_escalates_expires_and_says_that_it_ran(team, mem
     assert Heartbeat.objects.filter(component="approvals.timer").exists()
 
 
+def test_what_is_late_is_told_to_whoever_asked_and_to_those_who_govern_approvals(team, memo):
+    request = approvals.submit(ACT, memo.pk, actor=team.ops, reason="Wrong price")
+    person("carl", "controller")
+    step = Step.objects.get(request=request)
+    assert step.escalate_at
+    assert timers.tick(actor=system_actor(), now=step.escalate_at).escalated == 1
+    outbox.drain()
+    late = {to for message in mail.outbox if "is late" in message.subject for to in message.to}
+    assert late >= {"abe@example.com", "bea@example.com", "carl@example.com"}
+
+
 def test_the_clock_asks_again_about_what_changed(team, memo):
     request = approvals.submit(ACT, memo.pk, actor=team.ops, reason="Wrong price")
     with acting(team.ops, reason="Wording"):
@@ -219,6 +231,28 @@ def test_the_commands_say_who_would_decide_and_what_is_wrong(team, memo, capsys)
     with pytest.raises(SystemExit):
         call_command("approvals", "lint")
     assert "1 person holds billing.credit.approve_large" in capsys.readouterr().out
+
+
+def test_a_proposal_is_simulated_with_its_values_and_wrong_words_are_said_in_words(team, invoice, capsys):
+    """Of the invoice that is meant by its number, not of another record with the same key."""
+    say = ["--with", "reason_code=uncollectible", "--with", f"applied_on={ON}", "--as", "bea"]
+    act = "billing.writeoff.post"
+    call_command("approvals", "simulate", act, "--object", invoice.number, "--with", "amount=250.01", *say)
+    assert "Controller (billing.writeoff.post): amount 250.01 is above 250" in capsys.readouterr().out
+    call_command("approvals", "simulate", act, str(invoice.pk), "--with", "amount=250.00", *say)
+    assert capsys.readouterr().out == "Nobody: the policy asks no one\n"
+    assert not Application.objects.filter(kind="write_off").exists()
+    for words, text in (
+        (["simulate", act, "4711", "--with", "amount=1.00", *say], "There is no invoice with id 4711"),
+        (["simulate", act, "INV-none", *say], "no single invoice INV-none"),
+        (["simulate", act, str(invoice.pk), *say], "the values do not fit.*amount"),
+        (["simulate", act, str(invoice.pk), "--with", "amount=much", *say], "the values do not fit"),
+        (["simulate", act, str(invoice.pk), "--as", "nobody"], "There is no user 'nobody'"),
+        (["simulate", "no.such.act", "1", "--as", "bea"], "no act under approval"),
+        (["backtest", "--draft", "4711"], "no version of a policy with id 4711"),
+    ):
+        with pytest.raises(CommandError, match=text):
+            call_command("approvals", *words)
 
 
 def test_a_decision_is_asked_in_a_fixed_number_of_queries(team, memo, django_assert_max_num_queries):

@@ -21,8 +21,8 @@ from o2c.controls.approvals.models import Request
 from o2c.errors import Conflict
 from o2c.ledger.models import LegalEntity
 from orders.duties import DUTIES
-from orders.models import Customer, Order, Price, Sku
-from orders.services import catalogue, customers
+from orders.models import Amendment, Coupon, Customer, Order, Price, PriceAdjustment, Sku
+from orders.services import adjustments, amendments, catalogue, coupons, customers
 from orders.services import orders as order_services
 from orders.services.inputs import CustomerInput, LineInput, OrderInput, PriceInput, TermsInput
 from tests.factories.access import make_role, make_user
@@ -227,6 +227,37 @@ def activated(order: Order, actor: Actor, as_of: dt.date) -> Order:
     asked = order_services.ask_activate(order.pk, actor=asker, as_of=as_of, reason="Agreed with the customer")
     approved(asked)
     return Order.objects.get(pk=order.pk)
+
+
+def make_coupon(code: str, **said: Any) -> Coupon:
+    """A coupon that can be redeemed: somebody agreed to it."""
+    asker = orders_team("order-asker", "approvals.request.submit")
+    made = coupons.create(code=code, actor=asker, **said)
+    judges()
+    approved(coupons.ask(made.pk, actor=asker, reason="Campaign"))
+    return Coupon.objects.get(pk=made.pk)
+
+
+def activated_override(row: PriceAdjustment, actor: Actor) -> PriceAdjustment:
+    """The override activated by `actor`; where its policy wants more, by those whom it wants."""
+    if not approvals.needs_approval("orders.adjustment.activate", [row.pk]):
+        return adjustments.activate(row.pk, actor=actor)
+    asker = orders_team("order-asker", "approvals.request.submit")
+    judges()
+    approved(adjustments.ask(row.pk, actor=asker, reason="Agreed with the customer"))
+    return PriceAdjustment.objects.get(pk=row.pk)
+
+
+def applied_amendment(
+    drafted: Amendment, actor: Actor, as_of: dt.date | None = None, reason: str = "Agreed"
+) -> Amendment:
+    """The amendment applied by `actor`; where its policy wants more, by those whom it wants."""
+    if not approvals.needs_approval(amendments.act_of(drafted), [drafted.pk]):
+        return amendments.apply(drafted.pk, actor=actor, as_of=as_of, reason=reason)
+    asker = orders_team("order-asker", "approvals.request.submit")
+    judges()
+    approved(amendments.ask(drafted.pk, actor=asker, as_of=as_of, reason=reason))
+    return Amendment.objects.get(pk=drafted.pk)
 
 
 def judges() -> dict[str, Actor]:

@@ -129,6 +129,22 @@ def test_foreign_currency_is_translated_at_the_rate_of_the_day_and_still_balance
     ]  # fmt: skip
 
 
+def test_a_rate_that_something_was_booked_with_does_not_change(us: LegalEntity, eurusd: ExchangeRate) -> None:
+    ExchangeRate.objects.filter(pk=eurusd.pk).update(rate="1.05")  # nothing was booked with it yet
+    ledger.post([entry(us, currency="EUR")])
+    ExchangeRate.objects.filter(pk=eurusd.pk).update(source="ECB, fixing")
+    for change in ({"rate": "1.00"}, {"valid_on": dt.date(2030, 1, 1)}, {"from_currency": "GBP"}):
+        with (
+            pytest.raises(DatabaseError, match="does not change: journals"),
+            transaction.atomic(),
+        ):
+            ExchangeRate.objects.filter(pk=eurusd.pk).update(**change)
+    ExchangeRate.objects.create(
+        from_currency="EUR", to_currency="USD", valid_on=dt.date(2031, 1, 1), rate="2", source="ECB"
+    )
+    ExchangeRate.objects.filter(valid_on=dt.date(2031, 1, 1)).update(rate="2.10")
+
+
 def test_a_line_may_carry_a_historical_rate_and_an_exchange_difference(
     us: LegalEntity, eurusd: ExchangeRate
 ) -> None:

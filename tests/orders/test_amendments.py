@@ -18,7 +18,7 @@ from orders.services import amendments, orders
 from orders.services import catalogue as catalogue_services
 from orders.services.inputs import PriceInput
 from tests.factories.access import make_user
-from tests.factories.orders import TERM_END, TERM_START, line, make_order, make_prices
+from tests.factories.orders import TERM_END, TERM_START, applied_amendment, line, make_order, make_prices
 
 pytestmark = pytest.mark.django_db
 
@@ -45,7 +45,7 @@ def amend(team: Actor, order: Order, kind: str, on: dt.date, asked: dict[str, An
     drafted = amendments.draft(
         order.pk, kind=kind, effective_on=on, changes=asked, actor=team, as_of=on, reason="asked", **more
     )
-    return amendments.apply(drafted.pk, actor=team, as_of=on, reason="agreed")
+    return applied_amendment(drafted, team, as_of=on, reason="agreed")
 
 
 def test_more_seats_from_a_date_on(team: Actor, order: Order) -> None:

@@ -13,7 +13,7 @@ from o2c.ledger.models import JournalLine
 from orders.services import amendments, catalogue
 from revenue.models import ContractVersion, Recognition, RevenueContract, ScheduleSlice
 from tests.factories.billing import billing_team
-from tests.factories.orders import line, make_order
+from tests.factories.orders import applied_amendment, line, make_order
 from tests.factories.revenue import close_month, deliver, invoice, recognise, use
 from tests.revenue.test_recognition import balance, revenue_by_month
 
@@ -28,7 +28,7 @@ def amend(books, order, kind, effective_on, changes, *, as_of=None, drain=True):
         order.pk, kind=kind, effective_on=day, changes=changes, actor=books.team, as_of=as_of or day,
         reason="Agreed with the customer",
     )  # fmt: skip
-    amendments.apply(drafted.pk, actor=books.team, as_of=as_of or day)
+    applied_amendment(drafted, books.team, as_of=as_of or day)
     if drain:
         deliver()
     return drafted

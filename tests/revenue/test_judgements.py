@@ -25,7 +25,14 @@ from revenue.models import (
 )
 from revenue.services import contracts, judgements
 from tests.factories.access import make_user
-from tests.factories.orders import line, make_customer, make_order, make_prices, orders_team
+from tests.factories.orders import (
+    applied_amendment,
+    line,
+    make_customer,
+    make_order,
+    make_prices,
+    orders_team,
+)
 from tests.factories.revenue import close_month, deliver, invoice, make_rates, recognise
 from tests.revenue.test_changes import YEARLY, amend, planned
 from tests.revenue.test_recognition import revenue_by_month
@@ -244,7 +251,7 @@ def test_whoever_drafted_the_amendment_does_not_approve(books, customer):
         order.pk, kind="price", effective_on=day, actor=drafter, as_of=day, reason="Agreed",
         changes={"lines": [{"line": order.lines.get().pk, "discount_percent": "60"}]},
     )  # fmt: skip
-    amendments.apply(drafted.pk, actor=books.team, as_of=day)
+    applied_amendment(drafted, books.team, as_of=day)
     deliver()
     row = propose(books, number=3)
 

@@ -15,7 +15,14 @@ from o2c.scenarios.cast import Cast
 from orders.models import Order
 from orders.services import amendments
 from orders.services.inputs import LineInput, SegmentInput
-from tests.factories.orders import line, make_catalogue, make_customer, make_order, orders_team
+from tests.factories.orders import (
+    applied_amendment,
+    line,
+    make_catalogue,
+    make_customer,
+    make_order,
+    orders_team,
+)
 from tests.factories.revenue import Books, deliver, invoice, make_books, use
 
 
@@ -33,7 +40,7 @@ def amend(books: Books, order: Order, kind: str, on: str, changes: dict[str, obj
         actor=books.team,
         reason="Asked",
     )
-    amendments.apply(draft.pk, actor=books.team, as_of=day(on))
+    applied_amendment(draft, books.team, as_of=day(on))
     deliver()
 
 

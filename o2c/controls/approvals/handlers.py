@@ -15,15 +15,16 @@ from o2c.access.models import User
 from o2c.controls.approvals import registry
 from o2c.controls.approvals.domain import policy as rules
 from o2c.controls.approvals.models import Request, Step
-from o2c.controls.approvals.selectors.eligibility import barred, candidates
+from o2c.controls.approvals.selectors.eligibility import barred, candidates, holders_of
 from o2c.controls.approvals.services.submitting import ASKED
 from o2c.controls.approvals.services.timers import ESCALATED, EXPIRED, REMINDED
 from o2c.errors import InvalidInput
 
+GOVERNS = "approvals.policy.activate"  # who governs approvals sees to what is late
 OPENINGS = {
     ASKED: "waits for your decision",
     REMINDED: "still waits for your decision",
-    ESCALATED: "is late; please decide, or delegate",
+    ESCALATED: "is late; decide it, delegate it, or see that somebody does",
     EXPIRED: "expired: nobody decided in time",
 }
 
@@ -98,6 +99,9 @@ def _addresses(request: Request, step: Step, kind: str) -> list[str]:
     bar = barred(act, request.subject_id, [request.requested_by_id])
     said = rules.parse(request.policy.content).step(step.code)
     field = candidates(act, request.subject_id, [rules.Asked(said, ())], bar)
-    people = field.steps[step.code].eligible
-    mails = User.objects.filter(pk__in=[person.user_id for person in people]).exclude(email="")
+    people = {person.user_id for person in field.steps[step.code].eligible}
+    if kind == ESCALATED:
+        # Those who did not decide were reminded before: now others know, who can see to it.
+        people |= {request.requested_by_id, *holders_of(GOVERNS)}
+    mails = User.objects.filter(pk__in=people).exclude(email="").order_by("pk")
     return list(mails.values_list("email", flat=True))

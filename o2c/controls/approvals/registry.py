@@ -51,8 +51,8 @@ class Act:
     facts       SQL that answers one jsonb for the controlled row with id $1: exact numbers and dates as text
     table       the table whose rows the trigger controls; `reached` or `changes` says when
     reached     SQL condition on {row}: the controlled state
-    changes     columns that never change without approval (a new row may say them); `reached` narrows
-                which rows
+    changes     columns that never change without approval; `reached` narrows which rows
+    born        SQL condition on {row}: new rows that need it as well; "" when a new row may say anything
     proposes    the row, or its new values, exist only after the act: facts are taken in the rehearsal
     amount      path of the fact that says what is at stake, in functional currency; currency beside it
     labels      what a person reads for a path
@@ -71,6 +71,7 @@ class Act:
     table: str
     reached: str = "true"
     changes: tuple[str, ...] = ()
+    born: str = ""
     runs_as: str = "approver"
     proposes: bool = False
     parameters: Mapping[str, Callable[[str], Any]] = field(default_factory=dict)

@@ -279,8 +279,9 @@ def act_triggers(act: Act) -> list[Trigger]:
     apart = apart_function(act.apart_function, act.model)
     functions = (HOLDS, STEPS, DIGEST, CONTROLLED, facts_function(act), authors(act), apart)
     made = [_constraint(act, f"o2c_now_{suffix}"[:63], "UPDATE", moved, functions)]
-    if not act.changes:
-        made.append(_constraint(act, f"o2c_new_{suffix}"[:63], "INSERT", reached, ()))
+    born = act.born.replace("{row}", "NEW") if act.changes else reached
+    if born:
+        made.append(_constraint(act, f"o2c_new_{suffix}"[:63], "INSERT", born, ()))
     return made
 
 

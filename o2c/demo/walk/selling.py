@@ -194,8 +194,10 @@ def _amend(cast: Cast, order: Order, change: AmendmentPlan) -> None:
         reason="Asked for by the customer",
     )
     credit.let_through(cast, order)
-    if needs_approval("orders.amendment.cancel", [drafted.pk] if change.kind == "cancel" else []):
-        asked = amendments.ask_cancel(drafted.pk, actor=cast.omar, reason="Signed addendum on file")
+    if needs_approval(amendments.act_of(drafted), [drafted.pk]):
+        asked = amendments.ask(
+            drafted.pk, as_of=change.effective_on, actor=cast.omar, reason="Signed addendum on file"
+        )
         for step in asked.steps.order_by("position"):
             approver = cast.carla if step.code == "controller" else cast.anton
             approvals.approve(asked.pk, actor=approver, reason="Seen with the account manager")

@@ -22,6 +22,7 @@ from tests.factories.billing import Team, bill
 from tests.factories.grants import commit_order, use
 from tests.factories.orders import (
     CATALOGUE_FROM,
+    applied_amendment,
     line,
     make_customer,
     make_order,
@@ -315,7 +316,7 @@ def test_a_commitment_that_is_raised_keeps_what_was_used_of_it(team: Team, custo
         order.pk, kind="price", effective_on=dt.date(2026, 8, 1), as_of=SEP, actor=team.orders,
         reason="Raised", changes={"lines": [{"line": commit.pk, "override": raised}]},
     )  # fmt: skip
-    amendments.apply(drafted.pk, actor=team.orders, as_of=SEP)
+    applied_amendment(drafted, team.orders, as_of=SEP)
 
     bill(team, OCT)
 

@@ -20,7 +20,7 @@ from o2c.errors import Conflict
 from orders.models import Customer, Order, OrderLine
 from orders.services import adjustments, coupons
 from tests.factories.billing import Team, bill
-from tests.factories.orders import line, make_order, orders_team
+from tests.factories.orders import activated_override, line, make_coupon, make_order, orders_team
 
 AUGUST = dt.date(2026, 8, 1)
 
@@ -31,7 +31,7 @@ def order(team: Team, customer: Customer) -> Order:
     order = make_order(team.orders, customer, [line("SEATS", 10)], state="active", terms={"po_number": "PO"})
     said: dict[str, Any] = {"starts_on": AUGUST, "actor": team.orders, "reason": "Agreed by mail"}
     row = adjustments.draft(customer=customer.pk, method="percent_off", value=Decimal(10), **said)
-    adjustments.activate(row.pk, actor=orders_team("second-pair-of-eyes"))
+    activated_override(row, orders_team("second-pair-of-eyes"))
     return order
 
 
@@ -78,7 +78,7 @@ def test_a_price_in_place_of_another_that_was_read_wrongly(
     said: dict[str, Any] = {"starts_on": AUGUST, "actor": team.orders, "reason": "Agreed by mail"}
     price = {"model": "per_unit", "unit_amount": "30.00"}
     row = adjustments.draft(customer=customer.pk, sku="SEATS", method="replace", spec=price, **said)
-    adjustments.activate(row.pk, actor=orders_team("second-pair-of-eyes"))
+    activated_override(row, orders_team("second-pair-of-eyes"))
     honest = specs.parse
 
     def mutated(spec: Any, **more: Any) -> Any:
@@ -94,7 +94,7 @@ def test_a_price_in_place_of_another_that_was_read_wrongly(
 
 def test_a_coupon_that_holds_too_long(team: Team, order: Order, monkeypatch: pytest.MonkeyPatch) -> None:
     seats = OrderLine.objects.get(order=order)
-    coupons.create(code="WELCOME", method="percent_off", value=Decimal(50), periods=1, actor=team.orders)
+    make_coupon("WELCOME", method="percent_off", value=Decimal(50), periods=1)
     coupons.redeem(order.pk, code="WELCOME", line=seats.pk, redeemed_on=AUGUST, actor=team.orders)
     bill(team, dt.date(2026, 8, 2))
     honest = agreed.window

@@ -16,7 +16,7 @@ from o2c.errors import Conflict, DomainError, InvalidInput
 from orders.models import Customer, Entitlement, Order, OrderLine
 from orders.services import amendments
 from tests.factories.billing import Team, bill
-from tests.factories.orders import line, make_customer, make_order
+from tests.factories.orders import applied_amendment, line, make_customer, make_order
 
 AUGUST = dt.date(2026, 8, 2)
 
@@ -35,7 +35,7 @@ def amend(team: Team, order: Order, kind: str, on: dt.date, **changes: Any) -> N
         actor=team.orders,
         reason="as agreed",
     )
-    amendments.apply(drafted.pk, actor=team.orders, as_of=day(1))
+    applied_amendment(drafted, team.orders, as_of=day(1))
 
 
 def billed(team: Team, through: dt.date) -> list[str]:

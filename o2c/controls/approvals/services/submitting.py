@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any
 
 from django.db import IntegrityError
+from django.utils.module_loading import import_string
 
 from o2c import clock, locks, outbox
 from o2c.access import require
@@ -34,7 +36,7 @@ from o2c.controls.approvals.selectors.facts import (
 )
 from o2c.controls.approvals.services import rounds
 from o2c.controls.approvals.services.rehearsal import Seen, binding, rehearse
-from o2c.errors import Conflict, DomainError, InvalidInput, NotAuthorised
+from o2c.errors import Conflict, DomainError, InvalidInput, NotAuthorised, NotFound
 from o2c.vault import sealed
 
 ASKED = "approvals.request.asked"
@@ -297,13 +299,39 @@ def recall(pk: int, *, actor: Actor, reason: str = "") -> Request:
         return request
 
 
-def preview(code: str, pk: int, *, requester: User) -> tuple[list[rules.Asked], Field]:
+def preview(
+    code: str, pk: int, *, requester: User, parameters: Mapping[str, Any] | None = None
+) -> tuple[list[rules.Asked], Field]:
     """Who would have to approve this, and who is excluded and why; ([], …) when nobody.
 
-    For acts on a row that exists; nothing is rehearsed. Raises Conflict without a policy.
+    An act whose row exists only afterwards is rehearsed with `parameters`, as asking for it would be, and
+    raises what it would raise. Raises Conflict without a policy, NotFound without a subject.
     """
     act = registry.act(code)
     _, policy = policy_in_force(act)
-    facts: Facts = facts_now(act, pk)
+    bar = barred(act, pk, [requester.pk])
+    if act.proposes:
+        facts = _proposed(act, pk, parameters or {}, _performer(act, requester, bar, act.label))
+    else:
+        facts = facts_now(act, pk)
     asked = rules.asked(policy, facts.values)
-    return asked, candidates(act, pk, asked, barred(act, pk, [requester.pk]))
+    return asked, candidates(act, pk, asked, bar)
+
+
+def _proposed(act: Act, pk: int, parameters: Mapping[str, Any], performer: Actor) -> Facts:
+    """The facts of a row of the rehearsal. Raises InvalidInput for values that do not fit."""
+    if not subject_model(act)._default_manager.filter(pk=pk).exists():
+        raise NotFound(f"There is no {subject_model(act)._meta.verbose_name} with id {pk}")
+    values: dict[str, Any] = json.loads(canonical(parameters))
+    values |= {name: sealed(values[name]) for name in act.secret if name in values}
+    wanted = signature(import_string(act.service))
+    try:
+        wanted.bind(pk, actor=performer, reason="", **values)
+        for name, value in values.items():
+            act.parameters.get(name, str)(value)
+    except (TypeError, ValueError, ArithmeticError) as error:
+        names = ", ".join(name for name in wanted.parameters if name not in ("pk", "actor", "reason"))
+        raise InvalidInput(
+            f"{act.label}: the values do not fit ({error})", remedy=f"It takes {names}"
+        ) from error
+    return rehearse(act, pk, values, actor=performer).facts

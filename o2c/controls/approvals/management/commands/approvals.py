@@ -15,6 +15,7 @@ from o2c.controls.approvals import registry
 from o2c.controls.approvals.domain import policy as rules
 from o2c.controls.approvals.models import Policy
 from o2c.controls.approvals.selectors.backtest import backtest
+from o2c.controls.approvals.selectors.facts import subject_model
 from o2c.controls.approvals.services import policies, submitting
 from o2c.errors import DomainError
 
@@ -28,7 +29,12 @@ class Command(BaseCommand):
             "simulate", help="who would have to approve this, and who is excluded and why"
         )
         simulate.add_argument("act")
-        simulate.add_argument("id", type=int)
+        simulate.add_argument("id", nargs="?", help="id or number of the record that it is about")
+        simulate.add_argument("--object", help="the same")
+        simulate.add_argument(
+            "--with", dest="values", action="append", default=[], metavar="NAME=VALUE",
+            help="what a proposal says, such as amount=300.00; once for each",
+        )  # fmt: skip
         simulate.add_argument("--as", dest="requester", required=True, help="who would ask")
         lint = sub.add_parser("lint", help="what is wrong with the policies in force, or with a draft")
         lint.add_argument("--draft", type=int, help="id of a version")
@@ -45,8 +51,12 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
 
     def _simulate(self, options: dict[str, Any]) -> None:
-        requester = User.objects.get(username=options["requester"])
-        asked, field = submitting.preview(options["act"], options["id"], requester=requester)
+        requester = User.objects.filter(username=options["requester"]).first()
+        if requester is None:
+            raise CommandError(f"There is no user '{options['requester']}'")
+        values = dict(_pair(text) for text in options["values"])
+        subject = _subject(registry.act(options["act"]), options["object"] or options["id"])
+        asked, field = submitting.preview(options["act"], subject, requester=requester, parameters=values)
         if not asked:
             self.stdout.write("Nobody: the policy asks no one")
         for one in asked:
@@ -67,7 +77,9 @@ class Command(BaseCommand):
             raise SystemExit(1)
 
     def _backtest(self, options: dict[str, Any]) -> None:
-        row = Policy.objects.get(pk=options["draft"])
+        row = Policy.objects.filter(pk=options["draft"]).first()
+        if row is None:
+            raise CommandError(f"There is no version of a policy with id {options['draft']}")
         since = clock.now() - dt.timedelta(days=31 * options["months"])
         found = backtest(registry.act(row.act), rules.parse(row.content), since=since)
         self.stdout.write(
@@ -77,6 +89,29 @@ class Command(BaseCommand):
         for one in found.moved:
             after = " and ".join(one.after) or "nobody" if one.after is not None else "cannot say"
             self.stdout.write(f"  {one.label}: {' and '.join(one.before) or 'nobody'} → {after}")
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, sign, value = text.partition("=")
+    if not sign:
+        raise CommandError(f"'{text}' is not NAME=VALUE")
+    return name, value
+
+
+def _subject(act: registry.Act, said: str | None) -> int:
+    """The key of the record that is meant by its id or by its number."""
+    model = subject_model(act)
+    name = str(model._meta.verbose_name)
+    if not said:
+        raise CommandError(f"Which {name}? Give its id or number")
+    if said.isdigit():
+        return int(said)
+    for column in ("number", "code", "username"):
+        if any(field.name == column for field in model._meta.fields):
+            pks = list(model._default_manager.filter(**{column: said}).values_list("pk", flat=True)[:2])
+            if len(pks) == 1:
+                return int(pks[0])
+    raise CommandError(f"There is no single {name} {said}")
 
 
 def _versions(options: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
