@@ -21,6 +21,7 @@ from o2c.console.registry import (
     StripStage,
     register,
 )
+from orders.domain import credit
 from orders.models import DealIntake, Order, Quote
 from orders.selectors import figures, value, work
 
@@ -30,6 +31,12 @@ TEAM = ("order_management", "deal_desk", "controller")
 
 def _why_blocked(order: Any) -> str:
     return "; ".join(str(found) for found in getattr(order, "blockers", []))
+
+
+def _why_held(order: Any) -> str:
+    asked = getattr(order, "credit_asked", None)
+    found = credit.problem(asked) if asked else None
+    return found[1] if found else ""
 
 
 def _rows(found: QuerySet[Any], *related: str) -> QuerySet[Any]:
@@ -183,7 +190,7 @@ register(
         since="signed_on",
         amount="signed_total",
         columns=("customer", "starts_on", "currency"),
-        why=_why_blocked,
+        why=_why_held,
         act="release_credit",
         sla_hours=24,
         icon="credit_card_off",

@@ -15,6 +15,7 @@ from o2c.console.registry import Anchor
 from o2c.controls.approvals.admin.asking import ask_act, needs
 from orders.admin import credit, forms
 from orders.admin.shown import segment_price, timeline
+from orders.domain.activation import Blocker
 from orders.models import Amendment, Entitlement, MilestoneRecord, Order, OrderLine, Segment
 from orders.policy_orders import NOT_STANDARD
 from orders.selectors.activation import blockers_of
@@ -47,7 +48,14 @@ def _has_an_end(order: Order, user: Any) -> list[str]:
 def _blocked(order: Order, user: Any) -> list[str]:
     if order.state != Order.State.SIGNED:
         return []
-    return [str(found) for found in blockers_of([order.pk])[order.pk]]
+    return [str(found) for found in _gate(order)]
+
+
+def _gate(order: Order) -> list[Blocker]:
+    """What the gate says of the order; asked once a page."""
+    if not hasattr(order, "blockers"):
+        order.blockers = blockers_of([order.pk])[order.pk]  # type: ignore[attr-defined]
+    return order.blockers  # type: ignore[attr-defined,no-any-return]
 
 
 def _not_signed(order: Order, user: Any) -> list[str]:
@@ -286,7 +294,7 @@ class OrderAdmin(RecordAdmin):
             return [("warn", f"Cancelled: served until {obj.cancelled_on}, exclusive.")]
         if obj.state not in NOT_ACTIVE_YET:
             return credit.order_notices(obj)
-        return [("warn", f"Can't activate: {found}") for found in blockers_of([obj.pk])[obj.pk]]
+        return [("warn", f"Can't activate: {found}") for found in _gate(obj)]
 
     def panels(self, obj: Order) -> list[Panel]:
         granted = Entitlement.objects.filter(line__order=obj).select_related("sku")

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import Model, OuterRef, Q, QuerySet, Subquery
 
-from orders.domain.credit import problem
+from orders.domain.credit import Asked, problem
 from orders.models import CreditLimit, Customer, DealIntake, Entitlement, Order, Quote
 from orders.selectors.activation import blockers_of
 from orders.selectors.credit import credit_of
@@ -38,6 +38,15 @@ class OrdersWithBlockers(Attaching):
         found = blockers_of([row.pk for row in rows])
         for row in rows:
             row.blockers = found[row.pk]  # type: ignore[attr-defined]
+
+
+class OrdersOnHold(Attaching):
+    """Each order has `credit_asked`: what it asks of its customer's credit."""
+
+    def attach(self, rows: list[Order]) -> None:
+        found = _asked(rows)
+        for row in rows:
+            row.credit_asked = found.get(row.pk)  # type: ignore[attr-defined]
 
 
 class OrdersWithValue(Attaching):
@@ -77,10 +86,13 @@ def blocked() -> QuerySet[Order]:
 
 
 def on_credit_hold() -> QuerySet[Order]:
-    """Signed orders that their customer's credit holds back, each with its `blockers`."""
-    waiting = list(_signed())
-    asked = credit_of(waiting, order_values([order.pk for order in waiting]))
-    return OrdersWithBlockers(Order).filter(pk__in=[pk for pk, one in asked.items() if problem(one)])
+    """Signed orders that their customer's credit holds back, each with its `credit_asked`."""
+    asked = _asked(list(_signed()))
+    return OrdersOnHold(Order).filter(pk__in=[pk for pk, one in asked.items() if problem(one)])
+
+
+def _asked(orders: list[Order]) -> dict[int, Asked]:
+    return credit_of(orders, order_values([order.pk for order in orders]))
 
 
 def credit_to_review(day: dt.date) -> QuerySet[Customer]:
