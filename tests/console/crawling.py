@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from urllib.parse import urldefrag, urljoin, urlsplit
@@ -20,7 +21,7 @@ from o2c.controls.breakglass import services as breakglass
 from o2c.controls.selftest.world import World, make
 from o2c.controls.sod import denials
 from o2c.controls.sod.services import reviews
-from o2c.errors import NotAuthorised
+from o2c.errors import Conflict, NotAuthorised
 from tests.factories.world import make_world
 
 REASON = "Wanted by the customer"
@@ -32,10 +33,13 @@ def make_company() -> World:
     """Sold, used, billed, paid, closed; and each act under approval asked for, decided, asked about."""
     make_world()
     world = make()
-    asked = [
-        approvals.submit(code, one.pk, actor=one.asked_by, reason=REASON, parameters=one.parameters)
-        for code, one in world.subjects.items()
-    ]
+    asked = []
+    for code, one in world.subjects.items():
+        with suppress(Conflict):  # what another act of this company made needless
+            asked.append(
+                approvals.submit(code, one.pk, actor=one.asked_by, reason=REASON, parameters=one.parameters)
+            )
+    assert len(asked) > 3
     first, last = asked[0], asked[-1]
     deciding.ask(first.pk, actor=world.subjects[first.act].approver, reason="Which contract says so?")
     approvals.approve(last.pk, actor=world.subjects[last.act].approver, reason="Seen")
