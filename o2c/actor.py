@@ -19,6 +19,7 @@ from django.db import DatabaseError, connection, transaction
 from psycopg.pq import TransactionStatus
 
 from o2c.errors import NoActor, NotAuthorised
+from o2c.signing import signature
 
 if TYPE_CHECKING:
     from o2c.access.models import User
@@ -73,16 +74,23 @@ on_refusal: list[Callable[[Trace, NotAuthorised], None]] = []
 SET_TRACE = (
     "SELECT set_config('o2c.actor_id', %s, true), set_config('o2c.actor', %s, true),"
     " set_config('o2c.on_behalf_of_id', %s, true), set_config('o2c.reason', %s, true),"
-    " set_config('o2c.request_id', %s, true)"
+    " set_config('o2c.request_id', %s, true), set_config('o2c.signed', %s, true)"
 )
 
 
-def trace_parameters(trace: Trace | None) -> tuple[str, str, str, str, str]:
+def trace_parameters(trace: Trace | None) -> tuple[str, ...]:
+    """What SET_TRACE says, the product's signature last."""
     if trace is None:
-        return ("", "", "", "", "")
+        return ("",) * 6
     actor = trace.actor
     behalf = "" if actor.on_behalf_of_id is None else str(actor.on_behalf_of_id)
-    return (str(actor.user_id), actor.label, behalf, trace.reason, trace.request_id)
+    said = (str(actor.user_id), actor.label, behalf, trace.reason, trace.request_id)
+    return (*said, signature(said))
+
+
+def say(raw: psycopg.Connection[Any], trace: Trace | None) -> None:
+    """Tell this connection's transaction. Bound on the server: the text of a query can be read by others."""
+    psycopg.Cursor(raw).execute(SET_TRACE, trace_parameters(trace), prepare=False)
 
 
 def current_trace() -> Trace | None:
@@ -109,7 +117,7 @@ def tell_database(trace: Trace | None) -> None:
     """Say in the open transaction who acts from here on; does nothing in one that has failed."""
     raw: Any = connection.connection
     if raw.info.transaction_status != TransactionStatus.INERROR:
-        raw.execute(SET_TRACE, trace_parameters(trace))
+        say(raw, trace)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ Money code never calls it: the as-of date is an argument. It serves timestamps o
 from __future__ import annotations
 
 import datetime as dt
+import time
 from zoneinfo import ZoneInfo
 
 
@@ -18,3 +19,8 @@ def now() -> dt.datetime:
 def today(tz: str = "UTC") -> dt.date:
     """The current calendar date in the IANA time zone `tz`."""
     return now().astimezone(ZoneInfo(tz)).date()
+
+
+def epoch_seconds() -> float:
+    """Seconds of the epoch, of which a signature says when it was made."""
+    return time.time()

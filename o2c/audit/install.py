@@ -13,6 +13,7 @@ from typing import Any
 from django.apps import AppConfig, apps
 from django.db import connection
 
+from o2c import signing
 from o2c.audit.declarations import Declaration, declarations
 from o2c.audit.layouts import register
 from o2c.audit.triggers import (
@@ -22,6 +23,7 @@ from o2c.audit.triggers import (
     PREFIX,
     REFUSE_FUNCTION,
     Trigger,
+    lit,
     q,
     triggers,
 )
@@ -32,6 +34,21 @@ SELECT c.relname, t.tgname, t.tgenabled
 FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
 WHERE NOT t.tgisinternal AND c.relnamespace = current_schema()::regnamespace
   AND (t.tgname LIKE %s OR t.tgname = c.relname || '_no_truncate')
+"""
+
+# A table is looked up in pg_temp first, unless the path says otherwise: with a temporary table of that name
+# whoever may connect would choose what a guard reads. These two read no table.
+TABLELESS = ("o2c_epoch", "o2c_actor")
+PIN = f"""
+DO $$ DECLARE f regprocedure; BEGIN
+  FOR f IN SELECT p.oid FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
+    WHERE p.pronamespace = 'public'::regnamespace AND l.lanname IN ('plpgsql', 'sql')
+      AND p.proname NOT IN ({", ".join(map(lit, TABLELESS))})
+      AND NOT EXISTS (SELECT 1 FROM unnest(p.proconfig) AS c WHERE c LIKE 'search_path=%')
+      AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid
+                      AND d.deptype = 'e')
+  LOOP EXECUTE format('ALTER FUNCTION %s SET search_path = public, pg_temp', f); END LOOP;
+END $$
 """
 
 # Written by the owner's functions only; they have no model.
@@ -88,7 +105,8 @@ def install(config: AppConfig) -> None:
     statements += [statement for trigger in wanted for statement in trigger.statements]
     statements += withheld_rights(declared)
     with connection.cursor() as cursor:
-        cursor.execute(";\n".join(statements))
+        signing.install(cursor)
+        cursor.execute(";\n".join([*statements, PIN]))
     register(config)
 
 

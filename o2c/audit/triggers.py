@@ -15,6 +15,7 @@ from django.db import connection
 
 from o2c.audit.declarations import Declaration
 from o2c.audit.layouts import TEXT_FORM, XID, Layout, layout_of
+from o2c.signing import FRESH_SECONDS
 
 PREFIX = "o2c_"
 
@@ -38,18 +39,38 @@ END $$
 """
 
 
-# Asked once a statement: an id that nobody has would leave a trace that leads to nobody.
-KNOWN_ACTOR_FUNCTION = """
-CREATE OR REPLACE FUNCTION o2c_known_actor() RETURNS void LANGUAGE plpgsql STABLE AS $$
-DECLARE actor text := current_setting('o2c.actor_id', true);
-  behalf text := current_setting('o2c.on_behalf_of_id', true);
+# Asked once a statement. An id that nobody has would leave a trace that leads to nobody; one that the product
+# did not sign (o2c/signing.py) was said by whoever is at a shell of the database.
+KNOWN_ACTOR_FUNCTION = f"""
+CREATE OR REPLACE FUNCTION o2c_known_actor() RETURNS void LANGUAGE plpgsql STABLE
+SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+  actor text := coalesce(current_setting('o2c.actor_id', true), '');
+  behalf text := coalesce(current_setting('o2c.on_behalf_of_id', true), '');
+  signed text[] := string_to_array(coalesce(current_setting('o2c.signed', true), ''), '|');
+  said text := ''; part text; k o2c_private.actor_key%ROWTYPE;
 BEGIN
-  IF coalesce(actor, '') NOT IN ('', '0') AND NOT EXISTS (
-    SELECT 1 FROM access_user WHERE id = actor::bigint) THEN
+  IF actor = '' AND behalf = '' THEN RETURN; END IF;  -- o2c_actor refuses
+  FOREACH part IN ARRAY ARRAY[actor, coalesce(current_setting('o2c.actor', true), ''), behalf,
+      coalesce(current_setting('o2c.reason', true), ''),
+      coalesce(current_setting('o2c.request_id', true), ''), coalesce(signed[2], '')] LOOP
+    said := said || octet_length(part) || ':' || part;
+  END LOOP;
+  SELECT * INTO k FROM o2c_private.actor_key WHERE id = signed[1];
+  IF NOT FOUND
+     OR encode(sha256(k.outer_pad || sha256(k.inner_pad || convert_to(said, 'UTF8'))), 'hex')
+        IS DISTINCT FROM signed[3]
+     OR to_timestamp(signed[2]::double precision) NOT BETWEEN
+        transaction_timestamp() - interval '{FRESH_SECONDS} seconds'
+        AND clock_timestamp() + interval '{FRESH_SECONDS} seconds' THEN
+    RAISE EXCEPTION 'Nothing that the product signed says that % acts', actor
+      USING ERRCODE = 'OC002', HINT = 'After a change of SECRET_KEY, run manage.py migrate';
+  END IF;
+  IF actor NOT IN ('', '0') AND NOT EXISTS (SELECT 1 FROM access_user WHERE id = actor::bigint) THEN
     RAISE EXCEPTION 'Actor % is nobody here: say who acts before changing a controlled table', actor
       USING ERRCODE = 'OC002';
   END IF;
-  IF coalesce(behalf, '') <> '' AND NOT EXISTS (SELECT 1 FROM access_user WHERE id = behalf::bigint) THEN
+  IF behalf <> '' AND NOT EXISTS (SELECT 1 FROM access_user WHERE id = behalf::bigint) THEN
     RAISE EXCEPTION 'The actor acts on behalf of %, who is nobody here', behalf USING ERRCODE = 'OC002';
   END IF;
 END $$

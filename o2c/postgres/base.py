@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db.backends.postgresql import base
 
-from o2c.actor import SET_TRACE, current_trace, trace_parameters
+from o2c.actor import current_trace, say
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -17,4 +17,4 @@ class DatabaseWrapper(base.DatabaseWrapper):
         trace = current_trace()
         if not autocommit and trace is not None:
             # On the raw connection: it is part of BEGIN, not a query of the application's.
-            self.connection.execute(SET_TRACE, trace_parameters(trace))
+            say(self.connection, trace)

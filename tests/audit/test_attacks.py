@@ -18,6 +18,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from o2c.actor import Actor, Trace, say
 from o2c.audit import keys
 from o2c.audit.domain.anchors import canonical
 from o2c.audit.models import Block
@@ -361,7 +362,7 @@ def test_13_a_fork_was_anchored(copies: list[Path], vault: Vault, names: Names) 
 
 def test_14_the_sealer_stopped(vault: Vault, intruder: Raw, names: Names) -> None:
     """A leaf that waits longer than the limit is found; tests/audit/test_sealing.py has the health page."""
-    intruder.execute("SELECT set_config('o2c.actor_id', '0', true)")
+    say(intruder, Trace(Actor.installer()))
     intruder.execute("UPDATE ledger_exchangerate SET rate = 1.21 WHERE rate = 1.20")
 
     report = vault.verify(intruder, stale_after=0.0)

@@ -17,7 +17,7 @@ from django.db import DatabaseError, connection
 
 from o2c import clock
 from o2c.access.system import system_actor
-from o2c.actor import Actor, acting
+from o2c.actor import Actor, Trace, acting, say
 from o2c.audit.models import Block
 from o2c.audit.services import anchoring, sealing
 from o2c.audit.verification import verify_here
@@ -55,10 +55,10 @@ def test_a_transaction_that_commits_late_is_not_skipped(sealed: Vault) -> None:
     """Its transaction and row ids come before those of one that was over already."""
     first = ExchangeRate.objects.earliest("id").pk
     with psycopg.connect(superuser_dsn()) as slow:
-        slow.execute("SELECT set_config('o2c.actor_id', '0', true)")
+        say(slow, Trace(Actor.installer()))
         slow.execute(WRITE, [first])
         with psycopg.connect(superuser_dsn()) as quick:
-            quick.execute("SELECT set_config('o2c.actor_id', '0', true)")
+            say(quick, Trace(Actor.installer()))
             quick.execute("UPDATE ledger_exchangerate SET source = 'Fed' WHERE id <> %s", [first])
         assert seal_now() == [], "nothing above the oldest running transaction is touched"
         assert sealing.pending().count == 1
