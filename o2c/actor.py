@@ -18,7 +18,7 @@ import psycopg
 from django.db import DatabaseError, connection, transaction
 from psycopg.pq import TransactionStatus
 
-from o2c.errors import NoActor, NotAuthorised
+from o2c.errors import Conflict, NoActor, NotAuthorised
 from o2c.signing import signature
 
 if TYPE_CHECKING:
@@ -136,7 +136,8 @@ def acting(actor: Actor, *, reason: str = "", request_id: str = "") -> Iterator[
 
     An empty reason or request id is inherited from the surrounding context. What the database refuses because
     of segregation of duties is raised as NotAuthorised, and every NotAuthorised is told to `on_refusal`; so
-    is what the guards of approvals refuse, which stays the database's own error.
+    is what the guards of approvals refuse, which is raised as Conflict at the commit and stays the
+    database's own error within a transaction.
     """
     outer = _trace.get()
     with ambient(actor, reason=reason, request_id=request_id):
@@ -153,6 +154,10 @@ def acting(actor: Actor, *, reason: str = "", request_id: str = "") -> Iterator[
             if refused is None:
                 if (unapproved := _unapproved(error)) is not None:
                     _tell(unapproved)
+                    if not nested:
+                        raise Conflict(
+                            unapproved.message, remedy="Ask for approval of it as it is now.", code="not_approved"
+                        ) from error
                 raise
             _tell(refused)
             if refused is error:

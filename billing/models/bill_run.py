@@ -81,6 +81,7 @@ class BillRun(StateMachine, Record):
         ]
 
     class Guards:
+        signatures = ["planned_by", "calculated_by", "released_by"]
         no_delete = True
         immutable = ["number", "kind", "entity", "currency", "through", "planned_by"]
         frozen_when = {"field": "state", "values": ["posted", "cancelled"]}
@@ -214,6 +215,9 @@ class BillRunFinding(Record):
     )
     acknowledged_at = models.DateTimeField(null=True, blank=True)
     acknowledgement = models.CharField(max_length=300, blank=True, help_text="Why it is all right")
+
+    class Guards:
+        signatures = ["acknowledged_by"]
 
     class Meta:
         ordering = ["run", "-severity", "code", "pk"]

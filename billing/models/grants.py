@@ -109,6 +109,7 @@ class Grant(Record):
         ]
 
     class Guards:
+        signatures = ["opened_by"]
         no_delete = True
         immutable = [
             "customer",

@@ -190,6 +190,7 @@ class Invoice(StateMachine, Record):
         ]
 
     class Guards:
+        signatures = ["drafted_by", "posted_by"]
         immutable = ["kind", "entity", "customer", "currency", "run"]
         frozen_when = {
             "field": "state",

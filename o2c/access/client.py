@@ -9,6 +9,8 @@ from contextvars import ContextVar
 from django.conf import settings
 from django.http import HttpRequest
 
+SIGNED_IN_AT = "o2c_signed_in_at"  # in the session, ISO 8601 in UTC
+
 # Of the request that is being answered: where its session came from. Nothing outside a request.
 signed_in_request: ContextVar[HttpRequest | None] = ContextVar("o2c_signed_in_request", default=None)
 
@@ -19,11 +21,10 @@ def signed_in() -> dict[str, str]:
     if request is None:
         return {}
     key = getattr(request.session, "session_key", None) or ""
-    last = getattr(request.user, "last_login", None)
     return {
         "address": address(request) or "",
         "session": hashlib.sha256(key.encode()).hexdigest()[:16] if key else "",
-        "signed_in_at": last.isoformat() if last else "",
+        "signed_in_at": request.session.get(SIGNED_IN_AT, ""),
     }
 
 

@@ -10,6 +10,7 @@ from django.db import connection
 from django.http import HttpRequest
 
 from o2c import clock
+from o2c.access.client import SIGNED_IN_AT
 from o2c.actor import Actor, acting
 
 
@@ -32,6 +33,7 @@ def after_migrate(sender: AppConfig, **kwargs: Any) -> None:
 
 
 def _signed_in(sender: Any, request: HttpRequest, user: Any, **kwargs: Any) -> None:
+    request.session[SIGNED_IN_AT] = clock.now().isoformat(timespec="seconds")
     _record("signed_in", request, user.get_username(), user)
 
 

@@ -7,6 +7,8 @@
         immutable = ["order"]         # columns that keep the value they were inserted with
         frozen_when = {"field": "state", "values": ["posted"], "except_": ["delivered_at"]}
         child_of = ("invoice", "state", ["draft"])   # rows move only while the parent is a draft
+        owned = True                  # rows ship with the product: only the owner of the tables writes them
+        signatures = ["approved_by"]  # columns that name who acts: set by that person, or for them, alone
 
 Attributes of base classes are inherited one by one.
 """
@@ -24,7 +26,7 @@ from simple_history.models import HistoricalChanges
 
 from o2c.states import initial_states, state_field, transitions_of
 
-KNOWN = {"append_only", "no_delete", "immutable", "frozen_when", "child_of", "sealed"}
+KNOWN = {"append_only", "no_delete", "immutable", "frozen_when", "child_of", "sealed", "owned", "signatures"}
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,8 @@ class Declaration:
     immutable: tuple[str, ...] = ()
     frozen: Frozen | None = None
     child: Child | None = None
+    owned: bool = False
+    signatures: tuple[str, ...] = ()
     state_column: str = ""
     initial_states: tuple[str, ...] = ()
     state_changes: tuple[tuple[str, str], ...] = field(default=())
@@ -76,6 +80,7 @@ class Declaration:
             or self.immutable
             or self.frozen
             or self.child
+            or self.signatures
             or self.state_column
         )
 
@@ -162,9 +167,11 @@ def declaration(model: type[models.Model]) -> Declaration:
         sealed_columns=_sealed_columns(model, history, guards),
         append_only=guards.get("append_only", False),
         no_delete=guards.get("no_delete", False),
+        owned=guards.get("owned", False),
         immutable=tuple(_column(model, name) for name in guards.get("immutable", ())),
         frozen=_frozen(model, guards.get("frozen_when")),
         child=_child(model, guards.get("child_of")),
+        signatures=tuple(_column(model, name) for name in guards.get("signatures", ())),
         state_column=str(state.column) if state else "",
         initial_states=initial_states(model) if state else (),
         state_changes=tuple(sorted(set(changes))),

@@ -79,7 +79,7 @@ def expected_triggers() -> set[tuple[str, str]]:
 
 
 def withheld_rights(declared: list[Declaration]) -> list[str]:
-    """What the runtime role may not do: write history itself, or change a fact."""
+    """What the runtime role may not do: write history itself, change a fact, write what ships."""
     role = APP
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role])
@@ -88,7 +88,9 @@ def withheld_rights(declared: list[Declaration]) -> list[str]:
     statements = [f"REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON {name} FROM {q(role)}" for name in SEAL_TABLES]
     for d in declared:
         rights = "INSERT, UPDATE, DELETE" if d.is_history else "UPDATE, DELETE"
-        if d.append_only:
+        if d.owned:
+            rights = "INSERT, UPDATE, DELETE"
+        if d.append_only or d.owned:
             statements.append(f"REVOKE {rights}, TRUNCATE ON {q(d.table)} FROM {q(role)}")
     return statements
 

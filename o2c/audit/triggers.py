@@ -76,6 +76,12 @@ BEGIN
 END $$
 """
 
+# The defaults of `AppendOnly`: a fact with other values was dated back, or recorded in another name.
+STAMPED = (
+    "NEW.recorded_at IS DISTINCT FROM statement_timestamp()"
+    " OR NEW.actor_id IS DISTINCT FROM nullif(current_setting('o2c.actor_id', true), '')::bigint"
+)
+
 FACT_ACTOR_FUNCTION = """
 CREATE OR REPLACE FUNCTION o2c_fact_actor() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -242,6 +248,36 @@ END $$
         )
 
 
+def _signature_guard(d: Declaration) -> Iterator[Trigger]:
+    """Who a row says did it is who did it, or on whose behalf. The installer signs for nobody in particular."""
+    function = q(f"{PREFIX}signed_{d.table}")
+    pk, message = q(d.pk), f"Who signs a row of {d.table} is who acts; nobody signs for somebody else"
+    fresh = " OR ".join(f"n.{q(c)} <> ALL(me)" for c in d.signatures)
+    moved = " OR ".join(f"n.{q(c)} IS DISTINCT FROM o.{q(c)} AND n.{q(c)} <> ALL(me)" for c in d.signatures)
+    body = f"""
+CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE me bigint[] := array_remove(ARRAY[nullif(current_setting('o2c.actor_id', true), '')::bigint,
+    nullif(current_setting('o2c.on_behalf_of_id', true), '')::bigint], NULL);
+  forged boolean;
+BEGIN
+  IF 0 = ANY(me) THEN RETURN NULL; END IF;
+  IF TG_OP = 'INSERT' THEN forged := EXISTS (SELECT 1 FROM new_rows n WHERE {fresh});
+  ELSE forged := EXISTS (SELECT 1 FROM new_rows n JOIN old_rows o ON o.{pk} = n.{pk} WHERE {moved});
+  END IF;
+  IF forged THEN
+    RAISE EXCEPTION {lit(message)} USING ERRCODE = 'OC001', TABLE = TG_TABLE_NAME;
+  END IF;
+  RETURN NULL;
+END $$
+"""
+    for op, referencing in (("insert", "NEW TABLE AS new_rows"),
+                            ("update", "OLD TABLE AS old_rows NEW TABLE AS new_rows")):  # fmt: skip
+        run = f"REFERENCING {referencing} FOR EACH STATEMENT EXECUTE FUNCTION {function}()"
+        yield _trigger(
+            d.table, f"{PREFIX}signed_{op}", f"AFTER {op.upper()}", run, before=body if op == "insert" else ""
+        )
+
+
 def _state_guard(d: Declaration) -> Iterator[Trigger]:
     state = q(d.state_column)
     yield _refusing(
@@ -283,6 +319,11 @@ def triggers(d: Declaration) -> Iterator[Trigger]:
         if "actor_id" in d.columns:
             run = "FOR EACH STATEMENT EXECUTE FUNCTION o2c_fact_actor()"
             yield _trigger(d.table, f"{PREFIX}known_actor", "BEFORE INSERT", run)
+        if layout is not None and {"actor_id", "recorded_at"} <= set(d.columns):
+            yield _refusing(
+                d.table, "stamped", "BEFORE INSERT",
+                "When a row of %s was recorded, and by whom, is not for its writer to say", STAMPED,
+            )  # fmt: skip
         return
     if d.no_delete:
         yield _refusing(d.table, "no_delete", "BEFORE DELETE", "Rows of %s are never deleted")
@@ -306,5 +347,7 @@ def triggers(d: Declaration) -> Iterator[Trigger]:
         yield from _state_guard(d)
     if d.child:
         yield from _child_guard(d)
+    if d.signatures:
+        yield from _signature_guard(d)
     if d.history_table:
         yield from _history(d)

@@ -27,6 +27,8 @@ JOB_SECONDS = 180
 SELFTEST_SECONDS = 36 * 3600
 SEAL_SECONDS = 60
 ANCHOR_SECONDS = 1800
+APPROVALS_SECONDS = 300
+APPROVALS = "approvals.timer"
 SEALER = "audit.sealer"
 
 
@@ -126,6 +128,15 @@ def controls() -> Finding:
     return finding
 
 
+def approvals() -> Finding:
+    """Whether the clock runs that reminds, escalates and lets requests expire."""
+    last = Heartbeat.objects.filter(component=APPROVALS).aggregate(at=Min("at"))["at"]
+    waiting = apps.get_model("approvals", "Request").objects.filter(state="open").exists()
+    return _age(
+        "approvals", last, APPROVALS_SECONDS, what="clock ran", none="never ran", none_is_well=not waiting
+    )
+
+
 def seals() -> Finding:
     """How long the oldest change waits for its seal, and whether the sealer runs at all."""
     from o2c.audit.services import sealing
@@ -162,6 +173,7 @@ ALL: tuple[Callable[[], Finding], ...] = (
     workers,
     jobs,
     controls,
+    approvals,
     seals,
     anchors,
 )

@@ -103,6 +103,7 @@ class PriceAdjustment(StateMachine, Record):
         ]
 
     class Guards:
+        signatures = ["drafted_by", "activated_by"]
         immutable = ["customer", "order", "product", "sku", "dimensions", "method", "drafted_by"]
         frozen_when = {
             "field": "state",

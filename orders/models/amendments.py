@@ -65,6 +65,7 @@ class Amendment(StateMachine, Record):
         ]
 
     class Guards:
+        signatures = ["drafted_by", "applied_by"]
         immutable = ["order", "number", "kind", "drafted_by"]
         frozen_when = {"field": "state", "values": ["applied", "rejected"], "except_": []}
         no_delete = True

@@ -91,6 +91,7 @@ class Quote(StateMachine, BillingTerms, Record):
         ]
 
     class Guards:
+        signatures = ["last_edited_by", "submitted_by", "approved_by"]
         immutable = ["number", "version", "supersedes", "customer"]
         frozen_when = {
             "field": "state",

@@ -68,6 +68,7 @@ class Break(StateMachine, Record):
         )
 
     class Guards:
+        signatures = ["proposed_by", "closed_by"]
         immutable = ["channel", "type", "leg", "key", "period", "currency", "first_seen_at"]
         frozen_when = {"field": "state", "values": ["resolved", "cleared"]}
         no_delete = True

@@ -86,6 +86,7 @@ class CloseRun(StateMachine, Record):
         ]
 
     class Guards:
+        signatures = ["prepared_by", "reviewed_by", "reopening_asked_by", "reopened_by"]
         immutable = ["period", "number"]
         no_delete = True
 

@@ -236,6 +236,7 @@ class SspEntry(Record):
         ]
 
     class Guards:
+        signatures = ["proposed_by", "approved_by"]
         immutable = ["sku", "currency", "unit_amount", "per", "effective_from", "proposed_by"]
         no_delete = True
 

@@ -62,6 +62,7 @@ class RoleGrant(Record):
     valid_to = models.DateTimeField(null=True, blank=True, help_text="Empty: until it is revoked.")
 
     class Guards:
+        signatures = ["granted_by"]
         no_delete = True
         immutable = ("user", "role", "granted_by", "valid_from")
 

@@ -35,6 +35,7 @@ class AuthToken(Record):
     )
 
     class Guards:
+        signatures = ["created_by", "revoked_by"]
         no_delete = True
         immutable = ("account", "prefix", "digest", "scopes", "created_by", "expires_at")
 

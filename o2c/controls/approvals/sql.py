@@ -11,6 +11,7 @@ from django.apps import apps
 
 from o2c.audit.triggers import Trigger, always, lit
 from o2c.controls.approvals.registry import Act, Lineage
+from o2c.controls.approvals.sql_requests import MYSELF, request_triggers
 from o2c.controls.sod.barring import apart_function
 
 HOLDS = """
@@ -140,6 +141,9 @@ BEGIN
     SELECT coalesce((step->>'approvers')::int, 1) INTO needed
     FROM jsonb_array_elements(policy->'steps') AS s(step) WHERE step->>'code' = wanted_step;
     SELECT count(DISTINCT d.decided_by_id) INTO have FROM approvals_decision d
+    JOIN approvals_step s ON s.id = d.step_id AND s.duty = (
+      SELECT step->>'duty' FROM jsonb_array_elements(policy->'steps') AS p(step)
+      WHERE step->>'code' = wanted_step)
     WHERE d.request_id = asked.id AND d.round = asked.round AND d.step_code = wanted_step
       AND d.facts_digest = asked.facts_digest AND d.verdict IN ('approve', 'carried')
       AND NOT EXISTS (SELECT 1 FROM approvals_decision n
@@ -174,7 +178,14 @@ BEGIN
     RAISE EXCEPTION 'Request % is % in round %: a decision is about its values as they are',
       asked.id, asked.state, asked.round USING ERRCODE = 'OC006';
   END IF;
-  IF NEW.verdict IN ('question', 'answer') THEN RETURN NEW; END IF;
+  IF NEW.verdict IN ('question', 'answer') THEN
+    IF NEW.decided_by_id <> o2c_actor()
+       OR NEW.verdict = 'answer' AND NOT o2c_is_me(asked.requested_by_id) THEN
+      RAISE EXCEPTION 'User % says nothing of request %: they are not who is acting, or did not ask for it',
+        NEW.decided_by_id, asked.id USING ERRCODE = 'OC006';
+    END IF;
+    RETURN NEW;
+  END IF;
   SELECT * INTO step FROM approvals_step WHERE id = NEW.step_id;
   IF step.request_id <> asked.id OR step.round <> NEW.round OR step.code <> NEW.step_code THEN
     RAISE EXCEPTION 'The step is not of this round' USING ERRCODE = 'OC006';
@@ -241,6 +252,18 @@ BEGIN
 END $$
 """
 
+# Fails closed without it, but not for everybody at one person's word.
+IN_FORCE = """
+CREATE OR REPLACE FUNCTION o2c_policy_in_force() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NOT EXISTS (SELECT 1 FROM approvals_policy p WHERE p.act = NEW.act AND p.state = 'active') THEN
+    RAISE EXCEPTION 'A policy of % goes only when another version comes into force', NEW.act
+      USING ERRCODE = 'OC006', TABLE = TG_TABLE_NAME;
+  END IF;
+  RETURN NULL;
+END $$
+"""
+
 
 def kernel_triggers() -> list[Trigger]:
     """Of the engine's own tables."""
@@ -252,13 +275,22 @@ def kernel_triggers() -> list[Trigger]:
         "CREATE OR REPLACE TRIGGER o2c_shipped BEFORE INSERT ON approvals_policy"
         " FOR EACH ROW WHEN (NEW.shipped OR NEW.state <> 'draft') EXECUTE FUNCTION o2c_policy_shipped()"
     )
-    functions = (WORSENED, HOLDER, DECIDES)
+    stays = (
+        "DROP TRIGGER IF EXISTS o2c_stays_in_force ON approvals_policy",
+        "CREATE CONSTRAINT TRIGGER o2c_stays_in_force AFTER UPDATE ON approvals_policy"
+        " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (OLD.state = 'active' AND NEW.state <> 'active')"
+        " EXECUTE FUNCTION o2c_policy_in_force()",
+        always("approvals_policy", "o2c_stays_in_force"),
+    )
+    functions = (WORSENED, HOLDER, MYSELF, DECIDES)
     return [
+        *request_triggers((HOLDS, STEPS, DIGEST)),
         Trigger(
             "approvals_decision",
             "o2c_may_decide",
             (*functions, decides, always("approvals_decision", "o2c_may_decide")),
         ),
+        Trigger("approvals_policy", "o2c_stays_in_force", (IN_FORCE, *stays)),
         Trigger(
             "approvals_policy", "o2c_shipped", (SHIPPED, shipped, always("approvals_policy", "o2c_shipped"))
         ),

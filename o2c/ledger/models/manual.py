@@ -53,6 +53,7 @@ class ManualJournal(StateMachine, Record):
         ]
 
     class Guards:
+        signatures = ["prepared_by", "posted_by"]
         no_delete = True
         immutable = ["prepared_by"]
         frozen_when = {"field": "state", "values": ["posted", "dropped"]}

@@ -62,6 +62,7 @@ class Policy(StateMachine, Record):
         ]
 
     class Guards:
+        signatures = ["drafted_by", "activated_by"]
         no_delete = True
         immutable = ["act", "version", "drafted_by", "shipped"]
         frozen_when = {

@@ -15,7 +15,7 @@ from o2c.controls.approvals.domain import policy as rules
 from o2c.controls.approvals.domain.canonical import digest as canonical_digest
 from o2c.controls.approvals.models import Decision, Request, Round, Step
 from o2c.controls.approvals.selectors.eligibility import Person, barred, candidates
-from o2c.controls.approvals.selectors.facts import facts_of, subject_model
+from o2c.controls.approvals.selectors.facts import facts_of, policy_in_force, subject_model
 from o2c.controls.approvals.services import carrying, rounds, submitting
 from o2c.errors import Conflict, InvalidInput, NotAuthorised
 
@@ -104,6 +104,11 @@ def batch_problem(found: list[Request]) -> None:
     """Refuse a batch that is not alike, or too large for one look (functional money)."""
     if len({(request.act, request.currency) for request in found}) > 1:
         raise Conflict("A batch holds one kind of request in one currency", remedy="Filter by kind first")
+    if unpriced := [request for request in found if request.amount is None]:
+        raise Conflict(
+            f"What has no amount is decided one by one: {', '.join(map(str, unpriced[:5]))}",
+            remedy="Open each and look at what it would do",
+        )
     amounts = [abs(request.amount) for request in found if request.amount is not None]
     if len(found) > BATCH_ITEMS or sum(amounts) > BATCH_AMOUNT or any(a > ITEM_AMOUNT for a in amounts):
         raise Conflict(
@@ -176,6 +181,14 @@ def _unchanged(request: Request) -> None:
     """Raise Conflict when the controlled row is no longer what the request says."""
     act = registry.act(request.act)
     locks.row(subject_model(act), request.subject_id)
+    in_force, _ = policy_in_force(act)
+    if submitting.asks_more(request, in_force, request.facts):
+        raise Conflict(
+            f"A stricter policy came into force since it was asked ({in_force}); nothing was approved",
+            record=str(request),
+            remedy="'Ask again' begins a round under it; the clock does it within minutes",
+            code="stale",
+        )
     if act.proposes:
         return  # the values exist only once the act is done: compared then
     now = facts_of(act, [request.subject_id]).get(request.subject_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.apps import apps
@@ -15,7 +15,7 @@ from o2c.controls.approvals.domain.calendar import BusinessCalendar, with_holida
 from o2c.controls.approvals.domain.canonical import differences
 from o2c.controls.approvals.models import Decision, Holiday, Request, Round, Step
 from o2c.controls.approvals.registry import Act
-from o2c.controls.approvals.selectors.eligibility import Field
+from o2c.controls.approvals.selectors.eligibility import Candidates, Field
 from o2c.controls.approvals.services.rehearsal import Seen
 
 KEPT = (Decision.Verdict.APPROVE, Decision.Verdict.CARRIED)
@@ -67,8 +67,14 @@ def write_round(
     return kept
 
 
-def carry_over(request: Request, previous: Round, *, effects_changed: bool) -> None:
-    """Keep the approvals of those steps whose values did not get worse, by people who may still decide."""
+def carry_over(
+    request: Request, previous: Round, *, effects_changed: bool, able: Mapping[str, Candidates]
+) -> None:
+    """Keep the approvals of those steps whose values did not get worse, by people who may still decide.
+
+    `able`: step code → who may decide it now. Whoever left, or lost the duty or their delegation, is asked for
+    no more: the step is open again.
+    """
     policy = rules.parse(request.policy.content)
     before = Decision.objects.filter(request=request, round=previous.number, verdict__in=KEPT).select_related(
         "original"
@@ -77,7 +83,10 @@ def carry_over(request: Request, previous: Round, *, effects_changed: bool) -> N
     for decision in before:
         step = steps.get(decision.step_code)
         first = decision.original or decision
-        if step is None or effects_changed or decision.decided_by_id in request.excluded:
+        if step is None or effects_changed:
+            continue
+        as_whom = (first.decided_by_id, first.delegation_id)
+        if as_whom not in {(p.user_id, p.delegation_id) for p in able[step.code].eligible}:
             continue
         seen = Round.objects.get(request=request, number=first.round)
         if rules.worsened(policy.step(step.code).watches, seen.facts, request.facts):

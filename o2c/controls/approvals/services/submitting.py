@@ -224,7 +224,8 @@ def renew(pk: int, *, actor: Actor, reason: str = "") -> Request:
         except DomainError as error:
             return _stale(request, str(error))
         found = binding(act, request.subject_id, request.parameters, request.policy, ready.seen)
-        if found == request.digest and request.state == Request.State.OPEN and not stricter(request, ready):
+        more = asks_more(request, ready.policy, ready.seen.facts.values)
+        if found == request.digest and request.state == Request.State.OPEN and not more:
             raise Conflict("Nothing about it has changed", record=str(request))
         _next_round(request, act, ready, previous)
         return request
@@ -234,7 +235,7 @@ def _next_round(request: Request, act: Act, ready: Prepared, previous: Round) ->
     if request.state != Request.State.OPEN:
         request.reopen()
     request.round += 1
-    if stricter(request, ready):
+    if asks_more(request, ready.policy, ready.seen.facts.values):
         request.policy = ready.policy
     request.facts, request.effects = ready.seen.facts.values, ready.seen.effects
     request.facts_digest = ready.seen.facts.digest
@@ -245,7 +246,7 @@ def _next_round(request: Request, act: Act, ready: Prepared, previous: Round) ->
     request.save()
     rounds.write_round(request, act, ready.seen, ready.asked, ready.field, previous=previous)
     only_effects = previous.facts_digest == request.facts_digest and previous.effects != request.effects
-    rounds.carry_over(request, previous, effects_changed=only_effects)
+    rounds.carry_over(request, previous, effects_changed=only_effects, able=ready.field.steps)
     step = rounds.advance(request)
     if step is None:
         request.complete()
@@ -253,16 +254,20 @@ def _next_round(request: Request, act: Act, ready: Prepared, previous: Round) ->
     announce(request, step)
 
 
-def stricter(request: Request, ready: Prepared) -> bool:
-    """Whether the policy in force asks somebody whom the request's own version does not.
+def asks_more(request: Request, other: Policy, facts: Mapping[str, Any]) -> bool:
+    """Whether another version asks somebody about these facts whom the request's own version does not.
 
     A request in flight stays on its version unless that is so.
     """
-    if ready.policy.pk == request.policy_id:
+    if other.pk == request.policy_id:
         return False
-    own = rules.asked(rules.parse(request.policy.content), ready.seen.facts.values)
-    before = {one.step.code: one.step.approvers for one in own}
-    return any(one.step.approvers > before.get(one.step.code, 0) for one in ready.asked)
+    own = rules.asked(rules.parse(request.policy.content), facts)
+    before = {one.step.code: (one.step.approvers, one.step.duty) for one in own}
+    for one in rules.asked(rules.parse(other.content), facts):
+        approvers, duty = before.get(one.step.code, (0, ""))
+        if one.step.approvers > approvers or one.step.duty != duty:
+            return True
+    return False
 
 
 def _stale(request: Request, why: str) -> Request:

@@ -5,15 +5,19 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
+import structlog
+from django.db import DatabaseError
 from django.db.models import Q
 
 from o2c import locks, outbox
 from o2c.access import require
 from o2c.actor import Actor, acting
 from o2c.controls.approvals import registry
-from o2c.controls.approvals.models import Request, Step
+from o2c.controls.approvals.models import Policy, Request, Step
+from o2c.controls.approvals.registry import Act
 from o2c.controls.approvals.selectors.facts import facts_of
 from o2c.controls.approvals.services import carrying, submitting
+from o2c.controls.approvals.services.submitting import asks_more
 from o2c.errors import DomainError
 from o2c.runtime.signals_of_life import beat
 
@@ -21,6 +25,8 @@ REMINDED = "approvals.step.reminded"
 ESCALATED = "approvals.step.escalated"
 EXPIRED = "approvals.request.expired"
 HEARTBEAT = "approvals.timer"
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +68,8 @@ def _carry_cooled(actor: Actor, reason: str) -> int:
                     count += 1
         except DomainError:
             continue  # it still cools off, or cannot be done: the request says why
+        except DatabaseError:
+            log.exception("approval_not_carried_out", request=pk)
     return count
 
 
@@ -108,24 +116,30 @@ def _expire(now: dt.datetime, actor: Actor, reason: str) -> int:
 
 
 def _renew(actor: Actor, reason: str) -> int:
-    """Ask again about requests whose row changed since: one query per act finds them."""
-    count = 0
-    for act in registry.acts():
-        if act.proposes:
-            continue
-        waiting = dict(
-            Request.objects.filter(act=act.code, state=Request.State.OPEN).values_list(
-                "subject_id", "facts_digest"
-            )
-        )
-        now = facts_of(act, waiting)
-        moved = [pk for pk, digest in waiting.items() if pk not in now or now[pk].digest != digest]
-        for request in Request.objects.filter(
-            act=act.code, subject_id__in=moved, state=Request.State.OPEN
-        ).values_list("pk", flat=True):
-            try:
-                submitting.renew(request, actor=actor, reason="What is to be approved was changed")
-                count += 1
-            except DomainError:
-                continue  # somebody recalled, decided or renewed it meanwhile
-    return count
+    """Ask again about requests whose row changed since, and those of which a newer policy asks more."""
+    return sum(_renewed(pk, actor) for act in registry.acts() for pk in sorted(_overtaken(act)))
+
+
+def _overtaken(act: Act) -> set[int]:
+    """The open requests of an act that are about values, or under a policy, of before: two queries."""
+    waiting = list(Request.objects.filter(act=act.code, state=Request.State.OPEN).select_related("policy"))
+    in_force = Policy.objects.filter(act=act.code, state=Policy.State.ACTIVE).first()
+    found = {r.pk for r in waiting if in_force is not None and asks_more(r, in_force, r.facts)}
+    if not act.proposes:
+        now = facts_of(act, [r.subject_id for r in waiting])
+        found |= {
+            r.pk for r in waiting if r.subject_id not in now or now[r.subject_id].digest != r.facts_digest
+        }
+    return found
+
+
+def _renewed(pk: int, actor: Actor) -> bool:
+    try:
+        submitting.renew(pk, actor=actor, reason="What is to be approved, or its policy, was changed")
+    except DomainError:
+        return False  # somebody recalled, decided or renewed it meanwhile
+    except DatabaseError:
+        # One request that cannot be asked again keeps the clock from nobody else's.
+        log.exception("approval_not_renewed", request=pk)
+        return False
+    return True

@@ -65,6 +65,7 @@ class SodException(StateMachine, Record):
         indexes = [models.Index(fields=["user", "rule"], name="sod_exception_user_rule")]
 
     class Guards:
+        signatures = ["requested_by", "decided_by"]
         no_delete = True
         immutable = ("user", "rule", "reason", "mitigation", "valid_from", "valid_to", "requested_by")
 

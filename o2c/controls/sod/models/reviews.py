@@ -31,6 +31,7 @@ class Campaign(StateMachine, Record):
         verbose_name = "access review"
 
     class Guards:
+        signatures = ["opened_by", "signed_by"]
         no_delete = True
         immutable = ("name", "taken_at", "deadline", "digest", "opened_by")
 
@@ -94,6 +95,7 @@ class ReviewItem(StateMachine, Record):
         ]
 
     class Guards:
+        signatures = ["decided_by"]
         no_delete = True
         immutable = (
             "campaign", "grant", "user", "role", "duties", "granted_by", "granted_at", "last_done_at",

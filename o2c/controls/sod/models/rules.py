@@ -31,6 +31,7 @@ class SodRule(Record):
         verbose_name = "segregation rule"
 
     class Guards:
+        owned = True
         no_delete = True
         immutable = ("code",)
 
@@ -56,6 +57,9 @@ class SodSide(Record):
     function = models.CharField(max_length=30)
     name = models.CharField(max_length=100)
 
+    class Guards:
+        owned = True
+
     class Meta:
         ordering = ["rule", "side", "function"]
         constraints = [
@@ -71,6 +75,9 @@ class FunctionDuty(Record):
 
     function = models.CharField(max_length=30)
     duty = models.CharField(max_length=100)
+
+    class Guards:
+        owned = True
 
     class Meta:
         ordering = ["function", "duty"]
@@ -88,6 +95,9 @@ class MachineMitigation(Record):
     role = models.CharField(max_length=50)
     rule = models.CharField(max_length=4)
     mitigation = models.TextField()
+
+    class Guards:
+        owned = True
 
     class Meta:
         ordering = ["role", "rule"]
