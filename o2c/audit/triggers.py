@@ -249,7 +249,7 @@ END $$
 
 
 def _signature_guard(d: Declaration) -> Iterator[Trigger]:
-    """Who a row says did it is who did it, or on whose behalf. The installer signs for nobody in particular."""
+    """Who a row says did it is who did it, or on whose behalf; the installer may name anybody."""
     function = q(f"{PREFIX}signed_{d.table}")
     pk, message = q(d.pk), f"Who signs a row of {d.table} is who acts; nobody signs for somebody else"
     fresh = " OR ".join(f"n.{q(c)} <> ALL(me)" for c in d.signatures)

@@ -72,8 +72,8 @@ def carry_over(
 ) -> None:
     """Keep the approvals of those steps whose values did not get worse, by people who may still decide.
 
-    `able`: step code → who may decide it now. Whoever left, or lost the duty or their delegation, is asked for
-    no more: the step is open again.
+    `able`: step code → who may decide it now. The step of whoever left, or lost the duty or their delegation,
+    is open again.
     """
     policy = rules.parse(request.policy.content)
     before = Decision.objects.filter(request=request, round=previous.number, verdict__in=KEPT).select_related(
