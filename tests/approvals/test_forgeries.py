@@ -163,7 +163,12 @@ def test_a_role_that_governs_does_not_come_by_a_side_door(team):
         RoleGrant.objects.filter(pk=held.pk).update(valid_to=clock.now())
     with refused(team.cash, "never made longer"):
         RoleGrant.objects.filter(pk=held.pk).update(valid_to=None)
-    with refused(team.cash, "nobody signs for somebody else"):
+    with refused(team.cash, "gives no role"):
+        RoleGrant.objects.create(
+            user_id=team.ops.user_id, role=held.role, granted_by_id=team.cash.user_id,
+            valid_from=clock.now(),
+        )  # fmt: skip
+    with refused(Actor.of(make_user("ada", "admin")), "nobody signs for somebody else"):
         RoleGrant.objects.create(
             user_id=team.ops.user_id, role=held.role, granted_by_id=team.controller.user_id,
             valid_from=clock.now(),
@@ -242,3 +247,13 @@ def test_the_clock_goes_on_when_somebody_left(team, invoice, second, how):
 def test_grants_still_end(team):
     held = RoleGrant.objects.get(user_id=team.cash.user_id)
     assert grants.revoke(held.pk, actor=Actor.of(make_user("ada", "admin")), reason="Left").valid_to
+
+
+def test_a_password_is_changed_by_its_owner_and_leaves_a_trace(team):
+    victim = User.objects.filter(pk=team.approver.user_id)
+    with refused(team.cash, "is changed by them or by who maintains users"):
+        victim.update(password="x")
+    with refused(team.cash, "is changed by them or by who maintains users"):
+        victim.update(password="x", password_changed_at=clock.now())
+    with refused(team.approver, "leaves a trace"):
+        victim.update(password="x")
