@@ -18,6 +18,7 @@ def scratch(name: str) -> Iterator[None]:
     Commits are as durable as in production (the tests switch that off).
     """
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
+    os.environ.setdefault("O2C_LOG_LEVEL", "WARNING")  # figures only
     import django
 
     django.setup()

@@ -105,8 +105,10 @@ def test_the_key_before_this_one_is_believed_until_the_next(amy: Actor, settings
             signing.install(cursor)
 
     install("second" * 12)
-    said(*old)
-    write()
+    with transaction.atomic():
+        said(*old)
+        write()
+        transaction.set_rollback(True)
     install("third" * 12)
     with pytest.raises(DatabaseError, match="signed says that"), transaction.atomic():
         said(*old)

@@ -13,8 +13,8 @@ from o2c.audit.triggers import Trigger, always
 MYSELF = """
 CREATE OR REPLACE FUNCTION o2c_is_me(person bigint) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
 BEGIN
-  RETURN person = o2c_actor()
-      OR person = nullif(current_setting('o2c.on_behalf_of_id', true), '')::bigint;
+  RETURN person IN (
+    o2c_actor(), coalesce(nullif(current_setting('o2c.on_behalf_of_id', true), '')::bigint, o2c_actor()));
 END $$
 """
 
