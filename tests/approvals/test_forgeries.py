@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -32,26 +34,12 @@ def sql(statement: str, *values: Any) -> None:
         cursor.execute(statement, values)
 
 
-def refused(by: Actor, match: str) -> Any:
-    """Whatever `by` writes inside is refused by the database with these words."""
-
-    class Refused:
-        def __enter__(self) -> None:
-            self.error = pytest.raises(DatabaseError, match=match)
-            self.error.__enter__()
-            self.block = acting(by, reason="by hand")
-            self.block.__enter__()
-
-        def __exit__(self, *found: Any) -> Any:
-            try:
-                if found[0] is None:
-                    immediately()
-                self.block.__exit__(*found)
-            except DatabaseError as error:
-                found = (type(error), error, error.__traceback__)
-            return self.error.__exit__(*found)
-
-    return Refused()
+@contextmanager
+def refused(by: Actor, match: str) -> Iterator[None]:
+    """Whatever `by` writes inside is refused by the database with these words, at the latest at the commit."""
+    with pytest.raises(DatabaseError, match=match), acting(by, reason="by hand"):
+        yield
+        immediately()
 
 
 @pytest.fixture
