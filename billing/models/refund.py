@@ -143,6 +143,7 @@ class Refund(StateMachine, Record):
         ]
 
     class Guards:
+        signatures = ["drafted_by", "released_by"]
         no_delete = True
         immutable = ["number", "entity", "customer", "currency", "receipt", "credit_memo", "drafted_by"]
         frozen_when = {

@@ -103,6 +103,7 @@ class MarketplaceRefund(StateMachine, Record):
         )
 
     class Guards:
+        signatures = ["drafted_by", "approved_by"]
         immutable = [
             "agreement", "invoice_ref", "amount", "currency", "reason_code", "description", "requested_on",
             "drafted_by",

@@ -88,6 +88,7 @@ class TreatmentJudgement(StateMachine, Record):
         ]
 
     class Guards:
+        signatures = ["proposed_by", "decided_by"]
         no_delete = True
         immutable = [
             "version", "amendment", "treatment", "remaining_distinct", "price_support", "memo", "support",

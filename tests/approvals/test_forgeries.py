@@ -36,7 +36,7 @@ def sql(statement: str, *values: Any) -> None:
 
 @contextmanager
 def refused(by: Actor, match: str) -> Iterator[None]:
-    """Whatever `by` writes inside is refused by the database with these words, at the latest at the commit."""
+    """What `by` writes inside is refused by the database in these words, at the latest at the commit."""
     with pytest.raises(DatabaseError, match=match), acting(by, reason="by hand"):
         yield
         immediately()
