@@ -16,6 +16,7 @@ from django.db import connection
 from django.test import TransactionTestCase
 from psycopg.pq import TransactionStatus
 
+from o2c.actor import Actor, acting
 from o2c.runtime import roles
 
 SEED_SCHEMA = "o2c_test_seed"
@@ -67,13 +68,12 @@ def prepare() -> None:
 
 def _credit_for_everybody(cursor: Any) -> None:
     """A standard credit limit out of reach in every currency: only tests about credit give customers less."""
-    cursor.execute("SELECT set_config('o2c.actor_id', '0', false)")
-    cursor.execute(
-        "INSERT INTO orders_creditlimit (currency, amount, held, reason, shipped)"
-        " SELECT unnest(%s::text[]), 1e15, false, 'Standard of the tests', true",
-        [sorted(get_global("all_currencies"))],
-    )
-    cursor.execute("SELECT set_config('o2c.actor_id', '', false)")
+    with acting(Actor.installer(), reason="Standard of the tests"):
+        cursor.execute(
+            "INSERT INTO orders_creditlimit (currency, amount, held, reason, shipped)"
+            " SELECT unnest(%s::text[]), 1e15, false, 'Standard of the tests', true",
+            [sorted(get_global("all_currencies"))],
+        )
 
 
 def _tables(cursor: Any) -> list[str]:

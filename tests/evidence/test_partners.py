@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django.db import connection
 
+from o2c.actor import acting
 from o2c.evidence.pack import ask, reperform
 from o2c.evidence.registry import control
 from partners.services import refunds
@@ -38,8 +39,7 @@ def test_bank_details_changed_under_approval_are_no_exception(shop: Shop, as_own
 
 
 def test_bank_details_forced_past_the_guard_are_an_exception(shop: Shop, as_owner: AsOwner) -> None:
-    with as_owner(), connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('o2c.actor_id', %s, true)", [str(shop.team.user_id)])
+    with acting(shop.team, reason="by force"), as_owner(), connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute("ALTER TABLE partners_channel DISABLE TRIGGER o2c_now_partners_bank_change")
         cursor.execute("UPDATE partners_channel SET bank_name = 'Mine'")
@@ -52,8 +52,7 @@ def test_refunds_approved_by_another_are_no_exception_and_others_are(shop: Shop,
     refunds.approve(draft(shop, "100.00").pk, actor=abe())
     assert (population("C-12b"), exceptions("C-12b")) == (1, [])
     row = draft(shop, "4000.00")
-    with as_owner(), connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('o2c.actor_id', %s, true)", [str(abe().user_id)])
+    with acting(abe(), reason="by force"), as_owner(), connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute(f"ALTER TABLE {TABLE} DISABLE TRIGGER o2c_now_partners_refund_approve")
         cursor.execute(
