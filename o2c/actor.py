@@ -156,7 +156,9 @@ def acting(actor: Actor, *, reason: str = "", request_id: str = "") -> Iterator[
                     _tell(unapproved)
                     if not nested:
                         raise Conflict(
-                            unapproved.message, remedy="Ask for approval of it as it is now.", code="not_approved"
+                            unapproved.message,
+                            remedy="Ask for approval of it as it is now.",
+                            code="not_approved",
                         ) from error
                 raise
             _tell(refused)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
+from typing import Any
+
+from django.db.models import QuerySet
 
 from o2c import clock
 from o2c.access.models import Role, RoleDuty, RoleGrant, User
@@ -11,6 +14,7 @@ from o2c.access.services import tokens
 from o2c.access.services.accounts import PLACEHOLDER_OWNER
 from o2c.actor import Actor, acting
 from o2c.controls.sod.models import SodException, SodRule
+from tests import database
 
 PASSWORD = "correct horse battery"
 
@@ -96,3 +100,9 @@ def _grant(user: User, roles: Iterable[str]) -> None:
         RoleGrant.objects.create(
             user=user, role=Role.objects.get(code=code), granted_by=_placeholder(), valid_from=clock.now()
         )
+
+
+def change_rules(rules: QuerySet[SodRule], **values: Any) -> None:
+    """Switch segregation rules, as only the owner of their table can."""
+    with acting(Actor.installer(), reason="test"), database.owner():
+        rules.update(**values)

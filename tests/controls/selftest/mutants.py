@@ -18,7 +18,6 @@ from django.db.models import CheckConstraint
 
 from o2c.access import authorise
 from o2c.access.registry import is_ours
-from o2c.actor import Actor, acting
 from o2c.audit.install import existing_triggers
 from o2c.audit.triggers import q
 from o2c.controls.approvals import registry
@@ -26,6 +25,7 @@ from o2c.controls.approvals.services.gate import carrying
 from o2c.controls.selftest.attempts import Attempt, judge, settle, undone
 from o2c.controls.sod.models import SodRule
 from tests import database
+from tests.factories.access import change_rules
 
 
 @dataclass(frozen=True)
@@ -151,8 +151,7 @@ def _disabled(table: str, name: str) -> Callable[[], AbstractContextManager[None
 def _off(code: str) -> Callable[[], AbstractContextManager[None]]:
     @contextmanager
     def without() -> Iterator[None]:
-        with acting(Actor.installer(), reason="mutant"):
-            SodRule.objects.filter(code=code).update(at_grant=False, at_transaction=False, window_days=0)
+        change_rules(SodRule.objects.filter(code=code), at_grant=False, at_transaction=False, window_days=0)
         yield
 
     return without

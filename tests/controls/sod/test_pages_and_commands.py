@@ -13,7 +13,7 @@ from o2c.access.models import RoleGrant
 from o2c.actor import Actor, acting
 from o2c.controls.sod.models import SodRule
 from orders.models import Customer
-from tests.factories.access import PASSWORD, make_user
+from tests.factories.access import PASSWORD, change_rules, make_user
 from tests.factories.orders import line, make_catalogue, make_customer, make_order, orders_team
 
 pytestmark = pytest.mark.django_db
@@ -58,8 +58,7 @@ def entered_both() -> Customer:
     make_catalogue(team)
     customer = make_customer(team)
     omar = Actor.of(make_user("omar", "order_entry"))
-    with acting(Actor.installer()):
-        SodRule.objects.filter(code="S01").update(at_transaction=False)
+    change_rules(SodRule.objects.filter(code="S01"), at_transaction=False)
     with acting(omar):
         Customer.objects.filter(pk=customer.pk).update(payment_terms_days=45)
     make_order(omar, customer, [line("SEATS", 5)])

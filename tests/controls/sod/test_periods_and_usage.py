@@ -22,7 +22,7 @@ from o2c.ledger import manual
 from o2c.ledger.models import AccountingPeriod
 from orders.models import Customer
 from revenue.services import close
-from tests.factories.access import make_account, make_user
+from tests.factories.access import change_rules, make_account, make_user
 from tests.factories.billing import Team, bill, billing_team, books
 from tests.factories.orders import line, make_catalogue, make_customer, make_order
 
@@ -122,8 +122,7 @@ def test_a_rule_that_is_off_lets_it_through(team: Team, customer: Customer) -> N
         actor=team.ops,
     )
     invoices.post(draft.pk, actor=Actor.of(pat))
-    with acting(Actor.installer()):
-        SodRule.objects.filter(code="S34").update(at_transaction=False)
+    change_rules(SodRule.objects.filter(code="S34"), at_transaction=False)
     by_service(month(), becomes(pat, "revenue_accounting"))
     assert month().state == "closing"
 

@@ -59,9 +59,10 @@ def test_a_rule_without_duties_yet_says_what_it_waits_for() -> None:
     } <= {rule.code for rule in live_rules()}
 
 
-def test_a_second_synchronisation_writes_nothing() -> None:
+def test_a_second_synchronisation_writes_nothing(as_owner: Any) -> None:
     before = SodRule.history.count(), FunctionDuty.history.count()
-    sync.sync(actor=Actor.installer())
+    with as_owner():
+        sync.sync(actor=Actor.installer())
     assert (SodRule.history.count(), FunctionDuty.history.count()) == before
 
 
@@ -131,8 +132,8 @@ def test_a_rule_about_a_lineage_that_nothing_connects_fails_the_check(
     ]
 
 
-def test_a_rule_is_never_deleted() -> None:
-    with pytest.raises(DatabaseError, match="never deleted"), acting(Actor.installer()):
+def test_a_rule_is_never_deleted(as_owner: Any) -> None:
+    with pytest.raises(DatabaseError, match="never deleted"), acting(Actor.installer()), as_owner():
         SodRule.objects.filter(code="S26")._raw_delete("default")
 
 

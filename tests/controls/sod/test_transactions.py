@@ -21,7 +21,7 @@ from o2c.controls.sod.models import Denial, SodRule
 from o2c.errors import NotAuthorised
 from orders.models import Customer, Order
 from orders.services import amendments, orders
-from tests.factories.access import PASSWORD, make_account, make_token, make_user
+from tests.factories.access import PASSWORD, change_rules, make_account, make_token, make_user
 from tests.factories.billing import Team, billing_team, books, post_invoice, receive
 from tests.factories.orders import line, make_catalogue, make_customer, make_order, orders_team
 
@@ -118,8 +118,7 @@ def test_somebody_else_activates(signed: Order) -> None:
 def test_a_rule_that_is_off_in_the_table_is_off(signed: Order) -> None:
     omar = make_user("omar", "order_management")
     wrote_a_line(omar, signed)
-    with acting(Actor.installer()):
-        SodRule.objects.filter(code="S10").update(at_transaction=False)
+    change_rules(SodRule.objects.filter(code="S10"), at_transaction=False)
     by_shell(signed, omar)
     signed.refresh_from_db()
     assert signed.state == "active"
@@ -228,8 +227,7 @@ def test_within_the_window_after_granting_nothing_financial_is_done(signed: Orde
 def test_what_was_done_is_reported_with_its_records(signed: Order) -> None:
     omar = make_user("omar", "order_management")
     wrote_a_line(omar, signed)
-    with acting(Actor.installer()):
-        SodRule.objects.filter(code="S10").update(at_transaction=False)
+    change_rules(SodRule.objects.filter(code="S10"), at_transaction=False)
     by_service(signed, omar)
     since = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
     found = [row for row in actual.violations(since) if row.username == "omar"]
