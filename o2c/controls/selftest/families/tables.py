@@ -60,7 +60,9 @@ class Table:
         yield from self._states()
         yield from self._frozen()
         yield from self._child()
-        if self.d.history_table:
+        if self.d.owned:
+            yield from self._owned()
+        elif self.d.history_table:
             yield from self._trace()
 
     def each(
@@ -75,8 +77,9 @@ class Table:
             if self.own and principal == first:
                 doors.append((OWNER, self._as_owner(sql)))
             for door, do in doors:
-                # The owner has every right: only the trigger is left to refuse.
-                refused = by_state(REFUSED) if door == OWNER else refusal
+                refused = by_state(REFUSED, NO_RIGHT) if self.d.owned else refusal
+                if door == OWNER:  # who has every right: only the trigger is left to refuse
+                    refused = by_state(REFUSED)
                 yield Attempt(rule, title, door, principal, as_actor(actor, do), refused, table=self.d.table)
 
     def _as_owner(self, sql: str) -> Callable[[], object]:
@@ -118,6 +121,16 @@ class Table:
             sql = f"INSERT INTO {table} SELECT * FROM {table} WHERE false"  # noqa: S608
             yield Attempt(
                 f"table {self.d.table}", "history written by hand", SQL, principal,
+                as_actor(actor, lambda: execute(sql)), by_state(NO_RIGHT), table=self.d.table,
+            )  # fmt: skip
+
+    def _owned(self) -> Iterator[Attempt]:
+        """What ships with the product is written by the owner of the tables alone."""
+        table = q(self.d.table)
+        sql = f"UPDATE {table} SET {self.key} = {self.key} WHERE false"  # noqa: S608
+        for principal, actor in self.actors.items():
+            yield Attempt(
+                f"table {self.d.table}", "written by hand", SQL, principal,
                 as_actor(actor, lambda: execute(sql)), by_state(NO_RIGHT), table=self.d.table,
             )  # fmt: skip
 
