@@ -137,10 +137,10 @@ def _cash(world: World, invoice: Invoice) -> None:
         invoice.customer_id,
         world.person("billing_ops"),
         world.person("approver"),
-        by_hand="INSERT INTO billing_grant (created_at, customer_id, entity_id, currency, origin, granted,"
+        by_hand="INSERT INTO billing_grant (customer_id, entity_id, currency, origin, granted,"
         " paid, remaining, priority, starts_on, scope, rollover_percent, rollover_months, opened_by_id,"
         " reason)"
-        f" SELECT now(), %s, {invoice.entity_id}, 'USD', 'promotional', 5000, 0, 0, 100, current_date,"
+        f" SELECT %s, {invoice.entity_id}, 'USD', 'promotional', 5000, 0, 0, 100, DATE '{later}',"
         " '{}', 0, 0, o2c_actor(), 'self-test'",
         parameters={"amount": Decimal("5000.00"), "starts_on": later},
     )

@@ -146,7 +146,7 @@ def test_a_policy_is_not_drafted_in_another_name_and_does_not_just_go(team):
 
 
 def test_a_role_that_governs_does_not_come_by_a_side_door(team):
-    held = RoleGrant.objects.get(user_id=team.controller.user_id)
+    held = RoleGrant.objects.get(user_id=team.controller.user_id, role__code="controller")
     with acting(team.cash, reason="end"):
         RoleGrant.objects.filter(pk=held.pk).update(valid_to=clock.now())
     with refused(team.cash, "never made longer"):
