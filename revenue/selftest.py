@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from o2c.controls import approvals
 from o2c.controls.selftest.ways import job
 from o2c.controls.selftest.world import REASON, Subject, World
 from o2c.ledger.models import AccountingPeriod, Journal
@@ -76,7 +77,9 @@ def _cheaper(world: World) -> Order:
         order.pk, kind="price", effective_on=day, as_of=day, actor=clerk, reason=REASON,
         changes={"lines": [{"line": order.lines.get().pk, "discount_percent": "50"}]},
     )  # fmt: skip
-    amendments.apply(drafted.pk, as_of=day, actor=manager, reason=REASON)
+    asked = amendments.ask(drafted.pk, as_of=day, actor=manager, reason=REASON)
+    for role in ("approver", "controller"):
+        approvals.approve(asked.pk, actor=world.person(role), reason=REASON)
     return order
 
 
