@@ -31,8 +31,12 @@ def _unasked(act: str, row: str) -> str:
     )
 
 
+_POSTED = """coalesce((SELECT min(h.history_date) FROM billing_historicalinvoice h
+    WHERE h.id = {0}.id AND h.state = 'posted'), 'infinity')"""
+
 _CREDITS_BEFORE = f"""(SELECT coalesce(sum(-x.total), 0) FROM billing_invoice x
     WHERE x.corrects_id = i.corrects_id AND x.id <> i.id AND x.kind = 'credit_memo' AND x.state = 'posted'
+      AND ({_POSTED.format("x")}, x.id) < ({_POSTED.format("i")}, i.id)
       AND NOT {_RELEASED.replace("i.", "x.")} AND {_unasked("'billing.credit.post'", "x.id")})"""
 
 CREDIT_FACTS = f"""

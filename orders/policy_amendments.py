@@ -13,6 +13,7 @@ from typing import Any
 from o2c.controls.approvals.declaring import bands, rule, step
 from o2c.controls.approvals.registry import Act, Lineage, in_functional
 from orders.domain.price_spec import MONEY_KEYS
+from orders.policy_orders import closed_before
 
 _MONEY = '"({})": "-?[0-9.]+"'.format("|".join(sorted(MONEY_KEYS)))
 _NUMBERS = '"(?:{})": "(-?[0-9.]+)"'.format("|".join(sorted(MONEY_KEYS)))
@@ -70,7 +71,8 @@ SELECT jsonb_build_object(
     + (SELECT count(*) {_NOT_SHOWN}))::text,
   'term_months', CASE WHEN a.kind = 'renew' THEN coalesce(a.changes->>'term_months', '0') ELSE '0' END,
   'closed_months', (SELECT count(*) FROM ledger_accountingperiod m WHERE m.entity_id = o.entity_id
-      AND m.state = 'closed' AND m.ends_on > a.effective_on)::text,
+      AND m.state = 'closed' AND m.ends_on > a.effective_on
+      AND {closed_before("orders_historicalamendment", "a.id", "applied")})::text,
   'effect', a.effect_digest)
 FROM orders_amendment a JOIN orders_order o ON o.id = a.order_id
 JOIN ledger_legalentity e ON e.id = o.entity_id JOIN orders_customer c ON c.id = o.customer_id

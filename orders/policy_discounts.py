@@ -11,9 +11,13 @@ from orders.policy_amendments import not_lower
 _PERCENT = """CASE {0}.method WHEN 'percent_off' THEN {0}.value
     WHEN 'multiply' THEN greatest((1 - {0}.value) * 100, 0) ELSE 0 END"""
 
+_ACTIVATED = """coalesce((SELECT min(h.history_date) FROM orders_historicalpriceadjustment h
+    WHERE h.id = {0}.id AND h.state = 'active'), 'infinity')"""
+
 # Several overrides of the same price at the same time take off together what they take off.
 _BESIDE = f"""(SELECT coalesce(sum({_PERCENT.format("x")}), 0) FROM orders_priceadjustment x
     WHERE x.customer_id = a.customer_id AND x.id <> a.id AND x.state = 'active'
+      AND ({_ACTIVATED.format("x")}, x.id) < ({_ACTIVATED.format("a")}, a.id)
       AND x.starts_on < coalesce(a.ends_on, 'infinity') AND a.starts_on < coalesce(x.ends_on, 'infinity')
       AND (x.order_id IS NULL OR a.order_id IS NULL OR x.order_id = a.order_id)
       AND (x.sku_id IS NULL OR a.sku_id IS NULL OR x.sku_id = a.sku_id)

@@ -15,6 +15,14 @@ from o2c.controls.approvals.registry import Act, Lineage, in_functional
 
 NOT_STANDARD = ("termination_notice_days", "acceptance_days", "most_favoured_price", "side_letter")
 
+
+def closed_before(history: str, row: str, state: str) -> str:
+    """SQL: month m was closed before this row reached its state, or is, when it has not yet."""
+    return f"""(SELECT max(h.history_date) FROM ledger_historicalaccountingperiod h
+      WHERE h.id = m.id AND h.state = 'closed') < coalesce((
+      SELECT min(h.history_date) FROM {history} h WHERE h.id = {row} AND h.state = '{state}'), 'infinity')"""
+
+
 _BEYOND_QUOTE = """
 CASE WHEN a.id IS NOT NULL OR coalesce(q.{0} IS NOT DISTINCT FROM o.{0}, false) THEN {1} ELSE {2} END"""
 
@@ -38,7 +46,8 @@ SELECT jsonb_build_object(
   'days_late', CASE WHEN a.id IS NULL THEN greatest({_ENTERED} - o.starts_on, 0) ELSE 0 END::text,
   'closed_months', CASE WHEN a.id IS NULL THEN (
       SELECT count(*) FROM ledger_accountingperiod m WHERE m.entity_id = o.entity_id AND m.state = 'closed'
-        AND m.ends_on > o.starts_on) ELSE 0 END::text,
+        AND m.ends_on > o.starts_on AND
+        {closed_before("orders_historicalorder", "o.id", "active")}) ELSE 0 END::text,
   'payment_terms_days', CASE WHEN a.id IS NOT NULL OR o.payment_terms_days <= q.payment_terms_days THEN 0
                         ELSE o.payment_terms_days END::text,
   'max_discount', CASE WHEN a.id IS NOT NULL THEN 0 ELSE coalesce((

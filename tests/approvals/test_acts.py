@@ -235,7 +235,7 @@ def test_the_commands_say_who_would_decide_and_what_is_wrong(team, memo, capsys)
 
 def test_a_proposal_is_simulated_with_its_values_and_wrong_words_are_said_in_words(team, invoice, capsys):
     """Of the invoice that is meant by its number, not of another record with the same key."""
-    say = ["--with", "reason_code=uncollectible", "--with", f"applied_on={ON}", "--as", "bea"]
+    say = ["--with", "reason_code=uncollectable", "--with", f"applied_on={ON}", "--as", "bea"]
     act = "billing.writeoff.post"
     call_command("approvals", "simulate", act, "--object", invoice.number, "--with", "amount=250.01", *say)
     assert "Controller (billing.writeoff.post): amount 250.01 is above 250" in capsys.readouterr().out

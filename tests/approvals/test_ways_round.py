@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal as D
+from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection
@@ -21,7 +22,8 @@ from o2c.controls.approvals.selectors.facts import facts_now
 from o2c.controls.sod.models import Denial
 from o2c.errors import Conflict, InvalidInput, NotAuthorised
 from orders.models import Amendment, Coupon, Customer, Order, PriceAdjustment, Redemption, Segment
-from orders.services import adjustments, amendments, coupons
+from orders.services import adjustments, amendments, coupons, customers
+from orders.services.inputs import CustomerInput
 from tests.approvals.conftest import ON, draft_memo
 from tests.factories.billing import Team, person
 from tests.factories.orders import line, make_customer, make_order, orders_team
@@ -239,12 +241,23 @@ def test_who_made_a_coupon_does_not_redeem_it(order):
         immediately()
 
 
+CUSTOMER: dict[str, Any] = {
+    "bill_to_line1": "742 Evergreen Terrace", "bill_to_city": "Springfield", "bill_to_postal_code": "78701",
+    "billing_email": "ap@new.example",
+}  # fmt: skip
+
+
 @pytest.mark.parametrize("values", [{"tax_exempt": True}, {"payment_terms_days": 365}])
 def test_a_customer_is_not_born_with_terms_that_need_approval(team, values):
-    with pytest.raises(Conflict) as refused:
-        make_customer(team.orders, **values)
-    assert refused.value.code == "approval_required"
     old = make_customer(team.orders, "Old")
+    with pytest.raises(Conflict) as refused:
+        customers.upsert(
+            CustomerInput(
+                name="New", entity="US", currency="USD", country="US", region="TX", **CUSTOMER, **values
+            ),
+            actor=team.orders,
+        )
+    assert refused.value.code == "approval_required"
     with pytest.raises(DatabaseError, match="needs 1 approval"), acting(team.orders, reason="shortcut"):
         copy = Customer.objects.get(pk=old.pk)
         copy.pk, copy.number = None, "C-999999"

@@ -179,7 +179,19 @@ def make_customer(actor: Actor, name: str = "Globex", entity: str = "US", **valu
         "bill_to_city": "Springfield",
         "bill_to_postal_code": "78701",
     }
-    return customers.upsert(CustomerInput(name=name, **{**defaults, **values}), actor=actor)
+    exempt = values.pop("tax_exempt", False)
+    customer = customers.upsert(CustomerInput(name=name, **{**defaults, **values}), actor=actor)
+    if exempt:
+        asker = orders_team("order-asker", "approvals.request.submit")
+        judges()
+        days = customer.payment_terms_days
+        approved(
+            customers.ask_change_terms(
+                customer.pk, payment_terms_days=days, tax_exempt=True, actor=asker, reason="Certificate"
+            )
+        )
+        customer.refresh_from_db()
+    return customer
 
 
 def line(sku: str, quantity: str | int = "1", **values: Any) -> LineInput:
