@@ -161,7 +161,7 @@ def test_a_role_that_governs_does_not_come_by_a_side_door(team):
             user_id=team.ops.user_id, role=held.role, granted_by_id=team.controller.user_id,
             valid_from=clock.now(),
         )  # fmt: skip
-    mine = make_role("mine", "approvals.read")
+    mine = make_role("mine", ["approvals.read"])
     make_user("holder", "mine")
     with refused(team.cash, "a duty that governs the controls"):
         RoleDuty.objects.create(role=mine, duty="approvals.policy.activate")

@@ -97,5 +97,5 @@ def test_nested_values_are_read_as_tables_and_names_not_as_json() -> None:
     assert "<td>2024-01-05</td><td>0.03</td>" in shown
     assert "&lt;b&gt;" in shown
     assert "{" not in shown
-    assert fmt.show(["agreement_id", "action_date"]) == "agreement_id, action_date"
+    assert fmt.show(["agreement_id", "action_date"]) == "agreement id, action date"
     assert fmt.show([]) == fmt.DASH

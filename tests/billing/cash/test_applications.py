@@ -218,7 +218,7 @@ def test_reversing_a_receipt_needs_it_unapplied(team: Team, customer: Customer) 
     receipt = receive(team, customer, "50.00")
     (applied,) = receipts.apply(receipt.pk, [(invoice.pk, Decimal("50.00"))], applied_on=ON, actor=team.cash)
 
-    with pytest.raises(Conflict, match="unapply it first"):
+    with pytest.raises(Conflict, match="undo that first"):
         receipts.reverse(receipt.pk, actor=team.cash, reason="Returned by the bank")
     receipts.unapply(applied.pk, on=ON, actor=team.cash)
     receipts.reverse(receipt.pk, actor=team.cash, on=ON, reason="Returned by the bank")

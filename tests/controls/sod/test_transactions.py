@@ -119,7 +119,7 @@ def test_a_rule_that_is_off_in_the_table_is_off(signed: Order) -> None:
     omar = make_user("omar", "order_management")
     wrote_a_line(omar, signed)
     change_rules(SodRule.objects.filter(code="S10"), at_transaction=False)
-    by_shell(signed, omar)
+    by_service(signed, omar)
     signed.refresh_from_db()
     assert signed.state == "active"
 
