@@ -39,20 +39,26 @@ class Cast:
             self._browsers[person.pk] = self._open(person)
         return self._browsers[person.pk]
 
-    def delegation(self, giver: User, taker: User, **values: Any) -> Delegation:
-        """In force, unless `values` say otherwise."""
+    def delegation(
+        self, giver: User, taker: User, *, accepted: bool = True, over: bool = False, revoked: bool = False
+    ) -> Delegation:
+        """In force, unless said otherwise: given by one, accepted by the other."""
         if (giver.pk, taker.pk) not in self._given:
             now = clock.now()
-            said = {
-                "valid_from": now - dt.timedelta(days=2),
-                "valid_to": now + dt.timedelta(days=2),
-                "accepted_at": now,
-            }
+            until = now + dt.timedelta(days=-1 if over else 2)
             with acting(Actor.of(giver), reason=REASON):
                 given = Delegation.objects.create(
-                    delegator=giver, delegate=taker, reason=REASON, **(said | values)
-                )
-            self._given[giver.pk, taker.pk] = given
+                    delegator=giver, delegate=taker, reason=REASON, valid_to=until,
+                    valid_from=now - dt.timedelta(days=2),
+                )  # fmt: skip
+            row = Delegation.objects.filter(pk=given.pk)
+            if accepted:
+                with acting(Actor.of(taker), reason=REASON):
+                    row.update(accepted_at=now)
+            if revoked:
+                with acting(Actor.of(giver), reason=REASON):
+                    row.update(revoked_at=now)
+            self._given[giver.pk, taker.pk] = row.get()
         return self._given[giver.pk, taker.pk]
 
     def in_force(self, approver: User) -> Delegation:
@@ -67,14 +73,12 @@ class Cast:
         return self.delegation(self.in_force(approver).delegate, self._stand_in("delegate-of-delegate"))
 
     def not_in_force(self, approver: User) -> Iterator[tuple[str, Delegation]]:
-        now = clock.now()
-        for how, values in (
-            ("not accepted", {"accepted_at": None}),
-            ("that is over", {"valid_to": now - dt.timedelta(days=1)}),
-            ("that was revoked", {"revoked_at": now}),
+        for how, said in (
+            ("not accepted", {"accepted": False}),
+            ("that is over", {"over": True}),
+            ("that was revoked", {"revoked": True}),
         ):
-            taker = self._stand_in(how.replace(" ", "-"))
-            yield how, self.delegation(approver, taker, **values)
+            yield how, self.delegation(approver, self._stand_in(how.replace(" ", "-")), **said)
 
     def _stand_in(self, name: str) -> User:
         if name not in self._former:
