@@ -12,6 +12,7 @@ from o2c import clock
 from o2c.access.models import User
 from o2c.actor import Actor, acting
 from o2c.controls.approvals.models import Decision, Delegation, Request, Step
+from o2c.controls.approvals.tasks import tick
 from o2c.controls.selftest.attempts import run_sql
 from o2c.controls.selftest.world import REASON, World, end_grants, lend
 
@@ -26,6 +27,7 @@ class Cast:
         self._given: dict[tuple[int, int], Delegation] = {}
         self._former: dict[str, User] = {}
         self._browsers: dict[int, Client] = {}
+        self._left: set[int] | None = None
         self.plain = self._deciding("plain")
 
     def _deciding(self, name: str) -> User:
@@ -33,6 +35,15 @@ class Cast:
         person = self.world.named(name)
         lend(person, DECIDE)
         return person
+
+    def left_open(self) -> set[int]:
+        """The requests of the world that the clock of approvals leaves as they are: asked once for all."""
+        if self._left is None:
+            tick.apply(throw=True)
+            ours = [request.pk for request in self.world.requests.values()]
+            still = Request.objects.filter(pk__in=ours, state=Request.State.OPEN)
+            self._left = set(still.values_list("pk", flat=True))
+        return self._left
 
     def browser(self, person: User) -> Client:
         if person.pk not in self._browsers:

@@ -21,7 +21,6 @@ from o2c.controls.approvals import registry
 from o2c.controls.approvals.models import Delegation, Request
 from o2c.controls.approvals.selectors.facts import authors_of
 from o2c.controls.approvals.services import carrying, submitting
-from o2c.controls.approvals.tasks import tick
 from o2c.controls.selftest.attempts import Attempt, Plan, Refusal, as_actor, by_code, second_person, sqlstate
 from o2c.controls.selftest.families import deciding
 from o2c.controls.selftest.families.deciding import DECIDE, Cast
@@ -117,8 +116,7 @@ class Case:
         title, maker = "done before it is decided", self.subject.asked_by
 
         def by_clock() -> None:
-            tick.apply(throw=True)
-            if Request.objects.get(pk=self.request.pk).state == Request.State.OPEN:
+            if self.request.pk in self.cast.left_open():
                 raise Conflict(f"{self.request} was left alone", code=LEFT_ALONE)
 
         def by_colleague() -> object:
@@ -189,8 +187,9 @@ class Case:
             "delegate", "decided for its maker", for_maker.delegate, some, for_maker,
             lambda: self._lend(self.maker),
         )  # fmt: skip
+        # What a delegation is worth is one question for all acts: the table's, which answers for the service.
         for how, given in self.cast.not_in_force(self.approver):
-            yield Try("delegate", f"decided by delegation {how}", given.delegate, some, given)
+            yield Try("delegate", f"decided by delegation {how}", given.delegate, ("SQL",), given)
         passed_on = self.cast.passed_on(self.approver)
         yield Try("delegate", "decided by a delegate's delegate", passed_on.delegate, some, passed_on)
 
