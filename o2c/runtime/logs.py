@@ -6,9 +6,14 @@ go through the same processors, so Django's and Celery's lines look like ours.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import structlog
+
+_silent: ContextVar[bool] = ContextVar("o2c_silent", default=False)
 
 SHARED: tuple[Any, ...] = (
     structlog.contextvars.merge_contextvars,
@@ -69,8 +74,20 @@ def configure(level: str, style: str) -> dict[str, Any]:
     }
 
 
+@contextmanager
+def silence() -> Iterator[None]:
+    """No lines from what this context does: refusals that are wanted are nothing to be alerted by."""
+    token = _silent.set(True)
+    try:
+        yield
+    finally:
+        _silent.reset(token)
+
+
 def _drop_noise(_logger: Any, _name: str, event: Any) -> Any:
-    """One line per request, when it is finished; none for the probes of a load balancer."""
+    """One line per request, when it is finished; none for the probes of a load balancer, or in `silence`."""
+    if _silent.get():
+        raise structlog.DropEvent
     if event.get("event") == "request_started" or "GET /health/live" in str(event.get("request", "")):
         raise structlog.DropEvent
     return event

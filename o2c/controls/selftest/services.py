@@ -19,6 +19,7 @@ from o2c.controls.selftest import world as worlds
 from o2c.controls.selftest.attempts import Attempt, Cell, Plan, judge, settle
 from o2c.controls.selftest.families import FAMILIES
 from o2c.controls.selftest.models import SelftestRun
+from o2c.runtime.logs import silence
 from o2c.runtime.signals_of_life import beat
 
 DUTY = "selftest.run.start"
@@ -72,7 +73,7 @@ def attempt_all(rules: Sequence[str] = ()) -> Result:
     """
     result = Result((), ())
     try:
-        with transaction.atomic():
+        with silence(), transaction.atomic():
             made = plan(rules)
             result = Result(tuple(judge(attempt) for attempt in made.attempts), tuple(made.untried))
             raise _Undone

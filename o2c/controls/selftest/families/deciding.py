@@ -12,6 +12,7 @@ from o2c import clock
 from o2c.access.models import User
 from o2c.actor import Actor, acting
 from o2c.controls.approvals.models import Decision, Delegation, Request, Step
+from o2c.controls.approvals.tasks import tick
 from o2c.controls.selftest.attempts import run_sql
 from o2c.controls.selftest.world import REASON, World, end_grants, lend
 
@@ -26,6 +27,7 @@ class Cast:
         self._given: dict[tuple[int, int], Delegation] = {}
         self._former: dict[str, User] = {}
         self._browsers: dict[int, Client] = {}
+        self._left: set[int] | None = None
         self.plain = self._deciding("plain")
 
     def _deciding(self, name: str) -> User:
@@ -34,25 +36,40 @@ class Cast:
         lend(person, DECIDE)
         return person
 
+    def left_open(self) -> set[int]:
+        """The requests of the world that the clock of approvals leaves as they are: asked once for all."""
+        if self._left is None:
+            tick.apply(throw=True)
+            ours = [request.pk for request in self.world.requests.values()]
+            still = Request.objects.filter(pk__in=ours, state=Request.State.OPEN)
+            self._left = set(still.values_list("pk", flat=True))
+        return self._left
+
     def browser(self, person: User) -> Client:
         if person.pk not in self._browsers:
             self._browsers[person.pk] = self._open(person)
         return self._browsers[person.pk]
 
-    def delegation(self, giver: User, taker: User, **values: Any) -> Delegation:
-        """In force, unless `values` say otherwise."""
+    def delegation(
+        self, giver: User, taker: User, *, accepted: bool = True, over: bool = False, revoked: bool = False
+    ) -> Delegation:
+        """In force, unless said otherwise: given by one, accepted by the other."""
         if (giver.pk, taker.pk) not in self._given:
             now = clock.now()
-            said = {
-                "valid_from": now - dt.timedelta(days=2),
-                "valid_to": now + dt.timedelta(days=2),
-                "accepted_at": now,
-            }
+            until = now + dt.timedelta(days=-1 if over else 2)
             with acting(Actor.of(giver), reason=REASON):
                 given = Delegation.objects.create(
-                    delegator=giver, delegate=taker, reason=REASON, **(said | values)
-                )
-            self._given[giver.pk, taker.pk] = given
+                    delegator=giver, delegate=taker, reason=REASON, valid_to=until,
+                    valid_from=now - dt.timedelta(days=2),
+                )  # fmt: skip
+            row = Delegation.objects.filter(pk=given.pk)
+            if accepted:
+                with acting(Actor.of(taker), reason=REASON):
+                    row.update(accepted_at=now)
+            if revoked:
+                with acting(Actor.of(giver), reason=REASON):
+                    row.update(revoked_at=now)
+            self._given[giver.pk, taker.pk] = row.get()
         return self._given[giver.pk, taker.pk]
 
     def in_force(self, approver: User) -> Delegation:
@@ -67,14 +84,12 @@ class Cast:
         return self.delegation(self.in_force(approver).delegate, self._stand_in("delegate-of-delegate"))
 
     def not_in_force(self, approver: User) -> Iterator[tuple[str, Delegation]]:
-        now = clock.now()
-        for how, values in (
-            ("not accepted", {"accepted_at": None}),
-            ("that is over", {"valid_to": now - dt.timedelta(days=1)}),
-            ("that was revoked", {"revoked_at": now}),
+        for how, said in (
+            ("not accepted", {"accepted": False}),
+            ("that is over", {"over": True}),
+            ("that was revoked", {"revoked": True}),
         ):
-            taker = self._stand_in(how.replace(" ", "-"))
-            yield how, self.delegation(approver, taker, **values)
+            yield how, self.delegation(approver, self._stand_in(how.replace(" ", "-")), **said)
 
     def _stand_in(self, name: str) -> User:
         if name not in self._former:

@@ -21,7 +21,6 @@ from o2c.controls.approvals import registry
 from o2c.controls.approvals.models import Delegation, Request
 from o2c.controls.approvals.selectors.facts import authors_of
 from o2c.controls.approvals.services import carrying, submitting
-from o2c.controls.approvals.tasks import tick
 from o2c.controls.selftest.attempts import Attempt, Plan, Refusal, as_actor, by_code, second_person, sqlstate
 from o2c.controls.selftest.families import deciding
 from o2c.controls.selftest.families.deciding import DECIDE, Cast
@@ -113,28 +112,23 @@ class Case:
             yield self._attempt(title, "SQL", who, as_actor(actor, lambda: execute(sql)), _needs_approval)
 
     def _around(self) -> Iterator[Attempt]:
-        """The maker writes into the request that it is decided: the clock, a colleague, a hand do the act."""
-        title = "said to be decided by hand"
-        maker = self.subject.asked_by
+        """Before anybody has decided: by the clock, by a colleague, by a request that says otherwise."""
+        title, maker = "done before it is decided", self.subject.asked_by
 
         def by_clock() -> None:
-            self._force("approved")
-            tick.apply(throw=True)
-            if Request.objects.get(pk=self.request.pk).state != Request.State.COMMITTED:
+            if self.request.pk in self.cast.left_open():
                 raise Conflict(f"{self.request} was left alone", code=LEFT_ALONE)
 
         def by_colleague() -> object:
-            self._force("approved")
             return carrying.carry_out(self.request.pk, actor=self._doer(), reason=REASON)
 
         def by_hand() -> object:
             self._force("committed")
             return execute(self._sql(self.subject.by_hand))
 
-        yield self._attempt(title, "task", "maker", as_actor(maker, by_clock), _needs_approval)
+        yield self._attempt(title, "task", "maker", by_clock, _needs_approval)
+        yield self._attempt(title, "service", "role holder", by_colleague, _needs_approval)
         yield self._attempt(title, "SQL", "maker", as_actor(maker, by_hand), _needs_approval)
-        if self.act.runs_as == "approver":
-            yield self._attempt(title, "service", "maker", as_actor(maker, by_colleague), _needs_approval)
 
     def _doer(self) -> Actor:
         """Whoever holds the duty of the act: only the missing decisions are left to refuse them."""
@@ -193,8 +187,9 @@ class Case:
             "delegate", "decided for its maker", for_maker.delegate, some, for_maker,
             lambda: self._lend(self.maker),
         )  # fmt: skip
+        # What a delegation is worth is one question for all acts: the table's, which answers for the service.
         for how, given in self.cast.not_in_force(self.approver):
-            yield Try("delegate", f"decided by delegation {how}", given.delegate, some, given)
+            yield Try("delegate", f"decided by delegation {how}", given.delegate, ("SQL",), given)
         passed_on = self.cast.passed_on(self.approver)
         yield Try("delegate", "decided by a delegate's delegate", passed_on.delegate, some, passed_on)
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from o2c import clock
 from o2c.access.models import Role, RoleDuty, RoleGrant, User
 from o2c.access.services import grants
-from o2c.access.services.accounts import PLACEHOLDER_OWNER
 from o2c.actor import Actor, acting
 from o2c.controls.selftest.attempts import Attempt, Plan, as_actor, by_code, run_sql, sqlstate
 from o2c.controls.selftest.ways import run_command
@@ -18,7 +17,7 @@ from o2c.controls.sod.rules import RULES, Rule
 
 GRANT = """
 INSERT INTO access_rolegrant (created_at, user_id, role_id, granted_by_id, reason, valid_from)
-SELECT now(), %s, %s, id, '', now() FROM access_user WHERE username = %s
+VALUES (now(), %s, %s, o2c_actor(), '', now())
 """
 
 
@@ -63,7 +62,8 @@ class Pair:
 
     def _holding(self, user: User, do: Callable[[], object]) -> Callable[[], object]:
         def both() -> object:
-            give(user, self.roles[0])
+            with acting(Actor.installer(), reason=REASON):
+                give(user, self.roles[0])
             return do()
 
         return both
@@ -74,7 +74,7 @@ class Pair:
             ("service", lambda: grants.grant(user, role.code, actor=admin, reason=REASON)),
             ("command", lambda: self._by_command(user)),
             ("shell", self._grant_by_shell(user)),
-            ("SQL", lambda: run_sql(GRANT, [user.pk, role.pk, PLACEHOLDER_OWNER])),
+            ("SQL", lambda: run_sql(GRANT, [user.pk, role.pk])),
         ]
 
     def _by_command(self, user: User) -> object:
@@ -85,9 +85,9 @@ class Pair:
 
     def _grant_by_shell(self, user: User) -> Callable[[], object]:
         def do() -> object:
-            giver = User.objects.get(username=PLACEHOLDER_OWNER)
+            giver = self.world.person("admin").user_id
             return RoleGrant.objects.create(
-                user=user, role=self.roles[1], granted_by=giver, valid_from=clock.now()
+                user=user, role=self.roles[1], granted_by_id=giver, valid_from=clock.now()
             )
 
         return do

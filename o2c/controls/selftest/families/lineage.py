@@ -198,14 +198,16 @@ def attempts(world: World, specimen: Specimen) -> Iterator[Attempt]:
     doors = {"SQL": specimen.by_sql, "shell": specimen.by_shell}
     if specimen.check.now.how == "insert":
         del doors["shell"]
+    hand, system_for = _hand(specimen), f"{system.label} for {author}"
     for door, do in doors.items():
-        for who, actor in (
-            (_hand(specimen), Actor.of(author)),
-            ("their service account", Actor.of(world.account_of(author))),
-            ("the product on their behalf", Actor(system.user_id, f"{system.label} for {author}", author.pk)),
-        ):
-            yield _attempt(specimen, door, who, as_actor(actor, do))
+        yield _attempt(specimen, door, hand, as_actor(Actor.of(author), do))
         yield _attempt(specimen, door, "staff superuser", as_superuser(author, do))
+    # Who stands behind an account is the database's question: one door that is nothing but the database.
+    for who, actor in (
+        ("their service account", Actor.of(world.account_of(author))),
+        ("the product on their behalf", Actor(system.user_id, system_for, author.pk)),
+    ):
+        yield _attempt(specimen, "SQL", who, as_actor(actor, specimen.by_sql))
     yield _attempt(specimen, "SQL", "former role holder", _without_role(author, specimen.by_sql))
     for declared in transitions_of(specimen.model):
         moves = specimen.check.now.how == "move" and declared.target == specimen.check.now.to[0]
