@@ -50,6 +50,7 @@ ACTS = [
             "amount": Decimal,
             "starts_on": dt.date.fromisoformat,
             "ends_on": dt.date.fromisoformat,
+            "priority": int,
         },
         labels={
             "amount": "Amount in functional currency",

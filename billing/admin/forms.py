@@ -66,6 +66,7 @@ class PromotionForm(forms.Form):
     ends_on = Day(label="Good until", required=False, help_text="The first day without it. Empty: no end.")
     order = forms.CharField(max_length=20, required=False, help_text="Order number. Empty: every order.")
     skus = forms.CharField(max_length=200, required=False, help_text="SKU codes, by comma. Empty: all usage.")
+    priority = forms.IntegerField(min_value=0, initial=100, help_text="The lowest is used up first.")
 
 
 class OnForm(forms.Form):

@@ -65,6 +65,7 @@ def promote(
     ends_on: dt.date | None = None,
     order: str = "",
     skus: str = "",
+    priority: int = 100,
     reason: str = "",
 ) -> Grant:
     """Give promotional credit, for one order or all of a customer's, for some SKUs or all usage."""
@@ -79,6 +80,7 @@ def promote(
         ends_on=ends_on,
         order_id=order_id,
         scope={"skus": named} if named else {},
+        priority=priority,
         actor=actor,
         reason=reason,
     )
@@ -93,12 +95,13 @@ def promote_customer(
     ends_on: dt.date | None = None,
     order: str = "",
     skus: str = "",
+    priority: int = 100,
     reason: str = "",
 ) -> Grant:
     """The same for the customer with this id, as an approved request does it."""
     return promote(
         customer=pk, amount=amount, starts_on=starts_on, ends_on=ends_on, order=order, skus=skus,
-        actor=actor, reason=reason,
+        priority=priority, actor=actor, reason=reason,
     )  # fmt: skip
 
 

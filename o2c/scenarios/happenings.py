@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from billing.models import BillRun, Invoice
 from billing.services import (
     applications,
+    asking,
     credit_memos,
     findings,
     grants,
@@ -18,11 +19,11 @@ from billing.services import (
     metering,
     posting,
     receipts,
+    requests,
     retractions,
     runs,
 )
 from o2c.access.system import system_actor
-from o2c.controls.approvals.services.gate import carrying
 from o2c.errors import Conflict, InvalidInput
 from o2c.ledger.models import AccountingPeriod, Journal
 from o2c.scenarios import stage as staging
@@ -54,6 +55,7 @@ from o2c.scenarios.acts import (
     UseCredit,
     Void,
 )
+from o2c.scenarios.agreeing import agreed, decided
 from o2c.scenarios.cast import REASON
 from o2c.scenarios.language import ListPrice
 from o2c.scenarios.stage import Stage
@@ -134,18 +136,22 @@ def _retract(stage: Stage, happening: Happening, retract: Retract) -> None:
 
 
 def _grant(stage: Stage, happening: Happening, grant: GrantCredit) -> None:
-    with carrying("billing.grant.promote"):
-        grants.promote(
-            customer_id=stage.customer.pk,
-            amount=grant.amount,
-            starts_on=grant.start or happening.on,
-            ends_on=grant.until,
-            currency=stage.entity.currency,
-            priority=grant.priority,
-            scope={"skus": [stage.code(sku) for sku in grant.skus]} if grant.skus else None,
-            actor=stage.cast.approver,
-            reason=_reason(happening),
-        )
+    """Given by the approver alone, or asked for where it is more than that."""
+    values: dict[str, Any] = {
+        "amount": grant.amount,
+        "starts_on": grant.start or happening.on,
+        "ends_on": grant.until,
+        "priority": grant.priority,
+        "skus": ",".join(stage.code(sku) for sku in grant.skus),
+        "reason": _reason(happening),
+    }
+    customer = stage.customer.pk
+    try:
+        requests.promote(customer=customer, **values, actor=stage.cast.approver)
+    except Conflict as error:
+        if error.code != "approval_required":
+            raise
+        decided(stage.cast, asking.promotion(customer=customer, **values, actor=stage.cast.biller))
 
 
 def _expire(stage: Stage, happening: Happening, act: Expire) -> None:
@@ -193,8 +199,18 @@ def _amend(
         actor=stage.cast.seller,
         reason=_reason(happening),
     )
-    with carrying(amendments.act_of(drafted)):
-        amendments.apply(drafted.pk, as_of=happening.on, actor=stage.cast.approver, reason=_reason(happening))
+    said: dict[str, Any] = {
+        "as_of": happening.on,
+        "actor": stage.cast.activator,
+        "reason": _reason(happening),
+    }
+    agreed(
+        stage.cast,
+        amendments.act_of(drafted),
+        drafted.pk,
+        lambda: amendments.ask(drafted.pk, **said),
+        lambda: amendments.apply(drafted.pk, **said),
+    )
 
 
 def _until(day: dt.date | None) -> dict[str, str]:
@@ -240,8 +256,14 @@ def _override(stage: Stage, happening: Happening, override: Override) -> None:
         actor=stage.cast.desk,
         reason=_reason(happening),
     )
-    with carrying("orders.adjustment.activate"):
-        adjustments.activate(drafted.pk, actor=stage.cast.approver, reason=_reason(happening))
+    cast, why = stage.cast, _reason(happening)
+    agreed(
+        cast,
+        "orders.adjustment.activate",
+        drafted.pk,
+        lambda: adjustments.ask(drafted.pk, actor=cast.desk, reason=why),
+        lambda: adjustments.activate(drafted.pk, actor=cast.approver, reason=why),
+    )
 
 
 def _redeem(stage: Stage, happening: Happening, redeem: Redeem) -> None:
@@ -255,8 +277,7 @@ def _redeem(stage: Stage, happening: Happening, redeem: Redeem) -> None:
         actor=stage.cast.controller,
         reason=REASON,
     )
-    with carrying("orders.coupon.activate"):
-        coupons.activate(coupon.pk, actor=stage.cast.controller, reason=REASON)
+    decided(stage.cast, coupons.ask(coupon.pk, actor=stage.cast.controller, reason=REASON))
     coupons.redeem(
         stage.order(redeem.deal).pk,
         code=coupon.code,

@@ -16,12 +16,11 @@ from typing import Any
 from billing.models import TaxRate
 from billing.services import dimensions
 from o2c.actor import acting
-from o2c.controls import approvals
-from o2c.controls.approvals.services.gate import carrying
 from o2c.errors import InvalidInput
 from o2c.ledger import services as books
 from o2c.ledger.models import LegalEntity
 from o2c.periods import Period, add_months
+from o2c.scenarios.agreeing import agreed, decided
 from o2c.scenarios.cast import REASON, Cast
 from o2c.scenarios.language import Commitment, Deal, LineBlock, ListPrice, Scenario, SkuBlock
 from orders.models import Customer, Order, OrderLine, Price
@@ -148,10 +147,7 @@ def buyer(scenario: Scenario, entity: LegalEntity, name: str, cast: Cast) -> Cus
         actor=cast.crm,
         reason=REASON,
     )
-    asked = credit.ask_change(customer.pk, amount=None, actor=cast.credit, reason=REASON)
-    for step in asked.steps.order_by("position"):
-        judge = cast.controller if step.code == "controller" else cast.approver
-        approvals.approve(asked.pk, actor=judge, reason=REASON)
+    decided(cast, credit.ask_change(customer.pk, amount=None, actor=cast.credit, reason=REASON))
     return customer
 
 
@@ -215,7 +211,7 @@ def activate_prices(stage: Stage, items: list[PriceInput]) -> None:
     for _, same_day in groupby(by_day, key=lambda price: price.effective_from):
         pks = [price.pk for price in same_day]
         for asked in catalogue.activate_or_ask(pks, actor=stage.cast.controller, reason=REASON):
-            approvals.approve(asked.pk, actor=stage.cast.approver, reason=REASON)
+            decided(stage.cast, asked)
 
 
 def _sku(stage: Stage, block: SkuBlock) -> None:
@@ -258,10 +254,15 @@ def _sign(stage: Stage, deal: Deal) -> None:
     cast = stage.cast
     draft = orders.create_draft(order_input(stage, deal), actor=cast.seller, reason=REASON)
     orders.sign(draft.pk, signed_on=deal.start, actor=cast.seller, reason=REASON)
-    with carrying("orders.order.activate"):
-        stage.contracts[deal.name] = orders.activate(
-            draft.pk, as_of=deal.start, actor=cast.activator, reason=REASON
-        )
+    said: dict[str, Any] = {"as_of": deal.start, "actor": cast.activator, "reason": REASON}
+    agreed(
+        cast,
+        "orders.order.activate",
+        draft.pk,
+        lambda: orders.ask_activate(draft.pk, **said),
+        lambda: orders.activate(draft.pk, **said),
+    )
+    stage.contracts[deal.name] = Order.objects.get(pk=draft.pk)
 
 
 def order_input(stage: Stage, deal: Deal) -> OrderInput:

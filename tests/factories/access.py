@@ -71,6 +71,12 @@ def make_account(username: str, *roles: str, owner: User | None = None, excused:
     return account
 
 
+def give_roles(user: User, *roles: str) -> None:
+    """Further roles for somebody who is there, granted by the placeholder owner."""
+    with acting(Actor.installer(), reason="test set-up"):
+        _grant(user, roles)
+
+
 def make_role(code: str, duties: Iterable[str]) -> Role:
     """A role of the company's own with exactly these duties."""
     with acting(Actor.installer(), reason="test set-up"):

@@ -315,7 +315,7 @@ def test_figures_and_strip_are_computed(populated: dict[Any, Any], order: Order,
 
 def test_home_and_every_queue_open(manager: Client, populated: dict[Any, Any]) -> None:
     assert manager.get("/admin/").status_code == 200
-    everybody = client_of("order_entry", "order_management", "deal_desk", "approver", excused=True)
+    everybody = client_of("order_entry", "order_management", "deal_desk", "approver", "credit", excused=True)
     for queue in registry.all(Queue):
         if queue.code.startswith("orders."):
             assert everybody.get(reverse("admin:queue", args=(queue.code,))).status_code == 200, queue.code

@@ -57,8 +57,8 @@ def test_the_queue_says_why_and_its_button_lets_the_order_through(analyst: Clien
     assert "3,800.00 too much" in shown
     assert do(analyst, held_back, "release_credit", reason="Parent guarantees").status_code == 302
     assert CreditRelease.objects.get(order=held_back).covers == 4800
-    assert held_back.number not in analyst.get(queue).content.decode()
     assert "Parent guarantees" in analyst.get(page(Order, held_back.pk)).content.decode()
+    assert held_back.number not in analyst.get(queue).content.decode()
 
 
 def test_a_limit_is_decided_in_a_dialog_and_a_large_one_is_refused_there(

@@ -14,6 +14,7 @@ from billing.models import BillRun, Invoice, InvoiceDelivery, Receipt, UsageBatc
 from o2c.audit.reconcile import reconcile
 from o2c.demo.real import Trace
 from o2c.demo.summary import figures
+from o2c.demo.walk.credit import problem_of
 from o2c.demo.walk.journey import Advance, Scale, bill_trace, finished, walk
 from o2c.invariants import all_invariants
 from o2c.invariants.models import InvariantRun
@@ -80,7 +81,10 @@ def _contracts_are_active_and_amended() -> None:
 def _everybody_finds_work_in_the_morning() -> None:
     quotes = Quote.objects.order_by("pk").values_list("state", flat=True)
     assert list(quotes) == ["submitted", "draft", "submitted"]
-    ready, blocked = Order.objects.filter(state="signed").order_by("pk")
+    signed = Order.objects.filter(state="signed").order_by("pk")
+    on_hold = [order.pk for order in signed if problem_of(order)]
+    assert len(on_hold) == 2
+    ready, blocked = signed.exclude(pk__in=on_hold)
     missing = activation.blockers_of([ready.pk, blocked.pk])
     assert missing[ready.pk] == []
     assert {blocker.code for blocker in missing[blocked.pk]} == {"no_revenue_treatment", "no_gl_segment"}

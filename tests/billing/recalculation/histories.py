@@ -19,6 +19,7 @@ from billing.models import Charge, UsageBatch, UsageDimensions, UsageEvent, Usag
 from billing.recalculation import calculator
 from billing.services import rating, rollups
 from o2c.access.models import User
+from o2c.actor import Actor, acting
 from o2c.errors import DomainError
 from orders.models import (
     Coupon,
@@ -386,20 +387,22 @@ def _store_line(world: World, order: Order, position: int, drawn: dict[str, Any]
 
 def _store_agreed(world: World, order: Order, drawn: dict[str, Any]) -> None:
     maker, checker = User.objects.order_by("pk")[:2]
-    row = PriceAdjustment.objects.create(
-        customer=world.customer,
-        order=order if drawn["of_order"] else None,
-        sku=world.skus[drawn["sku"]] if drawn["sku"] else None,
-        dimensions=drawn.get("dimensions", {}),
-        method=drawn["method"],
-        value=Decimal(drawn["value"]) if "value" in drawn else None,
-        spec=drawn.get("spec"),
-        starts_on=drawn["starts_on"],
-        ends_on=drawn["ends_on"],
-        reason="drawn",
-        drafted_by=maker,
-    )
-    PriceAdjustment.objects.filter(pk=row.pk).update(state="active", activated_by=checker)
+    with acting(Actor.of(maker), reason="test"):
+        row = PriceAdjustment.objects.create(
+            customer=world.customer,
+            order=order if drawn["of_order"] else None,
+            sku=world.skus[drawn["sku"]] if drawn["sku"] else None,
+            dimensions=drawn.get("dimensions", {}),
+            method=drawn["method"],
+            value=Decimal(drawn["value"]) if "value" in drawn else None,
+            spec=drawn.get("spec"),
+            starts_on=drawn["starts_on"],
+            ends_on=drawn["ends_on"],
+            reason="drawn",
+            drafted_by=maker,
+        )
+    with acting(Actor.of(checker), reason="test"):
+        PriceAdjustment.objects.filter(pk=row.pk).update(state="active", activated_by=checker)
 
 
 def add_events(world: World, line_id: int, events: Sequence[dict[str, Any]]) -> None:

@@ -82,7 +82,7 @@ def test_whoever_drafted_releases_by_no_door(team: Team, receipt: Receipt) -> No
     refused(
         drafter(),
         RELEASE.format(pk=refund.pk).replace("o2c_actor()", str(releaser().user_id)),
-        "S45",
+        "nobody signs for somebody else",
     )
 
 

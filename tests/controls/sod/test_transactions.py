@@ -14,14 +14,16 @@ from django.urls import reverse
 
 from billing.models import Application, Invoice
 from billing.services import applications, credit_memos
-from o2c.access.models import User
+from o2c import clock
+from o2c.access.models import RoleGrant, User
+from o2c.access.services import grants
 from o2c.actor import Actor, acting
 from o2c.controls.sod import actual
 from o2c.controls.sod.models import Denial, SodRule
 from o2c.errors import NotAuthorised
 from orders.models import Customer, Order
 from orders.services import amendments, orders
-from tests.factories.access import PASSWORD, change_rules, make_account, make_token, make_user
+from tests.factories.access import PASSWORD, change_rules, give_roles, make_account, make_token, make_user
 from tests.factories.billing import Team, billing_team, books, post_invoice, receive
 from tests.factories.orders import line, make_catalogue, make_customer, make_order, orders_team
 
@@ -207,18 +209,12 @@ def test_whoever_drafted_a_credit_does_not_apply_cash(billed: tuple[Team, Invoic
 
 
 def test_within_the_window_after_granting_nothing_financial_is_done(signed: Order) -> None:
-    """S49: takes the administrator's role back and acts: refused for thirty days all the same."""
-    eve = make_user("eve", "order_management")
-    from o2c import clock
-    from o2c.access.models import Role, RoleGrant
-
-    with acting(Actor.of(eve)):
-        RoleGrant.objects.create(
-            user=make_user("friend"),
-            role=Role.objects.get(code="auditor"),
-            granted_by=eve,
-            valid_from=clock.now(),
-        )
+    """S49: the administrator's role is taken back; who had it is refused for thirty days all the same."""
+    eve = make_user("eve", "admin")
+    grants.grant(make_user("friend"), "auditor", actor=Actor.of(eve), reason="Joins the audit")
+    with acting(Actor.installer(), reason="test set-up"):
+        RoleGrant.objects.filter(user=eve).update(valid_to=clock.now())
+    give_roles(eve, "order_management")
     orders.sign(signed.pk, signed_on=AS_OF, actor=orders_team())
     with pytest.raises(NotAuthorised, match="S49: eve did .* in the last 30 days"):
         by_service(signed, eve)

@@ -31,15 +31,19 @@ def posting(
     address: str,
     words: Iterable[str] = ("hold the duty",),
     data: Mapping[str, Any] | None = None,
+    *,
+    dialog: bool = True,
 ) -> Callable[[], object]:
     """Press the button. The page says no with 403, or shows the reason why not (`words`) instead of the
-    form.
+    form; in a `dialog`, as its page asks for it, without the frame round it.
     """
+    asked = {"HX-Request": "true"} if dialog else {}
 
     def post() -> None:
-        answer = visitor.post(address, {"reason": "self-test", **(data or {})}, secure=settings.PRODUCTION)
+        said_in = {"reason": "self-test", **(data or {})}
+        answer = visitor.post(address, said_in, secure=settings.PRODUCTION, headers=asked)
         said = answer.content.decode(errors="replace")
-        turned_away = answer.status_code == 302 and _away(answer["Location"])
+        turned_away = _away(answer.headers.get("Location") or answer.headers.get("HX-Redirect") or "")
         refused = any(word in said for word in words)
         if turned_away or answer.status_code in (403, 404, 405) or refused:
             raise NotAuthorised(f"{answer.status_code} for {address}", code=MISSING)

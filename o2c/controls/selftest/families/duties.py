@@ -112,9 +112,8 @@ class Doors:
     def pages(self, title: str, duty: str, address: str, *, acts: bool = True) -> Iterator[Attempt]:
         for who, visitor in self.browsers.items():
             door = "console act" if acts else "console form"
-            yield Attempt(
-                f"duty {duty}", title, door, who, posting(visitor, address), by_code(MISSING), duty=duty
-            )  # fmt: skip
+            press = posting(visitor, address, dialog=acts)
+            yield Attempt(f"duty {duty}", title, door, who, press, by_code(MISSING), duty=duty)
 
     def calls(self) -> Iterator[Attempt]:
         for route, view in routes("api/v1/"):
