@@ -28,7 +28,8 @@ PERSONAS = [role.code for role in SHIPPED if role.code not in MACHINES]
 
 def sign_in(*roles: str) -> Client:
     client = Client(raise_request_exception=False)
-    client.person = make_user("-".join(roles).replace("_", "-") or "nobody", *roles)  # type: ignore[attr-defined]
+    name = "-".join(("visitor", *roles)).replace("_", "-")
+    client.person = make_user(name, *roles)  # type: ignore[attr-defined]
     client.force_login(client.person, backend="o2c.access.backends.DutyBackend")  # type: ignore[attr-defined]
     return client
 

@@ -61,7 +61,9 @@ def test_every_control_is_performed_anew_over_a_company_that_did_everything() ->
     one_clerk_plays_a_whole_team = {"C-01"}
     assert {code for code, (_, rows) in found.items() if rows} == one_clerk_plays_a_whole_team
     empty = {code for code, (items, _) in found.items() if not items}
-    assert empty <= {"C-02", "C-03", "C-06", "C-06b", "C-06c", "C-12", "C-12b"}, "nobody quoted or credited"
+    assert empty <= {"C-02", "C-03", "C-03b", "C-06", "C-06b", "C-06c", "C-12", "C-12b"}, (
+        "nobody quoted or credited"
+    )
 
 
 def test_the_life_of_a_record_says_who_why_and_under_which_approval(team: Team, memo: Invoice) -> None:
