@@ -68,6 +68,7 @@ class RecordAdmin(editing.EditingMixin, SimpleHistoryAdmin, ModelAdmin):
 
     # --- who may look. "" stands for the app's reading duty, "<app>.read"
     view_duty: str = ""
+    narrowed: bool = False  # not everybody who may look sees every row
 
     # --- what may be changed directly
     editable_fields: Sequence[str] = ()

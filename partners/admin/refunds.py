@@ -15,7 +15,9 @@ from o2c.console import format as fmt
 from o2c.console.acts import Act, ListAct
 from o2c.console.admin.documents import download_url
 from o2c.console.panels import Column, Fact, Panel
+from o2c.console.permissions import may_open
 from o2c.controls.approvals.admin.asking import ask_act, needs
+from o2c.documents.models import Document
 from partners.models import AwsAgreement, BankCredit, BillingEvent, Channel, MarketplaceRefund, RefundFile
 from partners.selectors.refunds import invoices, refundable
 from partners.services import refund_files
@@ -184,6 +186,8 @@ class RefundFileAdmin(RecordAdmin):
 
     @admin.display(description="File")
     def file(self, obj: Any) -> SafeString:
+        if not may_open(Document):
+            return format_html("{}", obj.document.name)
         return format_html('<a href="{}">{}</a>', download_url(obj.document), obj.document.name)
 
     def facts(self, obj: Any) -> list[Fact]:

@@ -18,7 +18,7 @@ from o2c import clock
 from o2c.access import registry
 from o2c.access.models import Role, User
 from o2c.console import Column, Panel
-from o2c.console.permissions import holds
+from o2c.console.permissions import holds, may_open
 from o2c.controls.sod import actual, selectors
 from o2c.controls.sod.functions import FUNCTIONS
 from o2c.errors import DomainError
@@ -156,7 +156,7 @@ def _link(record: str) -> Any:
     label, _, pk = record.partition(":")
     model = apps.get_model(label)
     name = f"{str(model._meta.verbose_name).capitalize()} {pk}"
-    if model not in django_admin.site._registry:
+    if model not in django_admin.site._registry or not may_open(model):
         return name
     page = f"admin:{model._meta.app_label}_{model._meta.model_name}_change"
     return format_html('<a href="{}">{}</a>', reverse(page, args=[pk]), name)

@@ -83,6 +83,7 @@ class RequestAdmin(RecordAdmin):
     """Everything that somebody asked a second person about."""
 
     area, icon, nav_position, nav_title = AREA, "approval", 10, "Requests"
+    narrowed = True
     list_display = ["number", "subject_label", "what", "state", "amount", "requested_by", "submitted_at"]
     list_select_related = ["requested_by", "policy"]
     search_fields = ["subject_label", "reason"]
