@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
+from billing.services import asking, requests
 from o2c.controls import approvals
 from o2c.controls.approvals.models import Request
+from o2c.errors import Conflict
 from o2c.scenarios.cast import REASON, Cast
 
 
@@ -22,3 +25,13 @@ def decided(cast: Cast, asked: Request) -> None:
     for step in asked.steps.order_by("position"):
         judge = cast.controller if step.code == "controller" else cast.approver
         approvals.approve(asked.pk, actor=judge, reason=REASON)
+
+
+def promoted(cast: Cast, **values: Any) -> None:
+    """Promotional credit: given by the approver alone, or asked for where it is more than that."""
+    try:
+        requests.promote(**values, actor=cast.approver)
+    except Conflict as error:
+        if error.code != "approval_required":
+            raise
+        decided(cast, asking.promotion(**values, actor=cast.biller))

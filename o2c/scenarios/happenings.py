@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 from billing.models import BillRun, Invoice
 from billing.services import (
     applications,
-    asking,
     credit_memos,
     findings,
     grants,
@@ -19,7 +18,6 @@ from billing.services import (
     metering,
     posting,
     receipts,
-    requests,
     retractions,
     runs,
 )
@@ -55,7 +53,7 @@ from o2c.scenarios.acts import (
     UseCredit,
     Void,
 )
-from o2c.scenarios.agreeing import agreed, decided
+from o2c.scenarios.agreeing import agreed, decided, promoted
 from o2c.scenarios.cast import REASON
 from o2c.scenarios.language import ListPrice
 from o2c.scenarios.stage import Stage
@@ -136,22 +134,16 @@ def _retract(stage: Stage, happening: Happening, retract: Retract) -> None:
 
 
 def _grant(stage: Stage, happening: Happening, grant: GrantCredit) -> None:
-    """Given by the approver alone, or asked for where it is more than that."""
-    values: dict[str, Any] = {
-        "amount": grant.amount,
-        "starts_on": grant.start or happening.on,
-        "ends_on": grant.until,
-        "priority": grant.priority,
-        "skus": ",".join(stage.code(sku) for sku in grant.skus),
-        "reason": _reason(happening),
-    }
-    customer = stage.customer.pk
-    try:
-        requests.promote(customer=customer, **values, actor=stage.cast.approver)
-    except Conflict as error:
-        if error.code != "approval_required":
-            raise
-        decided(stage.cast, asking.promotion(customer=customer, **values, actor=stage.cast.biller))
+    promoted(
+        stage.cast,
+        customer=stage.customer.pk,
+        amount=grant.amount,
+        starts_on=grant.start or happening.on,
+        ends_on=grant.until,
+        priority=grant.priority,
+        skus=",".join(stage.code(sku) for sku in grant.skus),
+        reason=_reason(happening),
+    )
 
 
 def _expire(stage: Stage, happening: Happening, act: Expire) -> None:
