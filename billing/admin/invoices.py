@@ -6,7 +6,6 @@ from typing import Any
 
 from django.contrib import admin
 from django.urls import URLPattern, path, reverse
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from billing.admin import forms, pages, usage_page
@@ -15,7 +14,7 @@ from billing.admin.refunds import memo_refundable, refund_act, refunds_panel
 from billing.models import Application, Dispute, Invoice, InvoiceDelivery, InvoiceLine
 from o2c.console import Act, Column, Fact, ListAct, Panel, RecordAdmin
 from o2c.console import format as fmt
-from o2c.console.admin.documents import download_url
+from o2c.console.admin.documents import file_link
 from o2c.console.registry import Anchor, TimelineEntry
 from o2c.controls.approvals.admin.asking import ask_act, needs, propose_act
 from o2c.ledger.models import JournalLine
@@ -252,7 +251,7 @@ class InvoiceAdmin(RecordAdmin):
 
     def facts(self, obj: Invoice) -> list[Fact]:
         why = reverse("admin:billing_invoice_why", args=(obj.pk, "total"))
-        pdf = format_html('<a href="{}">Open PDF</a>', download_url(obj.document)) if obj.document else None
+        pdf = file_link(obj.document, "Open PDF") if obj.document else None
         facts = [
             Fact("Customer", obj.customer),
             Fact("Total", fmt.money(obj.total, obj.currency, why=why)),

@@ -13,8 +13,10 @@ from o2c.console import format as fmt
 
 
 def key_link(key: str) -> SafeString:
-    """A link to the record that a key names. No query: the page itself says if there is none. A record type
-    of which not everybody sees every row is not linked, because that would take one.
+    """A link to the record that a key names. No query: the page itself says if there is none.
+
+    The record's name without a link where the page is not for whoever looks, and for a type of which not
+    everybody sees every row: to know about one row would take a query.
 
     Keys may carry more after the id ('billing.invoice:12:void'); a key that names no model of the console is
     shown as text. 'order_line:5' is read as a model of any app of that name, spelled with or without
@@ -25,15 +27,12 @@ def key_link(key: str) -> SafeString:
     label, _, rest = key.partition(":")
     ident, _, more = rest.partition(":")
     model = _model(label) if ident.isdigit() else None
-    href = fmt.model_url(model, ident) if model and not _narrowed(model) else ""
-    if not model or not href:
+    page = admin.site._registry.get(model) if model else None
+    if not model or page is None:
         return format_html("{}", key)
     text = " ".join(filter(None, (capfirst(str(model._meta.verbose_name)), ident, more.replace(":", " "))))
-    return format_html('<a href="{}">{}</a>', href, text)
-
-
-def _narrowed(model: type[Model]) -> bool:
-    return bool(getattr(admin.site._registry.get(model), "narrowed", False))
+    href = "" if getattr(page, "narrowed", False) else fmt.model_url(model, ident)
+    return format_html('<a href="{}">{}</a>', href, text) if href else format_html("{}", text)
 
 
 def _model(label: str) -> type[Model] | None:

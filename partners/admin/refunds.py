@@ -6,18 +6,15 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from o2c.actor import Actor
 from o2c.console import RecordAdmin
 from o2c.console import format as fmt
 from o2c.console.acts import Act, ListAct
-from o2c.console.admin.documents import download_url
+from o2c.console.admin.documents import file_link
 from o2c.console.panels import Column, Fact, Panel
-from o2c.console.permissions import may_open
 from o2c.controls.approvals.admin.asking import ask_act, needs
-from o2c.documents.models import Document
 from partners.models import AwsAgreement, BankCredit, BillingEvent, Channel, MarketplaceRefund, RefundFile
 from partners.selectors.refunds import invoices, refundable
 from partners.services import refund_files
@@ -186,9 +183,7 @@ class RefundFileAdmin(RecordAdmin):
 
     @admin.display(description="File")
     def file(self, obj: Any) -> SafeString:
-        if not may_open(Document):
-            return format_html("{}", obj.document.name)
-        return format_html('<a href="{}">{}</a>', download_url(obj.document), obj.document.name)
+        return file_link(obj.document, obj.document.name)
 
     def facts(self, obj: Any) -> list[Fact]:
         return [Fact("For", obj.channel), Fact("Made", obj.made_at), Fact("File", self.file(obj))]

@@ -300,6 +300,9 @@ def test_by_hand_nobody_approves_their_own(shop: Shop) -> None:
             )
 
 
+# The file.
+
+
 def test_the_file_has_the_columns_of_the_tool(shop: Shop) -> None:
     billed(shop, "30000.00")
     row = submitted(shop, "1000.00")

@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 
 from o2c.console import Fact, RecordAdmin
 from o2c.console.object_page import find
+from o2c.console.permissions import may_open
 from o2c.documents.models import Document
 
 # What a browser may show itself; anything else (and anything that could run) is downloaded.
@@ -41,7 +42,7 @@ class DocumentAdmin(RecordAdmin):
 
     @admin.display(description="File")
     def download_link(self, document: Document) -> SafeString:
-        return format_html('<a href="{}">Open</a>', download_url(document))
+        return file_link(document, "Open")
 
     def facts(self, document: Document) -> list[Fact]:
         return [Fact("File", self.download_link(document)), Fact("Bytes", document.size)]
@@ -63,6 +64,9 @@ class DocumentAdmin(RecordAdmin):
         return response
 
 
-def download_url(document: Document | None) -> str:
-    """Address of the file itself; '' without one."""
-    return reverse("admin:documents_document_download", args=(document.pk,)) if document is not None else ""
+def file_link(document: Document, text: str) -> SafeString:
+    """A link to the file itself; the text alone for whoever may not read files."""
+    if not may_open(Document):
+        return format_html("{}", text)
+    address = reverse("admin:documents_document_download", args=(document.pk,))
+    return format_html('<a href="{}">{}</a>', address, text)

@@ -5,20 +5,18 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from django.apps import apps
 from django.contrib import admin as django_admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.urls import reverse
-from django.utils.html import format_html
 from django.views.decorators.http import require_GET
 
 from o2c import clock
 from o2c.access import registry
 from o2c.access.models import Role, User
 from o2c.console import Column, Panel
-from o2c.console.permissions import holds, may_open
+from o2c.console.keys import key_link
+from o2c.console.permissions import holds
 from o2c.controls.sod import actual, selectors
 from o2c.controls.sod.functions import FUNCTIONS
 from o2c.errors import DomainError
@@ -121,9 +119,9 @@ def _did_panels(found: list[actual.Violation], habits: list[actual.Habit]) -> li
                 "rule",
                 Column("username", "Who"),
                 Column(lambda row: FUNCTIONS[row.first], "First"),
-                Column(lambda row: _link(row.first_record), "On"),
+                Column(lambda row: key_link(row.first_record), "On"),
                 Column(lambda row: FUNCTIONS[row.second], "Then"),
-                Column(lambda row: _link(row.second_record), "On"),
+                Column(lambda row: key_link(row.second_record), "On"),
                 Column(lambda row: "yes" if row.excepted else "no", "Under an exception"),
             ],
             link_rows=False,
@@ -149,14 +147,3 @@ def _did_panels(found: list[actual.Violation], habits: list[actual.Habit]) -> li
             limit=SHOWN,
         ),
     ]  # fmt: skip
-
-
-def _link(record: str) -> Any:
-    """'orders.order:12' as a link to its page, where it has one."""
-    label, _, pk = record.partition(":")
-    model = apps.get_model(label)
-    name = f"{str(model._meta.verbose_name).capitalize()} {pk}"
-    if model not in django_admin.site._registry or not may_open(model):
-        return name
-    page = f"admin:{model._meta.app_label}_{model._meta.model_name}_change"
-    return format_html('<a href="{}">{}</a>', reverse(page, args=[pk]), name)
