@@ -52,8 +52,21 @@ def owner() -> Iterator[None]:
             raw.execute(f"SET ROLE {roles.APP}")
 
 
+def immediately() -> None:
+    """What the database leaves to the commit is checked now, as if the transaction ended here."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+
+
 def prepare() -> None:
-    """Make the new test database fast and able to be emptied. Runs as the owner."""
+    """Make the new test database fast and able to be emptied. Runs as the owner.
+
+    Refuses any other: without a test that is marked for the database, none was made, and this connection is
+    to the product's own.
+    """
+    if not connection.settings_dict["NAME"].startswith(connection.settings_dict["TEST"]["NAME"]):
+        raise RuntimeError("None of these tests is marked django_db, so there is no test database for them")
     with connection.cursor() as cursor:
         name = connection.ops.quote_name(str(connection.settings_dict["NAME"]))
         cursor.execute(f"ALTER DATABASE {name} SET synchronous_commit = off")

@@ -30,16 +30,11 @@ from orders.models import Quote
 from orders.services import quotes
 from orders.services.inputs import QuoteInput
 from tests.approvals.conftest import ACT, ON
+from tests.database import immediately
 from tests.factories.billing import person
 from tests.factories.orders import line, make_catalogue, make_customer
 
 pytestmark = pytest.mark.django_db
-
-
-def immediately() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        cursor.execute("SET CONSTRAINTS ALL DEFERRED")
 
 
 def dana() -> Actor:

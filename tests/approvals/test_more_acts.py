@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import DatabaseError, connection, models
+from django.db import DatabaseError, models
 
 from billing.models import Grant
 from billing.services import grants as credit_grants
@@ -34,6 +34,7 @@ from orders.services import amendments, catalogue, credit, customers, orders, qu
 from orders.services.inputs import PriceInput, QuoteInput, TermsInput
 from revenue.models import SspEntry
 from revenue.services import ssp
+from tests.database import immediately
 from tests.factories.access import make_user
 from tests.factories.billing import Team, person
 from tests.factories.orders import line, make_catalogue, make_customer, make_order, orders_team
@@ -55,12 +56,6 @@ class Case:
     by_hand: Callable[[Actor], Any]
     parameters: dict[str, Any] = field(default_factory=dict)
     steps: tuple[str, ...] = ("approver",)
-
-
-def immediately() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        cursor.execute("SET CONSTRAINTS ALL DEFERRED")
 
 
 def update(model: type[models.Model], pk: int, **values: Any) -> Callable[[Actor], Any]:

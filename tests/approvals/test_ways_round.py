@@ -8,7 +8,7 @@ from decimal import Decimal as D
 from typing import Any
 
 import pytest
-from django.db import DatabaseError, connection
+from django.db import DatabaseError
 
 from billing.models import Application, BillRun, Invoice
 from billing.services import applications, invoices
@@ -25,18 +25,13 @@ from orders.models import Amendment, Coupon, Customer, Order, PriceAdjustment, R
 from orders.services import adjustments, amendments, coupons, customers
 from orders.services.inputs import CustomerInput
 from tests.approvals.conftest import ON, draft_memo
+from tests.database import immediately
 from tests.factories.billing import Team, person
 from tests.factories.orders import line, make_customer, make_order, orders_team
 
 pytestmark = pytest.mark.django_db
 
 DAY = dt.date(2026, 11, 1)
-
-
-def immediately() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        cursor.execute("SET CONSTRAINTS ALL DEFERRED")
 
 
 def seller() -> Actor:

@@ -13,7 +13,7 @@ from orders.services import amendments
 from revenue.models import RevenueContract, TreatmentJudgement
 from tests.browser.test_personas_day import press, state
 from tests.factories.billing import books
-from tests.factories.orders import line, make_customer, make_order, orders_team
+from tests.factories.orders import applied_amendment, line, make_customer, make_order, orders_team
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser, pytest.mark.slow]
 
@@ -32,7 +32,7 @@ def contract(transactional_db: None) -> RevenueContract:
         order.pk, kind="price", effective_on=day, as_of=day, actor=clerk, reason="Agreed",
         changes={"lines": [{"line": order.lines.get().pk, "discount_percent": "50"}]},
     )  # fmt: skip
-    amendments.apply(drafted.pk, actor=clerk, as_of=day)
+    applied_amendment(drafted, clerk, as_of=day)
     outbox.drain()
     return RevenueContract.objects.get(order=order)
 

@@ -22,6 +22,7 @@ from orders.selectors import work
 from orders.selectors.credit import standing_of
 from orders.services import amendments, credit, orders
 from orders.services.inputs import PriceInput
+from tests.database import immediately
 from tests.factories.access import make_user
 from tests.factories.billing import billing_team, books, person, post_invoice, receive
 from tests.factories.orders import line, make_catalogue, make_customer, make_order, make_prices, orders_team
@@ -72,13 +73,6 @@ def signed(team: Actor, customer: Customer, *lines) -> Order:
 
 def activate(order: Order, team: Actor) -> Order:
     return orders.activate(order.pk, actor=team, as_of=order.starts_on)
-
-
-def immediately() -> None:
-    """What waits for the commit, now."""
-    with connection.cursor() as cursor:
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        cursor.execute("SET CONSTRAINTS ALL DEFERRED")
 
 
 def standing(**values) -> Standing:

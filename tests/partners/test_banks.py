@@ -22,11 +22,12 @@ from o2c.vault import is_sealed, opened
 from partners.domain.capability import AWS_MARKETPLACE
 from partners.models import BankCredit, Break, Channel, MarketplaceRefund
 from partners.services import banks, channels, reconcile, refunds
+from tests.database import immediately
 from tests.factories.access import excuse, make_role, make_user
 from tests.factories.orders import make_entity
 from tests.factories.partners import SELLER_ACCOUNT, Shop, hour, make_shop
 from tests.partners.test_feeds import event
-from tests.partners.test_refunds import billed, draft, immediately, pat, person, take
+from tests.partners.test_refunds import billed, draft, pat, person, take
 
 pytestmark = pytest.mark.django_db
 

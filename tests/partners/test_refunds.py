@@ -20,6 +20,7 @@ from partners.domain import refund_file
 from partners.models import Break, MarketplaceRefund, RefundLine
 from partners.selectors.refunds import refundable
 from partners.services import feeds, reconcile, refund_files, refunds
+from tests.database import immediately
 from tests.factories.access import make_user
 from tests.factories.partners import PRODUCT_ID, SELLER_ACCOUNT, Shop, hour
 from tests.partners.test_feeds import event, text
@@ -43,12 +44,6 @@ def pat() -> Actor:
 
 def abe() -> Actor:
     return person("abe", "approver")
-
-
-def immediately() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        cursor.execute("SET CONSTRAINTS ALL DEFERRED")
 
 
 def take(shop: Shop, *rows: dict[str, str]) -> None:

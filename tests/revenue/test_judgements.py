@@ -24,6 +24,7 @@ from revenue.models import (
     TreatmentJudgement,
 )
 from revenue.services import contracts, judgements
+from tests.database import immediately
 from tests.factories.access import make_user
 from tests.factories.orders import (
     applied_amendment,
@@ -67,12 +68,6 @@ def propose(books, number=2, **values):
     return judgements.propose(
         version.pk, obligations=chosen, actor=books.accountant, **(SAID | CUMULATIVE | values)
     )
-
-
-def immediately():
-    with connection.cursor() as cursor:
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        cursor.execute("SET CONSTRAINTS ALL DEFERRED")
 
 
 def run_sql(statement, parameters=()):

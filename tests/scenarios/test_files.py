@@ -22,6 +22,7 @@ def cast(django_db_setup: None, django_db_blocker: Any) -> Iterator[Cast]:
         yield Cast.hire()
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize("path", FILES, ids=[str(path.relative_to(HERE)) for path in FILES])
 def test_scenario(cast: Cast, path: Path) -> None:
     result = runner.run_file(path, cast)

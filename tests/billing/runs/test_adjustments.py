@@ -15,6 +15,7 @@ from o2c.actor import Actor, acting
 from o2c.errors import Conflict, InvalidInput, NotAuthorised
 from orders.models import Coupon, Customer, Order, OrderLine, PriceAdjustment
 from orders.services import adjustments, coupons
+from tests.database import immediately
 from tests.factories.billing import Team, bill
 from tests.factories.orders import activated_override, line, make_coupon, make_order, orders_team
 
@@ -76,6 +77,7 @@ def test_what_is_agreed_later_for_an_earlier_day_is_credited(
     override = agree(team, other, customer, product="AI", method="multiply", value=Decimal("0.5"))
     assert billed(team, day(2)) == ["-200.00", "-250.00"]
 
+    immediately()  # what was agreed was until further notice; the end is another act, of another day
     adjustments.end(override.pk, ends_on=day(1), actor=other, reason="Never agreed")
     assert billed(team, day(2)) == ["200.00", "250.00"]
 
