@@ -140,8 +140,9 @@ def missing(ways: Sequence[Way]) -> list[str]:
 def _tasks() -> list[str]:
     celery.loader.import_default_modules()
     ours = tuple(f"{config.name}." for config in apps.get_app_configs() if is_ours(config))
-    tasks = [name for name, task in celery.tasks.items() if str(task.__module__).startswith(ours)]
-    return [*tasks, *jobs.kinds()]
+    functions = {name: task for name, task in celery.tasks.items()}
+    functions |= {code: jobs.kind_of(code).function for code in jobs.kinds()}
+    return [name for name, function in functions.items() if str(function.__module__).startswith(ours)]
 
 
 def _commands() -> Iterator[str]:
