@@ -2,7 +2,9 @@
 
 from o2c.audit.triggers import Trigger, always
 from o2c.controls.approvals.sql import act_triggers
+from o2c.ledger.sources import Source, journal_guard, written
 from partners.policies import ACTS
+from partners.postings import RULES
 from partners.selectors.events import AGREEMENT_OF
 
 _COUNTS = (
@@ -89,7 +91,23 @@ def _no_bank() -> Trigger:
     return Trigger(table, name, (NO_BANK_FUNCTION, make, always(table, name)))
 
 
+# Fees, taxes and payments of the marketplace's feed have keys of their own (`SettlementPosting.event_key`).
+POSTING = """
+SELECT FROM partners_settlementposting e
+WHERE e.channel_id = j.event_id AND e.recorded_at >= transaction_timestamp() AND e.rule = j.rule
+  AND j.event_key = left('aws:' || e.channel_id || ':' || e.sequence || ':' || e.billing_event_id, 80)
+"""
+
+BREAK = Source(
+    "partners.break",
+    ("marketplace.write_off",),
+    written("partners_break", "partners_historicalbreak", "e.state = 'resolved'"),
+)
+
+
 TRIGGERS = [
+    journal_guard("aws", (Source("aws", tuple({rule.name: None for rule in RULES}), POSTING),)),
+    journal_guard("partners", (BREAK,)),
     _within("o2c_refund_new", "INSERT ON partners_marketplacerefund FOR EACH ROW"),
     _within(
         "o2c_refund_approved",

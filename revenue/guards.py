@@ -2,7 +2,9 @@
 
 from o2c.audit.triggers import Trigger, always
 from o2c.controls.approvals.sql import act_triggers
+from o2c.ledger.sources import Source, journal_guard
 from revenue.policies import ACTS
+from revenue.postings import RULES
 
 TREATMENT = next(act for act in ACTS if act.code == "revenue.treatment.approve")
 
@@ -119,7 +121,20 @@ def _deferred(table: str, name: str, function: str, make: str) -> Trigger:
     return Trigger(table, name, (function, drop, make, always(table, name)))
 
 
+# A run posts contract by contract, each in a transaction of its own: in its period, reversals after it.
+_RUN = "SELECT FROM revenue_recognitionrun e WHERE e.id = j.event_id AND e.entity_id = j.entity_id"
+REVERSALS = ("revenue.asset_reversed", "revenue.fx_reversed")
+RUN = (
+    Source(
+        "revenue.recognitionrun",
+        tuple(rule for rule in RULES if rule not in REVERSALS),
+        f"{_RUN} AND e.period_id = j.period_id",
+    ),
+    Source("revenue.recognitionrun", REVERSALS, _RUN),
+)
+
 TRIGGERS = [
+    journal_guard("revenue", RUN),
     *(trigger for act in ACTS for trigger in act_triggers(act)),
     Trigger(
         "revenue_closerun",

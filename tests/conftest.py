@@ -39,11 +39,23 @@ def as_owner() -> Callable[[], AbstractContextManager[None]]:
 
 
 @pytest.fixture
-def actor(request: pytest.FixtureRequest) -> Iterator[Any]:
-    """The Actor of a user without any duty; whatever the test writes is written by them."""
-    transactional = "transactional_db" in request.fixturenames or any(
+def any_journal(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The books take journals that no event causes."""
+    request.getfixturevalue("transactional_db" if _transactional(request) else "db")
+    with database.journals_of_anything():
+        yield
+
+
+def _transactional(request: pytest.FixtureRequest) -> bool:
+    return "transactional_db" in request.fixturenames or any(
         mark.kwargs.get("transaction") for mark in request.node.iter_markers("django_db")
     )
+
+
+@pytest.fixture
+def actor(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """The Actor of a user without any duty; whatever the test writes is written by them."""
+    transactional = _transactional(request)
     request.getfixturevalue("transactional_db" if transactional else "db")
     from o2c.access.models import User
     from o2c.actor import Actor, acting, ambient, current_trace, tell_database

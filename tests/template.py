@@ -32,6 +32,8 @@ PARTS = (
     "guards.py",
     "numbers.py",
     "policies.py",
+    "postings.py",
+    "sources.py",
     "sql.py",
     "registry.py",
     "duties.py",

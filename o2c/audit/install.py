@@ -96,14 +96,15 @@ def withheld_rights(declared: list[Declaration]) -> list[str]:
 
 
 def install(config: AppConfig) -> None:
-    """Create or replace the triggers of the app's tables, and drop those no longer declared."""
+    """Create or replace the triggers that the app declares, and drop those of its tables that no app does."""
     declared = list(declarations(config.label))
     wanted = declared_triggers(config)
     names = {(t.table, t.name) for t in wanted}
-    tables = {t.table for t in wanted}
-    stale = [key for key in existing_triggers() if key[0] in tables and key not in names]
+    tables = {d.table for d in declared}
+    stale = {key for key in existing_triggers() if key[0] in tables} - names
+    stale = stale and stale - expected_triggers()  # apps above it guard its tables as well
     statements = [REFUSE_FUNCTION, ACTOR_FUNCTION, KNOWN_ACTOR_FUNCTION, FACT_ACTOR_FUNCTION]
-    statements += [f"DROP TRIGGER {q(name)} ON {q(table)}" for table, name in stale]
+    statements += [f"DROP TRIGGER {q(name)} ON {q(table)}" for table, name in sorted(stale)]
     statements += [statement for trigger in wanted for statement in trigger.statements]
     statements += withheld_rights(declared)
     with connection.cursor() as cursor:

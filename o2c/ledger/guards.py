@@ -9,6 +9,7 @@ from o2c.audit.triggers import Trigger, always
 from o2c.controls.approvals.sql import act_triggers
 from o2c.controls.breakglass.guards import NO_CLOSE
 from o2c.ledger.policies import ACTS
+from o2c.ledger.sources import KNOWN_SOURCES
 
 HAS_LINES_FUNCTION = """
 CREATE OR REPLACE FUNCTION o2c_journal_has_lines() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -133,6 +134,7 @@ CREATE OR REPLACE TRIGGER o2c_rate_booked BEFORE UPDATE ON ledger_exchangerate F
 
 TRIGGERS = [
     NO_CLOSE,
+    KNOWN_SOURCES,
     Trigger(
         "ledger_exchangerate",
         "o2c_rate_booked",

@@ -60,7 +60,7 @@ def entity(maker: Actor) -> LegalEntity:
 
 
 @pytest.fixture
-def journals(entity: LegalEntity, maker: Actor) -> None:
+def journals(entity: LegalEntity, maker: Actor, any_journal: None) -> None:
     """Three invoices on the books: 100.00, 250.50 and 1,000.00 dollars."""
     amounts = [Decimal("100.00"), Decimal("250.50"), Decimal("1000.00")]
     with acting(maker, reason="three invoices"):

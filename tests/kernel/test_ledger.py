@@ -15,7 +15,7 @@ from o2c.actor import Actor, acting
 from o2c.errors import ClosedPeriod, Conflict, InvalidInput
 from o2c.ledger.models import Account, AccountingPeriod, ExchangeRate, Journal, JournalLine, LegalEntity
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("any_journal")]
 DAY = dt.date(2026, 8, 15)
 D = Decimal
 

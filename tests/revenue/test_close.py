@@ -63,7 +63,7 @@ def test_nothing_posts_to_a_closed_period_whoever_tries(books, customer, august)
             cursor.execute(
                 "INSERT INTO ledger_journal (entity_id, period_id, currency, posting_date, effective_date,"
                 " event_key, rule, source, memo) VALUES (%s, %s, 'USD', '2026-08-31', '2026-08-31',"
-                " 'x:1', 'x', 'x:1', '')",
+                " 'ledger.manualjournal:1', 'manual.posted', 'x:1', '')",
                 [books.entity.pk, august.pk],
             )
 

@@ -17,7 +17,7 @@ from revenue.services import close, exports, recognition
 from tests.factories.orders import line, make_catalogue, make_customer, make_order
 from tests.factories.revenue import close_month, invoice, make_books, recognise
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("any_journal")]
 
 
 @pytest.fixture
