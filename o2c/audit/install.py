@@ -66,12 +66,18 @@ def existing_triggers() -> dict[tuple[str, str], str]:
 EXTENSIONS: list[Callable[[AppConfig], list[Trigger]]] = []
 
 
+def guards(config: AppConfig) -> list[Trigger]:
+    """Those of its guards.py: on its own tables, or on those of an app below it."""
+    if not find_spec(f"{config.name}.guards"):
+        return []
+    found: list[Trigger] = import_module(f"{config.name}.guards").TRIGGERS
+    return found
+
+
 def declared_triggers(config: AppConfig) -> list[Trigger]:
     """All triggers of one app: those its models declare, then those of its guards.py."""
     declared = [trigger for d in declarations(config.label) for trigger in triggers(d)]
-    if find_spec(f"{config.name}.guards"):
-        declared += import_module(f"{config.name}.guards").TRIGGERS
-    return declared + [trigger for extend in EXTENSIONS for trigger in extend(config)]
+    return declared + guards(config) + [trigger for extend in EXTENSIONS for trigger in extend(config)]
 
 
 def expected_triggers() -> set[tuple[str, str]]:
@@ -102,7 +108,7 @@ def install(config: AppConfig) -> None:
     names = {(t.table, t.name) for t in wanted}
     tables = {d.table for d in declared}
     stale = {key for key in existing_triggers() if key[0] in tables} - names
-    stale = stale and stale - expected_triggers()  # apps above it guard its tables as well
+    stale -= {(t.table, t.name) for other in apps.get_app_configs() for t in guards(other)}
     statements = [REFUSE_FUNCTION, ACTOR_FUNCTION, KNOWN_ACTOR_FUNCTION, FACT_ACTOR_FUNCTION]
     statements += [f"DROP TRIGGER {q(name)} ON {q(table)}" for table, name in sorted(stale)]
     statements += [statement for trigger in wanted for statement in trigger.statements]

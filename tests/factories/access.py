@@ -40,7 +40,7 @@ def make_user(
 def excuse(user: User, *rules: str) -> None:
     """An approved exception for `user` to these rules, or to all."""
     wanted = SodRule.objects.filter(code__in=rules) if rules else SodRule.objects.all()
-    now = clock.now()
+    now, asker = clock.now(), _placeholder()
     made = SodException.objects.bulk_create(
         SodException(
             user=user,
@@ -49,7 +49,7 @@ def excuse(user: User, *rules: str) -> None:
             mitigation="none: a test",
             valid_from=now - dt.timedelta(days=1),
             valid_to=now + dt.timedelta(days=28),  # longer ones take a request
-            requested_by=_placeholder(),
+            requested_by=asker,
         )
         for rule in wanted
     )
@@ -102,9 +102,10 @@ def _placeholder() -> User:
 
 
 def _grant(user: User, roles: Iterable[str]) -> None:
+    granter = _placeholder()
     for code in roles:
         RoleGrant.objects.create(
-            user=user, role=Role.objects.get(code=code), granted_by=_placeholder(), valid_from=clock.now()
+            user=user, role=Role.objects.get(code=code), granted_by=granter, valid_from=clock.now()
         )
 
 
