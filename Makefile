@@ -46,8 +46,7 @@ clean: ## Stop everything and delete state and environment
 	rm -rf $(VENV) .o2c staticfiles .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 test: environment-dev browser ## Everything CI runs: lint, types, contracts, migrations, tests, the walk
-	@$(MAKE) --no-print-directory check-lint check-types check-imports check-migrations
-	@$(MAKE) --no-print-directory check-walk
+	@$(MAKE) --no-print-directory -j2 check-walk check-types check-lint check-imports check-migrations
 	@$(MAKE) --no-print-directory pytest ARGS="-n 2 --dist loadfile"
 
 lint: environment-dev ## Lint, formatting, types and import contracts
