@@ -36,6 +36,7 @@ PARTS = (
     "sources.py",
     "sql.py",
     "registry.py",
+    "fingerprints.py",
     "duties.py",
     "segregation.py",
     "standards.py",

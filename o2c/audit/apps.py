@@ -8,6 +8,8 @@ class AuditConfig(AppConfig):
     verbose_name = "Audit"
 
     def ready(self) -> None:
+        from o2c.audit.fingerprints import record_after_all
         from o2c.audit.install import install_for_app
 
         post_migrate.connect(install_for_app, dispatch_uid="o2c.audit.triggers")
+        post_migrate.connect(record_after_all, dispatch_uid="o2c.audit.fingerprints")

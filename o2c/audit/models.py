@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.expressions import RawSQL
 
 from o2c.audit.domain.blocks import EPOCH, SEAL, BlockBody
 from o2c.records import AppendOnly
@@ -77,3 +78,29 @@ class Anchor(AppendOnly):
 
     def __str__(self) -> str:
         return f"Anchor of block {self.block_id}"
+
+
+class GuardRecord(AppendOnly):
+    """The guards of the database as `migrate` installed them, told by what changed since the record before.
+
+    Folding all records gives the fingerprint of every guard; `digest` is that of them together.
+    """
+
+    digest = models.CharField(max_length=64, help_text="SHA-256 over names and hashes of all guards")
+    guards = models.PositiveIntegerField(help_text="How many there are")
+    changed = models.JSONField(help_text="Name: SHA-256 of its definition, or nothing when it is gone")
+    xid = models.BigIntegerField(
+        db_default=RawSQL("(pg_current_xact_id()::text::bigint)", ()),
+        editable=False,
+        help_text="Its transaction: a guard that a later one touched was touched by somebody else",
+    )
+
+    class Guards:
+        append_only = True
+        owned = True
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"Guards of {self.recorded_at:%Y-%m-%d %H:%M}"

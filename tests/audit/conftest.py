@@ -18,7 +18,7 @@ from django.db import connection
 from o2c.access.models import User
 from o2c.access.system import system_actor
 from o2c.actor import Actor, acting
-from o2c.audit import keys
+from o2c.audit import fingerprints, keys
 from o2c.audit.models import Anchor
 from o2c.audit.services import anchoring
 from o2c.audit.verifier.main import load_keys, verify
@@ -114,6 +114,8 @@ def anchor() -> Anchor | None:
 
 
 def work_and_seal(backup: str) -> None:
+    with database.owner():  # as `migrate` does: the set-up of the tests switched guards off and on
+        fingerprints.record()
     with acting(Actor.installer(), reason="set-up"):
         anna = User.objects.create_user(username="anna")
         bert = User.objects.create_user(username="bert")
@@ -147,9 +149,12 @@ def intruder(vault: Vault) -> Iterator[psycopg.Connection[Any]]:
 
 @pytest.fixture
 def names(vault: Vault, intruder: psycopg.Connection[Any]) -> Callable[..., dict[str, str]]:
-    """What the verifier finds, by name; the last of each name's texts."""
+    """What the verifier finds, by name; the last of each name's texts. Nearly all that is tried touches a
+    guard, which is found as well: `touched=True` tells of it.
+    """
 
-    def ask(**wanted: Any) -> dict[str, str]:
-        return {f.name: f.text for f in vault.verify(intruder, **wanted).findings}
+    def ask(*, touched: bool = False, **wanted: Any) -> dict[str, str]:
+        found = {f.name: f.text for f in vault.verify(intruder, **wanted).findings}
+        return found if touched else {name: text for name, text in found.items() if name != "guard-touched"}
 
     return ask

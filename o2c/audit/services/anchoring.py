@@ -21,7 +21,7 @@ from o2c.access import require
 from o2c.actor import Actor, acting
 from o2c.audit import keys
 from o2c.audit.domain.anchors import canonical, file_name
-from o2c.audit.models import Anchor, Block
+from o2c.audit.models import Anchor, Block, GuardRecord
 from o2c.audit.services import sealing
 
 log = structlog.get_logger(__name__)
@@ -64,11 +64,14 @@ def _key() -> Any:
 
 
 def _body(head: Block, subject: str, at: dt.datetime) -> dict[str, Any]:
-    """Numbers of the chain and nothing of the business: an anchor may be shown to anybody."""
+    """Numbers of the chain, and the fingerprint of the guards as they were recorded last; nothing of the
+    business: an anchor may be shown to anybody.
+    """
+    guards = GuardRecord.objects.order_by("-id").values_list("digest", flat=True).first()
     return {
         "n": head.n, "epoch": head.epoch, "hash": head.hash, "total": head.total,
         "upto_xid": head.upto_xid, "sealed_at": head.body.sealed_text, "incarnation": head.incarnation,
-        "subject": subject, "anchored_at": at.astimezone(dt.UTC).isoformat(),
+        "subject": subject, "anchored_at": at.astimezone(dt.UTC).isoformat(), "guards": guards or "",
     }  # fmt: skip
 
 

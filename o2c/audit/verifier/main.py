@@ -5,9 +5,10 @@
     python verify.py --key anchor-key.pub.pem --check-proof proof.json         the proof alone, no database
 
 Checks, reading only: every row against its leaf; the leaves against the Merkle root of their block; the
-blocks against each other; the chain against the signed anchors; history against the live tables; the
-triggers; how long leaves have waited for the sealer. Exit status: 0 all is as it was sealed; 1 something was
-changed or added; 2 something that was sealed is missing; 3 sealing lags. The lowest that applies.
+blocks against each other; the chain against the signed anchors; history against the live tables; the guards
+against what was recorded when they were installed; how long leaves have waited for the sealer. Exit status:
+0 all is as it was sealed; 1 something was changed or added; 2 something that was sealed is missing; 3 sealing
+lags. The lowest that applies.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from .chain import read_blocks, read_layouts, read_leaves
+from .guards import check_guards
 from .outside import check_anchors, check_fold, check_lag, check_triggers, read_anchors
 from .proof import check_proof, prove
 from .report import GAP, Report
@@ -56,6 +58,7 @@ def verify(
     check_anchors(connection, blocks, anchors, report)
     check_fold(connection, layouts, report)
     check_triggers(connection, layouts, report)
+    check_guards(connection, anchors, report)
     check_lag(connection, blocks, stale_after, report)
     return report
 

@@ -33,6 +33,7 @@ IDLE = {
     "command scenario export": _READS,
     "command scenario preview": "works through the services, and takes all of it back",
     "command scenario run": "works through the services, and takes all of it back",
+    "command controls fingerprint": "reads",
     "command services clean": _MACHINE,
     "command services database": _MACHINE,
     "command services start": _MACHINE,

@@ -140,7 +140,7 @@ def missing(ways: Sequence[Way]) -> list[str]:
 def _tasks() -> list[str]:
     celery.loader.import_default_modules()
     ours = tuple(f"{config.name}." for config in apps.get_app_configs() if is_ours(config))
-    functions = dict(celery.tasks.items())
+    functions: dict[str, Callable[..., Any]] = dict(celery.tasks.items())
     functions |= {code: jobs.kind_of(code).function for code in jobs.kinds()}
     return [name for name, function in functions.items() if str(function.__module__).startswith(ours)]
 

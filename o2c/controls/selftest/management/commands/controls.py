@@ -1,4 +1,6 @@
-"""`manage.py controls selftest`: every forbidden act, by every door, as everybody; all of it undone."""
+"""`manage.py controls selftest`: every forbidden act, by every door, as everybody; all of it undone.
+`manage.py controls fingerprint`: the code of guards, policies and controls, and when it changed.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +13,18 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from o2c.access.models import User
 from o2c.access.system import system_actor
 from o2c.actor import Actor
-from o2c.controls.selftest import services
+from o2c.controls.selftest import fingerprint, services
 from o2c.controls.selftest.models import SelftestRun
 
 
 class Command(BaseCommand):
-    help = "Try every forbidden act in a transaction that is undone. Exit status 1 when one gets through."
+    help = (
+        "selftest: try every forbidden act in a transaction that is undone; exit status 1 when one gets through."
+        " fingerprint: print the hashes of guards, policies and controls, and when the guards changed."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("act", choices=["selftest"])
+        parser.add_argument("act", choices=["selftest", "fingerprint"])
         parser.add_argument(
             "--rule",
             action="append",
@@ -30,6 +35,9 @@ class Command(BaseCommand):
         parser.add_argument("--as", dest="username", default="", help="who asks; default: the product itself")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["act"] == "fingerprint":
+            self.stdout.write("\n".join(fingerprint.lines()))
+            return
         kept = services.run(
             actor=self._actor(options["username"]), reason="manage.py controls selftest",
             rules=options["rule"], trigger="command",

@@ -1,0 +1,96 @@
+"""What the database's guards are: their code, whether they are on, and when that last changed.
+
+Whoever owns the database can switch a trigger off or replace a function, do what it forbids and put it back.
+So `migrate` records the fingerprint of every guard when it has installed them; the record is a sealed fact,
+anchors sign its digest, and the verifier compares both with what it finds, and with the transaction that last
+touched each guard. The list of changes is what an auditor compares with the releases.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from typing import Any
+
+from django.apps import AppConfig, apps
+from django.db import connection
+
+from o2c.actor import Actor, acting
+from o2c.audit.domain.blocks import length_prefixed
+from o2c.audit.models import GuardRecord
+
+# Name, definition and the age of the transaction that wrote it. Functions of extensions are not ours. Of
+# `audit_layout`, what the digest of a leaf does not cover is covered here.
+LIVE = """
+SELECT 'trigger ' || c.relname || '.' || t.tgname, t.tgenabled::text || ' ' || pg_get_triggerdef(t.oid),
+       age(t.xmin)
+FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+WHERE NOT t.tgisinternal AND c.relnamespace = 'public'::regnamespace
+UNION ALL
+SELECT 'function ' || p.oid::regprocedure, pg_get_functiondef(p.oid), age(p.xmin)
+FROM pg_proc p
+WHERE p.pronamespace = 'public'::regnamespace AND p.prokind = 'f' AND NOT EXISTS (
+  SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
+UNION ALL
+SELECT 'constraint ' || k.conrelid::regclass || '.' || k.conname,
+       k.convalidated::text || ' ' || pg_get_constraintdef(k.oid), age(k.xmin)
+FROM pg_constraint k WHERE k.connamespace = 'public'::regnamespace AND k.conrelid <> 0
+UNION ALL
+SELECT 'layout ' || l.table_name || ' ' || l.id, ROW(l.*)::text, age(l.xmin)
+FROM audit_layout l
+"""
+TOUCHED = f"""
+SELECT EXISTS (SELECT FROM ({LIVE}) AS live(name, definition, age)
+               WHERE live.age < age((%s::bigint %% 4294967296)::text::xid))
+"""  # noqa: S608
+
+
+def live() -> dict[str, str]:
+    """The SHA-256 of every guard as it is now, by its name."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL timezone = 'UTC'; SET LOCAL datestyle = 'ISO, YMD'")
+        cursor.execute(LIVE)
+        return {name: hashlib.sha256(said.encode()).hexdigest() for name, said, _ in cursor.fetchall()}
+
+
+def digest(parts: dict[str, str]) -> str:
+    """One fingerprint of all: SHA-256 over the names and hashes in their order."""
+    words = [word for name in sorted(parts) for word in (name, parts[name])]
+    return hashlib.sha256(length_prefixed(words)).hexdigest()
+
+
+def fold(records: Iterable[GuardRecord]) -> dict[str, str]:
+    """What records say together, the oldest first: each holds what changed, and "" for what is gone."""
+    parts: dict[str, str] = {}
+    for record in records:
+        parts |= record.changed
+    return {name: value for name, value in parts.items() if value}
+
+
+def record() -> GuardRecord | None:
+    """Record the guards as they are. None when they are, and were left, as they were recorded last.
+
+    In a transaction of its own; only the owner of the tables may (what ships is theirs).
+    """
+    with acting(Actor.installer(), reason="migrate: guards were installed"):
+        known = fold(GuardRecord.objects.order_by("id"))
+        newest = GuardRecord.objects.order_by("-id").first()
+        found = live()
+        changed = {name: value for name, value in found.items() if known.get(name) != value}
+        changed |= dict.fromkeys(known.keys() - found.keys(), "")
+        if newest is not None and not changed and not _touched_since(newest):
+            return None
+        return GuardRecord.objects.create(digest=digest(found), guards=len(found), changed=changed)
+
+
+def _touched_since(newest: GuardRecord) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(TOUCHED, [newest.xid])
+        return bool(cursor.fetchone()[0])
+
+
+def record_after_all(sender: AppConfig, **kwargs: Any) -> None:
+    """post_migrate of the last app: every app has installed its guards by then."""
+    last = [config for config in apps.get_app_configs() if config.models_module is not None][-1]
+    if sender == last and GuardRecord._meta.db_table in connection.introspection.table_names():
+        record()
