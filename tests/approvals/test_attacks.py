@@ -98,6 +98,7 @@ def write_decision(request: Request, by: Actor, **changed) -> None:
         "decided_by_id": by.user_id,
         "facts_digest": request.facts_digest,
         "digest": request.digest,
+        "comment": "Seen",
         **changed,
     }
     with acting(by, reason="by hand"):

@@ -101,7 +101,7 @@ class RequestAdmin(RecordAdmin):
     acts = [
         Act(
             "approve", "Approve", f"{SERVICES}.deciding.approve", duty="approvals.request.decide",
-            form=digest_form, unavailable=_not_mine, icon="check", key="a",
+            form=digest_form, unavailable=_not_mine, reason="required", icon="check", key="a",
             description="The last approval does what was asked, exactly as shown here.",
         ),
         Act(
@@ -128,9 +128,9 @@ class RequestAdmin(RecordAdmin):
         Act(
             "approve_alike", "Approve", f"{SERVICES}.deciding.approve", duty="approvals.request.decide",
             unavailable=_not_mine, bulk=True, primary=False, on_page=False, preview=what_is_decided,
-            bulk_service=f"{SERVICES}.deciding.approve_many", icon="check",
+            bulk_service=f"{SERVICES}.deciding.approve_many", reason="required", icon="check",
             description="As it is shown here. Many at once: of one kind and small; each keeps evidence of its"
-            " own.",
+            " own, with the one reason that you give for all of them.",
         ),
     ]  # fmt: skip
 

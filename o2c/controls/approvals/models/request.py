@@ -243,7 +243,7 @@ class Decision(AppendOnly):
     )
     facts_digest = models.CharField(max_length=64)
     digest = models.CharField(max_length=64)
-    comment = models.CharField(max_length=1000, blank=True)
+    comment = models.CharField(max_length=1000)
     context = _json(default=dict)
 
     class Meta:
@@ -257,7 +257,8 @@ class Decision(AppendOnly):
             ),
             models.CheckConstraint(
                 name="approvals_decision_says_why",
-                condition=~Q(verdict__in=["reject", "question", "answer"]) | ~Q(comment=""),
+                condition=Q(comment__regex=r"\S"),
+                violation_error_message="Whoever decides says why.",
             ),
             models.CheckConstraint(
                 name="approvals_decision_carried_from",

@@ -130,6 +130,7 @@ def _values(request: Request, person: User, given: Delegation | None) -> dict[st
         "delegator_id": given.delegator_id if given else None,
         "facts_digest": request.facts_digest,
         "digest": request.digest,
+        "comment": REASON,
     }
 
 
@@ -138,7 +139,7 @@ def by_shell(request: Request, person: User, given: Delegation | None) -> object
 
 
 def by_sql(request: Request, person: User, given: Delegation | None) -> object:
-    values = _values(request, person, given) | {"comment": "", "context": "{}"}
+    values = _values(request, person, given) | {"context": "{}"}
     places = ", ".join(["%s"] * len(values))
     return run_sql(
         f"INSERT INTO approvals_decision ({', '.join(values)}) VALUES ({places})",  # noqa: S608
