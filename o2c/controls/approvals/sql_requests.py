@@ -44,7 +44,8 @@ BEGIN
     RAISE EXCEPTION 'A request names who asks: user % is not who is acting', NEW.requested_by_id
       USING ERRCODE = 'OC006', TABLE = TG_TABLE_NAME;
   END IF;
-  IF NEW.round <> 1 OR NEW.facts_digest <> o2c_facts_digest(NEW.facts) OR NOT EXISTS (
+  IF NEW.round <> 1 OR NEW.lapses_at IS NOT NULL
+     OR NEW.facts_digest <> o2c_facts_digest(NEW.facts) OR NOT EXISTS (
        SELECT 1 FROM approvals_policy p WHERE p.id = NEW.policy_id AND p.act = NEW.act
        AND p.state <> 'draft') THEN
     RAISE EXCEPTION 'A request begins in round 1, under a policy of its act, bound to its facts'
@@ -69,6 +70,12 @@ BEGIN
     RAISE EXCEPTION 'What request % is about changes only with a new round', OLD.id
       USING ERRCODE = 'OC006', TABLE = TG_TABLE_NAME;
   END IF;
+  IF NEW.lapses_at IS DISTINCT FROM OLD.lapses_at AND NOT (
+       OLD.lapses_at IS NULL AND NEW.state IN ('stale', 'approved') AND NEW.lapses_at > clock_timestamp()
+       OR NEW.lapses_at IS NULL AND NEW.round > OLD.round) THEN
+    RAISE EXCEPTION 'The last day of request % stays as it was set', OLD.id
+      USING ERRCODE = 'OC006', TABLE = TG_TABLE_NAME;
+  END IF;
   IF NEW.state = OLD.state THEN RETURN NEW; END IF;
   IF NEW.state IN ('approved', 'committed') THEN
     lacks := o2c_request_decided(NEW);
@@ -81,6 +88,10 @@ BEGIN
     lacks := 'the decision of whoever rejects it';
   ELSIF NEW.state = 'recalled' AND NOT o2c_is_me(NEW.requested_by_id) THEN
     lacks := 'whoever asked, who alone takes it back';
+  ELSIF NEW.state = 'expired' AND OLD.state <> 'open' THEN
+    IF OLD.lapses_at IS NULL OR OLD.lapses_at > NEW.decided_at THEN
+      lacks := 'a last day that is over';
+    END IF;
   ELSIF NEW.state = 'expired' AND NOT EXISTS (
       SELECT 1 FROM approvals_step s WHERE s.request_id = NEW.id AND s.round = NEW.round
       AND s.opened_at IS NOT NULL AND s.done_at IS NULL AND s.expire_at <= NEW.decided_at) THEN
@@ -109,7 +120,9 @@ BEGIN
     END IF;
   ELSIF OLD.opened_at IS NOT NULL AND ROW(NEW.opened_at, NEW.remind_at, NEW.escalate_at, NEW.expire_at)
         IS DISTINCT FROM ROW(OLD.opened_at, OLD.remind_at, OLD.escalate_at, OLD.expire_at)
-     OR OLD.done_at IS NOT NULL AND NEW.done_at IS DISTINCT FROM OLD.done_at THEN
+     OR OLD.done_at IS NOT NULL AND NEW.done_at IS DISTINCT FROM OLD.done_at
+     OR OLD.escalated_at IS NOT NULL AND ROW(NEW.escalated_at, NEW.escalated_to)
+        IS DISTINCT FROM ROW(OLD.escalated_at, OLD.escalated_to) THEN
     RAISE EXCEPTION 'The clock of step "%" of request % runs as it was set', NEW.code, NEW.request_id
       USING ERRCODE = 'OC006', TABLE = TG_TABLE_NAME;
   END IF;

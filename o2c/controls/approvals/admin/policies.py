@@ -176,6 +176,7 @@ def _steps(act: registry.Act, policy: rules.Policy) -> Panel:
             step.approvers,
             words.watched(act, step),
             f"{step.remind_hours} / {step.escalate_hours} / {step.expire_hours}",
+            words.duty(step.escalate_to),
         )
         for step in policy.steps
     ]
@@ -185,6 +186,7 @@ def _steps(act: registry.Act, policy: rules.Policy) -> Panel:
         "People",
         "Asked again when",
         "Reminds / escalates / expires, hours",
+        "Escalates to whoever may",
     ]
     return table("Steps", headings, rows)
 

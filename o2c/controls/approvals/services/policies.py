@@ -91,7 +91,7 @@ def check(act_code: str, content: Mapping[str, Any]) -> list[Problem]:
         policy,
         paths=known_paths(registry.act(act_code)),
         duties=set(duty_registry.known()),
-        holders=_holders({step.duty for step in policy.steps}),
+        holders=_holders({duty for step in policy.steps for duty in (step.duty, step.escalate_to)}),
     )
 
 

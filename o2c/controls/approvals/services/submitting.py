@@ -234,6 +234,7 @@ def renew(pk: int, *, actor: Actor, reason: str = "") -> Request:
 def _next_round(request: Request, act: Act, ready: Prepared, previous: Round) -> None:
     if request.state != Request.State.OPEN:
         request.reopen()
+        request.lapses_at = None
     request.round += 1
     if asks_more(request, ready.policy, ready.seen.facts.values):
         request.policy = ready.policy
