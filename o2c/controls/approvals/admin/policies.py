@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from typing import Any
 
@@ -10,6 +11,7 @@ from django.contrib import admin
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from o2c import clock
 from o2c.actor import Actor
 from o2c.console import Act, Fact, ListAct, Panel, RecordAdmin
 from o2c.console import format as fmt
@@ -20,11 +22,14 @@ from o2c.controls.approvals.admin.asking import WHO, who_would_decide
 from o2c.controls.approvals.admin.requests import AREA
 from o2c.controls.approvals.admin.words import table
 from o2c.controls.approvals.domain import policy as rules
+from o2c.controls.approvals.domain.backtest import Backtest, backtest, said
 from o2c.controls.approvals.models import Policy, Request
-from o2c.controls.approvals.selectors.backtest import Backtest, backtest
+from o2c.controls.approvals.selectors.happened import happened
 from o2c.controls.approvals.services import policies
 
 SERVICES = "o2c.controls.approvals.services"
+YEAR = dt.timedelta(days=366)
+LATEST = 1000  # of each kind that a page looks at
 
 
 class PolicyJson(forms.JSONField):
@@ -134,16 +139,12 @@ class PolicyAdmin(RecordAdmin):
 
     def panels(self, obj: Policy) -> list[Panel]:
         act, policy = registry.act(obj.act), rules.parse(obj.content)
-        moved = backtest(act, policy)
+        found = backtest(policy, happened(act, since=clock.now() - YEAR, latest=LATEST))
         return [
             table("Whom it asks", ["When", "Who"], _whom(act, policy)),
             _steps(act, policy),
-            table(
-                "Back-test: what it would ask of the requests that there were",
-                ["Requests", "Same people", "Other people", "Amount that goes another way"],
-                [(moved.looked_at, moved.same, len(moved.moved), moved.amount_text)],
-            ),
-            _rerouted(policy, moved),
+            _backtest(act, policy, found),
+            _rerouted(policy, found),
             Panel(
                 "Versions",
                 Policy.objects.filter(act=obj.act).select_related("drafted_by", "activated_by"),
@@ -191,8 +192,26 @@ def _steps(act: registry.Act, policy: rules.Policy) -> Panel:
     return table("Steps", headings, rows)
 
 
+def _backtest(act: registry.Act, policy: rules.Policy, found: Backtest) -> Panel:
+    """By band: what was done or asked for, and how much of it would be asked of others."""
+    name = words.named(act, policy.band_path) if policy.levels else "Whatever it is about"
+    rows = [
+        (f"{name} {band.reach}" if policy.levels else name, band.cases, said(band.amounts), band.moved,
+         said(band.moved_amounts))
+        for band in found.bands
+    ]  # fmt: skip
+    return table(
+        "Back-test: what it would have asked in the last twelve months",
+        ["Band", "Done or asked for", "At stake", "Would be asked of others", "At stake in these"],
+        rows,
+        empty="Nothing of this kind was done or asked for.",
+        note=f"The latest {LATEST:,} done and the latest {LATEST:,} requests; the command looks at all.",
+        numeric=("Done or asked for", "At stake", "Would be asked of others", "At stake in these"),
+    )
+
+
 def _rerouted(policy: rules.Policy, found: Backtest) -> Panel:
-    """Which of the past requests would be asked of others."""
+    """Which of it would be asked of others."""
     titles = {step.code: step.title for step in policy.steps}
 
     def route(codes: tuple[str, ...] | None) -> str:
@@ -202,13 +221,13 @@ def _rerouted(policy: rules.Policy, found: Backtest) -> Panel:
 
     rows = [
         (
-            one.label,
-            fmt.money(one.amount, one.currency) if one.amount is not None else fmt.DASH,
-            route(one.before),
+            one.case.label,
+            fmt.money(one.case.amount, one.case.currency) if one.case.amount is not None else fmt.DASH,
+            route(one.case.before),
             route(one.after),
         )
         for one in found.moved
     ]
-    headings = ["Request", "At stake", "Was asked of", "Would be asked of"]
-    title = "Requests that would go another way"
+    headings = ["What", "At stake", "Was asked of", "Would be asked of"]
+    title = "What would go another way"
     return table(title, headings, rows, empty="None.", numeric=("At stake",))
