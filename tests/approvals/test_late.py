@@ -40,10 +40,12 @@ def escalate(request: Request) -> Step:
 def told(subject: str) -> dict[str, str]:
     """{address: text} of the messages with these words in their subject."""
     outbox.drain()
-    return {to: message.body for message in mail.outbox if subject in message.subject for to in message.to}
+    return {
+        to: str(message.body) for message in mail.outbox if subject in message.subject for to in message.to
+    }
 
 
-def sql(statement: str, *values: object) -> None:
+def sql(statement: str, *values: int) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(statement, values)
 

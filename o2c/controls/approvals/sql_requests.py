@@ -47,7 +47,7 @@ BEGIN
   IF NEW.round <> 1 OR NEW.lapses_at IS NOT NULL
      OR NEW.facts_digest <> o2c_facts_digest(NEW.facts) OR NOT EXISTS (
        SELECT 1 FROM approvals_policy p WHERE p.id = NEW.policy_id AND p.act = NEW.act
-       AND p.state <> 'draft') THEN
+       AND p.state <> 'draft' AND (p.valid_from IS NULL OR p.valid_from <= clock_timestamp())) THEN
     RAISE EXCEPTION 'A request begins in round 1, under a policy of its act, bound to its facts'
       USING ERRCODE = 'OC006', TABLE = TG_TABLE_NAME;
   END IF;
@@ -66,7 +66,8 @@ BEGIN
           OLD.amount, OLD.currency, OLD.excluded, OLD.reason)
      OR NEW.facts_digest <> o2c_facts_digest(NEW.facts)
      OR NOT EXISTS (SELECT 1 FROM approvals_policy p WHERE p.id = NEW.policy_id AND p.act = NEW.act
-                    AND p.state <> 'draft') THEN
+                    AND p.state <> 'draft'
+                    AND (p.valid_from IS NULL OR p.valid_from <= clock_timestamp())) THEN
     RAISE EXCEPTION 'What request % is about changes only with a new round', OLD.id
       USING ERRCODE = 'OC006', TABLE = TG_TABLE_NAME;
   END IF;

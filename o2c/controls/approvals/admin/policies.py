@@ -45,17 +45,27 @@ def content_form(row: Policy) -> type[forms.Form]:
     field = forms.CharField(
         initial=shown, label="Policy", widget=forms.Textarea(attrs={"rows": 30, "class": "font-mono w-full"})
     )
-    return type("Content", (forms.Form,), {"content": field})
+    begins = forms.DateTimeField(
+        initial=row.valid_from if row.state == Policy.State.DRAFT else None, required=False,
+        label="In force from", help_text="UTC. Empty: as soon as it is put in force.",
+    )  # fmt: skip
+    return type("Content", (forms.Form,), {"content": field, "valid_from": begins})
 
 
-def draft_next(pk: int, *, content: str, actor: Actor, reason: str = "") -> Policy:
+def draft_next(
+    pk: int, *, content: str, valid_from: dt.datetime | None = None, actor: Actor, reason: str = ""
+) -> Policy:
     """The next version, beginning from this one."""
     row = Policy.objects.get(pk=pk)
-    return policies.draft(act=row.act, content=_parsed(content), note=reason, actor=actor, reason=reason)
+    return policies.draft(
+        act=row.act, content=_parsed(content), valid_from=valid_from, note=reason, actor=actor, reason=reason
+    )
 
 
-def change(pk: int, *, content: str, actor: Actor, reason: str = "") -> Policy:
-    return policies.change(pk, content=_parsed(content), actor=actor, reason=reason)
+def change(
+    pk: int, *, content: str, valid_from: dt.datetime | None = None, actor: Actor, reason: str = ""
+) -> Policy:
+    return policies.change(pk, content=_parsed(content), valid_from=valid_from, actor=actor, reason=reason)
 
 
 def ask(pk: int, *, actor: Actor, reason: str = "") -> Request:
@@ -83,7 +93,7 @@ class PolicyAdmin(RecordAdmin):
     """What each act needs, and since when."""
 
     area, icon, nav_position = AREA, "gavel", 20
-    list_display = ["title", "governs", "version", "state", "drafted_by", "activated_by", "activated_at"]
+    list_display = ["title", "governs", "version", "state", "drafted_by", "activated_by", "valid_from"]
     list_select_related = ["drafted_by", "activated_by"]
     search_fields = ["title", "act"]
     find_fields = ["*title", "act"]
@@ -130,12 +140,18 @@ class PolicyAdmin(RecordAdmin):
             Fact("Governs", registry.act(obj.act).label),
             Fact("Version", obj.version),
             Fact("Drafted by", obj.drafted_by or "Ships with the product"),
+            Fact("Applies from", obj.valid_from or obj.activated_at),
             Fact("Put in force by", obj.activated_by or "Ships with the product"),
             Fact("Clause", rules.parse(obj.content).clause),
         ]
 
     def notices(self, obj: Policy) -> list[tuple[str, str]]:
-        return [("bad" if p.blocks else "warn", p.text) for p in policies.problems(obj)]
+        found = [("bad" if p.blocks else "warn", p.text) for p in policies.problems(obj)]
+        if obj.waits:
+            found.append(
+                ("warn", f"It applies from {obj.valid_from:%Y-%m-%d %H:%M} UTC; until then the one before.")
+            )
+        return found
 
     def panels(self, obj: Policy) -> list[Panel]:
         act, policy = registry.act(obj.act), rules.parse(obj.content)
@@ -148,7 +164,7 @@ class PolicyAdmin(RecordAdmin):
             Panel(
                 "Versions",
                 Policy.objects.filter(act=obj.act).select_related("drafted_by", "activated_by"),
-                ["title", "version", "state", "drafted_by", "activated_by", "activated_at"],
+                ["title", "version", "state", "drafted_by", "activated_by", "activated_at", "valid_from"],
             ),
         ]
 

@@ -183,7 +183,7 @@ def _unchanged(request: Request) -> None:
     act = registry.act(request.act)
     locks.row(subject_model(act), request.subject_id)
     in_force, _ = policy_in_force(act)
-    if submitting.asks_more(request, in_force, request.facts):
+    if submitting.asks_more(request.policy, in_force, request.facts):
         raise Conflict(
             f"A stricter policy came into force since it was asked ({in_force}); nothing was approved",
             record=str(request),

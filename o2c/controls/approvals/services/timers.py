@@ -18,7 +18,7 @@ from o2c.controls.approvals.models import Policy, Request, Step
 from o2c.controls.approvals.registry import Act
 from o2c.controls.approvals.selectors.escalation import escalated_to
 from o2c.controls.approvals.selectors.facts import facts_of
-from o2c.controls.approvals.services import carrying, rounds, submitting
+from o2c.controls.approvals.services import carrying, policies, rounds, submitting
 from o2c.controls.approvals.services.submitting import asks_more
 from o2c.errors import DomainError
 from o2c.runtime.signals_of_life import beat
@@ -44,6 +44,7 @@ def tick(*, actor: Actor, now: dt.datetime, reason: str = "") -> Ticked:
     """Do what is due at `now`. Running it twice does nothing more; each request is its own transaction."""
     require(actor, "approvals.timer.run")
     reason = reason or "approval timers"
+    policies.retire_replaced(actor=actor, reason=reason)
     done = Ticked(
         reminded=_nudge("remind_at", "reminded_at", REMINDED, now, actor, reason),
         escalated=_nudge("escalate_at", "escalated_at", ESCALATED, now, actor, reason),
@@ -174,10 +175,12 @@ def _renew(actor: Actor, reason: str) -> int:
 
 
 def _overtaken(act: Act) -> set[int]:
-    """The open requests of an act that are about values, or under a policy, of before: two queries."""
-    waiting = list(Request.objects.filter(act=act.code, state=Request.State.OPEN).select_related("policy"))
-    in_force = Policy.objects.filter(act=act.code, state=Policy.State.ACTIVE).first()
-    found = {r.pk for r in waiting if in_force is not None and asks_more(r, in_force, r.facts)}
+    """The requests of an act that are about values, or under a policy, of before: three queries."""
+    live = Request.objects.filter(act=act.code, state__in=(Request.State.OPEN, Request.State.APPROVED))
+    flight = list(live.select_related("policy"))
+    in_force = Policy.objects.in_force().filter(act=act.code).first()
+    found = {r.pk for r in flight if in_force is not None and asks_more(r.policy, in_force, r.facts)}
+    waiting = [r for r in flight if r.state == Request.State.OPEN]
     if not act.proposes:
         now = facts_of(act, [r.subject_id for r in waiting])
         found |= {
