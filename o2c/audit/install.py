@@ -69,9 +69,11 @@ EXTENSIONS: list[Callable[[AppConfig], list[Trigger]]] = []
 def declared_triggers(config: AppConfig) -> list[Trigger]:
     """All triggers of one app: those its models declare, then those of its guards.py."""
     declared = [trigger for d in declarations(config.label) for trigger in triggers(d)]
-    if find_spec(f"{config.name}.guards"):
-        declared += import_module(f"{config.name}.guards").TRIGGERS
-    return declared + [trigger for extend in EXTENSIONS for trigger in extend(config)]
+    return declared + _listed(config) + [trigger for extend in EXTENSIONS for trigger in extend(config)]
+
+
+def _listed(config: AppConfig) -> list[Trigger]:
+    return import_module(f"{config.name}.guards").TRIGGERS if find_spec(f"{config.name}.guards") else []
 
 
 def expected_triggers() -> set[tuple[str, str]]:
@@ -114,6 +116,6 @@ def install(config: AppConfig) -> None:
 
 def install_for_app(sender: AppConfig, **kwargs: Any) -> None:
     """post_migrate: by the role that owns the tables."""
-    tables = {d.table for d in declarations(sender.label)}
+    tables = {d.table for d in declarations(sender.label)} | {t.table for t in _listed(sender)}
     if tables and tables | SEAL_TABLES <= set(connection.introspection.table_names()):
         install(sender)
