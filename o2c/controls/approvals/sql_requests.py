@@ -8,6 +8,7 @@ is given by one and accepted by the other. SQLSTATE OC006.
 from __future__ import annotations
 
 from o2c.audit.triggers import Trigger, always
+from o2c.controls.sod.borrowing import borrowed_function
 
 # Who acts, as the service sees it: the person, or the person for whom an account asks.
 MYSELF = """
@@ -131,9 +132,25 @@ BEGIN
 END $$
 """
 
+# What a delegation lends are the duties of steps that the delegator holds. Both are asked about them: nobody
+# lends what they may not hold themselves.
+LENT = """
+CREATE OR REPLACE FUNCTION o2c_delegation_broken(giver bigint, taker bigint)
+RETURNS TABLE (person bigint, rule text, duty_a text, duty_b text) LANGUAGE plpgsql STABLE AS $$
+DECLARE lent text[];
+BEGIN
+  SELECT array_agg(DISTINCT s.step->>'duty') INTO lent
+  FROM approvals_policy p CROSS JOIN LATERAL jsonb_array_elements(p.content->'steps') AS s(step)
+  WHERE p.state = 'active' AND o2c_person_holds(giver, s.step->>'duty');
+  RETURN QUERY SELECT giver, b.* FROM o2c_sod_borrowed(giver, coalesce(lent, '{}')) b;
+  RETURN QUERY SELECT taker, b.* FROM o2c_sod_borrowed(taker, ARRAY(
+    SELECT d FROM unnest(lent) AS d WHERE NOT o2c_person_holds(taker, d))) b;
+END $$
+"""
+
 DELEGATED = """
 CREATE OR REPLACE FUNCTION o2c_delegation_signed() RETURNS trigger LANGUAGE plpgsql AS $$
-DECLARE me bigint := o2c_actor();
+DECLARE me bigint := o2c_actor(); bad record;
 BEGIN
   IF TG_OP = 'INSERT' THEN
     IF NEW.delegator_id <> me OR NEW.accepted_at IS NOT NULL OR NEW.revoked_at IS NOT NULL THEN
@@ -148,6 +165,14 @@ BEGIN
        AND (OLD.revoked_at IS NOT NULL OR me NOT IN (NEW.delegator_id, NEW.delegate_id)) THEN
     RAISE EXCEPTION 'Delegation % is accepted by the delegate and ended by one of the two, once', NEW.id
       USING ERRCODE = 'OC006', TABLE = TG_TABLE_NAME;
+  END IF;
+  IF NEW.accepted_at IS DISTINCT FROM OLD.accepted_at THEN
+    SELECT * INTO bad FROM o2c_delegation_broken(NEW.delegator_id, NEW.delegate_id) LIMIT 1;
+    IF FOUND THEN
+      RAISE EXCEPTION '%: by delegation % % would hold both % and %', bad.rule, NEW.id,
+        (SELECT username FROM access_user WHERE id = bad.person), bad.duty_a, bad.duty_b
+        USING ERRCODE = 'OC007', TABLE = TG_TABLE_NAME;
+    END IF;
   END IF;
   RETURN NEW;
 END $$
@@ -174,6 +199,6 @@ def request_triggers(before: tuple[str, ...]) -> list[Trigger]:
             "o2c_delegation_signed",
             "o2c_delegation_signed",
             "INSERT OR UPDATE",
-            (DELEGATED,),
+            (borrowed_function(), LENT, DELEGATED),
         ),
     ]
