@@ -117,6 +117,8 @@ def test_it_ends_by_itself(bea, anton, monkeypatch):
 
 def test_the_review_is_due_after_five_working_days(bea, anton):
     session = services.authorise(asked(bea, hours=1).pk, actor=anton, reason="Yes")
+    assert session.ends_at
+    assert session.review_due_at
     due = calendar().after(session.ends_at, 5 * 8)
     assert abs(session.review_due_at - due) < dt.timedelta(minutes=1)
 
@@ -147,6 +149,8 @@ def test_its_times_are_the_databases_to_say(bea, anton, changed, held):
         return
     by_hand(session, anton, **values)
     session.refresh_from_db()
+    assert session.opened_at
+    assert session.ends_at
     assert abs(session.opened_at - now) < dt.timedelta(minutes=1)
     assert session.ends_at - session.opened_at == dt.timedelta(hours=1)
 

@@ -1,9 +1,18 @@
-"""Every decision says why. Those of before stay as they were said: they are evidence, so the constraint is
-not asked of them (NOT VALID); it holds for every row written from now on.
+"""Every decision says why. Those of before stay as they were said: they are evidence, so where one of them
+says nothing the constraint is not asked of them (NOT VALID). It holds for every row written from now on.
 """
 
 from django.contrib.postgres.operations import AddConstraintNotValid
 from django.db import migrations, models
+
+
+VALIDATE = r"""
+DO $$ BEGIN
+  IF NOT EXISTS (SELECT 1 FROM approvals_decision WHERE comment !~ '\S') THEN
+    ALTER TABLE approvals_decision VALIDATE CONSTRAINT approvals_decision_says_why;
+  END IF;
+END $$
+"""
 
 
 class Migration(migrations.Migration):
@@ -22,4 +31,5 @@ class Migration(migrations.Migration):
                 violation_error_message="Whoever decides says why.",
             ),
         ),
+        migrations.RunSQL(VALIDATE, migrations.RunSQL.noop),
     ]
