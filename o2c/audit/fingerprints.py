@@ -34,7 +34,7 @@ WHERE p.pronamespace = 'public'::regnamespace AND p.prokind = 'f' AND NOT EXISTS
 UNION ALL
 SELECT 'constraint ' || k.conrelid::regclass || '.' || k.conname,
        k.convalidated::text || ' ' || pg_get_constraintdef(k.oid), age(k.xmin)
-FROM pg_constraint k WHERE k.connamespace = 'public'::regnamespace AND k.conrelid <> 0
+FROM pg_constraint k WHERE k.connamespace = 'public'::regnamespace AND k.conrelid <> 0 AND k.contype <> 'n'
 UNION ALL
 SELECT 'layout ' || l.table_name || ' ' || l.id, ROW(l.*)::text, age(l.xmin)
 FROM audit_layout l
@@ -67,12 +67,12 @@ def fold(records: Iterable[GuardRecord]) -> dict[str, str]:
     return {name: value for name, value in parts.items() if value}
 
 
-def record() -> GuardRecord | None:
+def record(reason: str = "guards were installed") -> GuardRecord | None:
     """Record the guards as they are. None when they are, and were left, as they were recorded last.
 
     In a transaction of its own; only the owner of the tables may (what ships is theirs).
     """
-    with acting(Actor.installer(), reason="migrate: guards were installed"):
+    with acting(Actor.installer(), reason=reason):
         known = fold(GuardRecord.objects.order_by("id"))
         newest = GuardRecord.objects.order_by("-id").first()
         found = live()

@@ -121,6 +121,6 @@ def install(config: AppConfig) -> None:
 
 def install_for_app(sender: AppConfig, **kwargs: Any) -> None:
     """post_migrate: by the role that owns the tables."""
-    tables = {d.table for d in declarations(sender.label)}
+    tables = {d.table for d in declarations(sender.label)} | {t.table for t in guards(sender)}
     if tables and tables | SEAL_TABLES <= set(connection.introspection.table_names()):
         install(sender)

@@ -30,7 +30,7 @@ from django.db import DatabaseError, IntegrityError, close_old_connections, conn
 from django.db.models import F, Q, QuerySet
 
 from o2c import clock
-from o2c.actor import Actor, ambient
+from o2c.actor import Actor, acting, ambient
 from o2c.errors import Conflict, NotFound
 from o2c.runtime.models import Job
 
@@ -167,7 +167,7 @@ def enqueue(
         due_at=due_at or clock.now(),
     )  # fmt: skip
     try:
-        with transaction.atomic():
+        with acting(actor, reason=reason):  # the table takes a job only in the name of who asks
             job.save()
     except IntegrityError:
         open_job = Job.objects.filter(key=key, state__in=Job.OPEN).first() if key else None

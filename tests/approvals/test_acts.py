@@ -197,17 +197,6 @@ def test_the_clock_reminds_once_escalates_expires_and_says_that_it_ran(team, mem
     assert Heartbeat.objects.filter(component="approvals.timer").exists()
 
 
-def test_what_is_late_is_told_to_whoever_asked_and_to_those_who_govern_approvals(team, memo):
-    request = approvals.submit(ACT, memo.pk, actor=team.ops, reason="Wrong price")
-    person("carl", "controller")
-    step = Step.objects.get(request=request)
-    assert step.escalate_at
-    assert timers.tick(actor=system_actor(), now=step.escalate_at).escalated == 1
-    outbox.drain()
-    late = {to for message in mail.outbox if "is late" in message.subject for to in message.to}
-    assert late >= {"abe@example.com", "bea@example.com", "carl@example.com"}
-
-
 def test_the_clock_asks_again_about_what_changed(team, memo):
     request = approvals.submit(ACT, memo.pk, actor=team.ops, reason="Wrong price")
     with acting(team.ops, reason="Wording"):

@@ -25,7 +25,7 @@ from o2c.controls.approvals.services import delegations, submitting
 from o2c.errors import Conflict, NotAuthorised
 from tests.approvals.conftest import ACT, ON, draft_memo
 from tests.approvals.domain.test_policy import CONTENT
-from tests.factories.access import make_user
+from tests.factories.access import excuse, make_user
 from tests.factories.billing import person
 
 pytestmark = pytest.mark.django_db
@@ -98,6 +98,7 @@ def write_decision(request: Request, by: Actor, **changed) -> None:
         "decided_by_id": by.user_id,
         "facts_digest": request.facts_digest,
         "digest": request.digest,
+        "comment": "Seen",
         **changed,
     }
     with acting(by, reason="by hand"):
@@ -177,6 +178,7 @@ def test_a_delegate_decides_in_both_names(team, invoice, second):
     request = approvals.submit(ACT, memo.pk, actor=team.ops, reason="Wrong price")
     approvals.approve(request.pk, actor=team.approver, reason="Seen")
     now = clock.now()
+    excuse(user_of(second))  # an approver and a controller in one person
     with pytest.raises(NotAuthorised, match=r"does not hold the duty billing.credit.approve_large"):
         approvals.approve(request.pk, actor=second, reason="Not yet")
     lent = delegations.give(
@@ -206,6 +208,7 @@ def test_nobody_decides_for_a_maker(team, invoice, second):
     request = approvals.submit(ACT, memo.pk, actor=team.ops, reason="Wrong price")
     approvals.approve(request.pk, actor=team.approver, reason="Seen")
     now = clock.now()
+    excuse(user_of(second))
     lent = delegations.give(
         delegate=user_of(second),
         valid_from=now - dt.timedelta(minutes=1),

@@ -190,7 +190,7 @@ def test_a_delegate_without_a_role_of_approvals_sees_the_inbox(team, memo):
     from o2c.controls.approvals.services import delegations
 
     request = approvals.submit(ACT, memo.pk, actor=team.ops, reason="Wrong price")
-    rick = person("rick", "cash_receipts")
+    rick = person("rick", "metering")
     now = clock.now()
     lent = delegations.give(
         delegate=User.objects.get(username="rick"), valid_from=now - dt.timedelta(minutes=1),

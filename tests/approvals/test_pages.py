@@ -14,7 +14,7 @@ from billing.models import Invoice
 from o2c import clock
 from o2c.access.models import User
 from o2c.controls import approvals
-from o2c.controls.approvals.models import Delegation, Policy, Request
+from o2c.controls.approvals.models import Decision, Delegation, Policy, Request
 from tests.approvals.conftest import ACT, draft_memo
 from tests.factories.billing import person
 
@@ -162,6 +162,22 @@ def test_a_batch_leaves_out_what_changed_since_it_was_looked_at(team, invoice):
     result = approver.post(address, chosen | seen | {"confirm": "1", "reason": "Looked at"}).content.decode()
     assert "Meanwhile its values changed" in result
     assert [Request.objects.get(pk=one.pk).state for one in asked] == ["open", "committed"]
+
+
+def test_a_decision_without_a_reason_is_asked_for_one(team, invoice):
+    memos = [draft_memo(team, invoice, amount) for amount in ("5100.00", "5200.00")]
+    asked = [approvals.submit(ACT, one.pk, actor=team.ops, reason="August") for one in memos]
+    approver = signed_in("abe")
+    shown = dialog(approver, asked[0], "approve", digest=asked[0].digest, reason=" ").content.decode()
+    assert "This field is required" in shown
+    address = reverse("admin:approvals_request_bulk", args=("approve_alike",))
+    chosen = {"_selected_action": [one.pk for one in asked], "queue": "approvals.inbox", "confirm": "1"}
+    assert "This field is required" in approver.post(address, chosen | {"reason": ""}).content.decode()
+    assert {one.state for one in Request.objects.all()} == {"open"}
+
+    approver.post(address, chosen | {"reason": "Price list of August"})
+    said = Decision.objects.filter(request__in=asked).values_list("comment", flat=True)
+    assert list(said) == ["Price list of August"] * 2, "one reason, said of each"
 
 
 def test_a_batch_that_is_too_large_says_so_before(team, invoice):

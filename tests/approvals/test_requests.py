@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from django.db import connection
+from django.db import DatabaseError, connection, transaction
 
 from billing.models import Invoice, InvoiceLine
 from billing.services import invoices
@@ -15,6 +15,7 @@ from o2c.controls.approvals.models import Decision, Policy, Request, Round
 from o2c.controls.approvals.services import deciding, submitting
 from o2c.errors import Conflict, InvalidInput, NotAuthorised
 from tests.approvals.conftest import ACT, draft_memo
+from tests.approvals.test_attacks import write_decision
 from tests.factories.billing import person
 
 pytestmark = pytest.mark.django_db
@@ -124,10 +125,26 @@ def test_one_cent_more_voids_the_approval_and_only_worse_asks_again(team, invoic
     assert waiting.code == "approver"
 
 
-def test_a_rejection_needs_a_reason_and_stays_for_ever(team, memo):
+@pytest.mark.parametrize("silence", ["", " \t\n"])
+def test_whoever_decides_says_why(team, memo, silence):
     request = approvals.submit(ACT, memo.pk, actor=team.ops, reason="Wrong price")
-    with pytest.raises(InvalidInput, match="needs a reason"):
-        approvals.reject(request.pk, actor=team.approver)
+    by = {"actor": team.approver, "reason": silence}
+    for decide, rule in ((approvals.approve, "An approval says why"), (approvals.reject, "A rejection says")):
+        with pytest.raises(InvalidInput, match=rule):
+            decide(request.pk, **by)
+    with pytest.raises(InvalidInput, match="An approval says why"):
+        deciding.approve_many([request.pk], **by)
+    with pytest.raises(InvalidInput, match="A question says what"):
+        deciding.ask(request.pk, **by)
+    assert Request.objects.get(pk=request.pk).state == "open"
+    for verdict in ("approve", "reject"):
+        with pytest.raises(DatabaseError, match="approvals_decision_says_why"), transaction.atomic():
+            write_decision(request, team.approver, verdict=verdict, comment=silence)
+    assert not Decision.objects.exists()
+
+
+def test_a_rejection_stays_for_ever(team, memo):
+    request = approvals.submit(ACT, memo.pk, actor=team.ops, reason="Wrong price")
     approvals.reject(request.pk, actor=team.approver, reason="The price list was right")
 
     again = approvals.submit(ACT, memo.pk, actor=team.ops, reason="New evidence")
@@ -161,4 +178,4 @@ def test_without_a_policy_nothing_passes(team, memo, invoice, as_owner):
 def test_the_decision_is_about_the_page_that_was_seen(team, memo):
     request = approvals.submit(ACT, memo.pk, actor=team.ops, reason="Wrong price")
     with pytest.raises(Conflict, match="looked at other values"):
-        approvals.approve(request.pk, actor=team.approver, digest="0" * 64)
+        approvals.approve(request.pk, actor=team.approver, reason="Seen", digest="0" * 64)

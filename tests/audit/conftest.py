@@ -6,6 +6,7 @@ import datetime as dt
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -136,6 +137,22 @@ def work_and_seal(backup: str) -> None:
                 sha256="0" * 64,
             )
     anchor()
+
+
+@contextmanager
+def guards_off(raw: psycopg.Connection[Any], *tables: str) -> Iterator[None]:
+    """Switch the guards of tables off, and leave them as they were."""
+    raw.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    was = raw.execute(
+        "SELECT tgrelid::regclass::text, tgname, tgenabled::text FROM pg_trigger"
+        " WHERE tgrelid = ANY(%s::text[]::regclass[]) AND NOT tgisinternal AND tgenabled <> 'D'",
+        [list(tables)],
+    ).fetchall()
+    for table in tables:
+        raw.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+    yield
+    for table, name, state in was:
+        raw.execute(f'ALTER TABLE {table} ENABLE {"ALWAYS" if state == "A" else ""} TRIGGER "{name}"')
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ from o2c.audit.models import Block
 from o2c.audit.verifier.chain import read_blocks, read_layouts
 from o2c.audit.verifier.hashes import leaf_hash, merkle_root
 from o2c.audit.verifier.report import Report
-from tests.audit.conftest import Vault, superuser_dsn
+from tests.audit.conftest import Vault, guards_off, superuser_dsn
 
 pytestmark = pytest.mark.django_db
 
@@ -34,21 +33,6 @@ Names = Callable[..., dict[str, str]]
 
 HISTORY = "ledger_historicalexchangerate"
 SEALS = (HISTORY, "audit_leaf", "audit_block", "audit_layout")
-
-
-@contextmanager
-def guards_off(raw: Raw, *tables: str) -> Any:
-    """Switch the guards of tables off, and leave them as they were."""
-    raw.execute("SET CONSTRAINTS ALL IMMEDIATE")
-    for table in tables:
-        raw.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
-    yield
-    for table in tables:
-        found = raw.execute(
-            "SELECT tgname FROM pg_trigger WHERE tgrelid = %s::regclass AND NOT tgisinternal", [table]
-        ).fetchall()
-        for (name,) in found:
-            raw.execute(f'ALTER TABLE {table} ENABLE ALWAYS TRIGGER "{name}"')
 
 
 def leaf_of(raw: Raw, table: str, row_id: int) -> bytes:

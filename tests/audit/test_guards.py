@@ -14,7 +14,7 @@ from django.db import DatabaseError, connection
 from o2c.audit import fingerprints
 from o2c.audit.models import Anchor, GuardRecord
 from tests import database
-from tests.audit.conftest import Vault
+from tests.audit.conftest import Vault, guards_off
 
 pytestmark = pytest.mark.django_db
 
@@ -48,9 +48,9 @@ def test_a_guard_that_was_put_back_is_named(names: Names, intruder: Raw) -> None
     was = function(intruder, "o2c_may_decide")
     intruder.execute(was.replace("BEGIN", "BEGIN\n  RETURN NEW;", 1))
     intruder.execute(was)
-    assert names(touched=True) == {
-        "guard-touched": "function o2c_may_decide() was replaced, or switched off and on, after it was installed"
-    }
+    [(name, text)] = names(touched=True).items()
+    assert name == "guard-touched"
+    assert text.startswith("function o2c_may_decide() was replaced, or switched off and on")
 
 
 def test_a_trigger_that_was_off_for_a_moment_is_named(names: Names, intruder: Raw) -> None:
@@ -69,27 +69,24 @@ def test_a_guard_that_is_gone_is_named(names: Names, intruder: Raw) -> None:
 
 def test_the_verifier_cannot_be_told_to_look_away(names: Names, intruder: Raw) -> None:
     """What of a layout the digest of its leaves does not cover: which live columns history must fold to."""
-    intruder.execute("ALTER TABLE audit_layout DISABLE TRIGGER USER")
-    intruder.execute(
-        "UPDATE audit_layout SET live_columns = array_remove(live_columns, 'rate')"
-        " WHERE live_table = 'ledger_exchangerate'"
-    )
-    assert "layout ledger_historicalexchangerate" in "".join(
-        text for name, text in names().items() if name == "guard-differs"
-    )
+    with guards_off(intruder, "audit_layout"):
+        intruder.execute(
+            "UPDATE audit_layout SET live_columns = array_remove(live_columns, 'rate')"
+            " WHERE live_table = 'ledger_exchangerate'"
+        )
+    assert names()["guard-differs"].startswith("layout ledger_historicalexchangerate")
 
 
 def test_a_record_that_was_rewritten_is_named(names: Names, intruder: Raw) -> None:
     """Its leaf says so; and that the anchors were signed over another one."""
-    intruder.execute("ALTER TABLE audit_guardrecord DISABLE TRIGGER USER")
-    intruder.execute("UPDATE audit_guardrecord SET digest = repeat('0', 64)")
-    found = names()
-    assert {"edited", "guards-rewritten"} <= found.keys()
+    with guards_off(intruder, "audit_guardrecord"):
+        intruder.execute("UPDATE audit_guardrecord SET digest = repeat('0', 64)")
+    assert names().keys() == {"edited", "guards-rewritten"}
 
 
 def test_without_a_record_nothing_is_proved(names: Names, intruder: Raw) -> None:
-    intruder.execute("ALTER TABLE audit_guardrecord DISABLE TRIGGER USER")
-    intruder.execute("DELETE FROM audit_guardrecord")
+    with guards_off(intruder, "audit_guardrecord"):
+        intruder.execute("DELETE FROM audit_guardrecord")
     assert "guards-unrecorded" in names()
 
 

@@ -18,6 +18,7 @@ from django.db import DatabaseError, connection
 from o2c import clock
 from o2c.access.system import system_actor
 from o2c.actor import Actor, Trace, acting, say
+from o2c.audit import fingerprints
 from o2c.audit.models import Block
 from o2c.audit.services import anchoring, sealing
 from o2c.audit.verification import verify_here
@@ -26,7 +27,7 @@ from o2c.ledger.models import ExchangeRate
 from o2c.runtime import embedded, health, home
 from o2c.runtime.models import Heartbeat
 from tests import database
-from tests.audit.conftest import Vault, anchor, rate, settle, superuser_dsn
+from tests.audit.conftest import Vault, anchor, guards_off, rate, settle, superuser_dsn
 from tests.factories.access import make_user
 
 VERIFIER = home.PROJECT / "o2c" / "audit" / "verify.py"
@@ -134,12 +135,13 @@ def test_the_health_page_says_when_sealing_lags(sealed: Vault) -> None:
     late = clock.now() - dt.timedelta(seconds=90)
     Heartbeat.objects.update_or_create(component=health.SEALER, defaults={"at": late})
     with psycopg.connect(superuser_dsn()) as raw:
-        raw.execute("ALTER TABLE audit_leaf DISABLE TRIGGER USER")
-        raw.execute(
-            "UPDATE audit_leaf SET at = at - interval '90 s'"
-            " WHERE xid >= (SELECT max(upto_xid) FROM audit_block)"
-        )
-        raw.execute("ALTER TABLE audit_leaf ENABLE ALWAYS TRIGGER o2c_append_only")
+        with guards_off(raw, "audit_leaf"):
+            raw.execute(
+                "UPDATE audit_leaf SET at = at - interval '90 s'"
+                " WHERE xid >= (SELECT max(upto_xid) FROM audit_block)"
+            )
+    with database.owner():
+        fingerprints.record()
 
     finding = health.seals()
     assert not finding.well

@@ -219,15 +219,17 @@ def test_the_excel_button_downloads_the_list(sign_in: SignIn) -> None:
 
 def test_the_page_of_a_job_refreshes_itself(sign_in: SignIn) -> None:
     from o2c import clock
+    from o2c.access.models import User
+    from o2c.actor import Actor, acting
     from o2c.runtime.models import Job
 
     page = sign_in("admin", username="ada")
-    from o2c.access.models import User
-
-    job = Job.objects.create(
-        kind="x", actor=User.objects.get(username="ada"), state="running", current=10, total=40,
-        phase="Posting", started_at=clock.now(), attempts=1,
-    )  # fmt: skip
+    ada = User.objects.get(username="ada")
+    with acting(Actor.of(ada), reason="asked for"):
+        job = Job.objects.create(
+            kind="x", actor=ada, state="running", current=10, total=40,
+            phase="Posting", started_at=clock.now(), attempts=1,
+        )  # fmt: skip
     page.goto(f"/admin/runtime/job/{job.pk}/change/")
     expect(page.get_by_text("10 of 40 (25 %)")).to_be_visible()
 

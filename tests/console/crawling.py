@@ -46,7 +46,7 @@ def make_company() -> World:
     reviews.open_campaign("2026 Q4", days=14, actor=world.person("admin"), reason=REASON)
     clerk = world.person("order_entry")
     lent = breakglass.request(
-        duties=["orders.entitlement.retry"], hours=1, ticket="INC-7", actor=clerk, reason="Nobody is there"
+        duties=["billing.delivery.retry"], hours=1, ticket="INC-7", actor=clerk, reason="Nobody is there"
     )
     breakglass.authorise(lent.pk, actor=world.person("controller"), reason="Agreed on the telephone")
     denials.record(Trace(clerk, reason=REASON), NotAuthorised("Takes the duty", record="Order 1", code="x"))

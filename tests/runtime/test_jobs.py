@@ -6,13 +6,15 @@ import datetime as dt
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import DatabaseError, connection, transaction
 
 from o2c import clock
-from o2c.actor import current_actor
+from o2c.actor import Actor, acting, current_actor
 from o2c.errors import Conflict, InvalidInput, NotFound
 from o2c.runtime import jobs, tasks
 from o2c.runtime.models import Heartbeat, Job
+from tests import database
+from tests.factories.access import make_account, make_user
 from tests.runtime import probes  # noqa: F401  registers the kinds
 
 pytestmark = pytest.mark.django_db
@@ -153,9 +155,78 @@ def test_old_records_are_forgotten(actor: Any, sent: list[int]) -> None:
     old = clock.now() - dt.timedelta(days=91)
     job = jobs.enqueue("tests.count_to", {"goal": 1}, actor=actor)
     kept = jobs.enqueue("tests.count_to", {"goal": 1}, actor=actor)
-    Job.objects.filter(pk=job.pk).update(state="succeeded", finished_at=old)
+    with database.owner(), connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("ALTER TABLE runtime_job DISABLE TRIGGER USER")
+        Job.objects.filter(pk=job.pk).update(state="succeeded", finished_at=old)
+        cursor.execute("ALTER TABLE runtime_job ENABLE ALWAYS TRIGGER o2c_job_guarded")
     Heartbeat.objects.create(component="worker:gone", at=old)
 
     assert tasks.forget.run() == 1
     assert list(Job.objects.values_list("pk", flat=True)) == [kept.pk]
     assert not Heartbeat.objects.exists()
+
+
+def by_hand(who: Actor, statement: str, *values: Any) -> None:
+    """As the app, with the rights of its role, by somebody who says who they are."""
+    with acting(who, reason="shortcut"), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statement, values)
+
+
+INSERT = (
+    "INSERT INTO runtime_job (kind, arguments, key, actor_id, reason, state, phase, current, counts, cursor,"
+    " error, attempts, worker) VALUES ('tests.count_to', '{\"goal\": 1}', '', %s, '', 'queued', '', 0, '{}',"
+    " '{}', '', 0, '')"
+)
+
+
+def test_nobody_asks_for_a_job_in_the_name_of_another(actor: Any) -> None:
+    boss, clerk = make_user("boss", "controller"), Actor.of(make_user("clerk", "cash_receipts"))
+    with pytest.raises(DatabaseError, match="in one's own name"):
+        by_hand(clerk, INSERT, boss.pk)
+    with pytest.raises(DatabaseError, match="in one's own name"), acting(clerk):
+        Job.objects.create(kind="tests.count_to", actor=boss)
+    by_hand(clerk, INSERT, clerk.user_id)
+    machine = make_account("robot", owner=boss)
+    by_hand(Actor(machine.pk, "robot for boss", boss.pk), INSERT, boss.pk)
+    assert sorted(Job.objects.values_list("actor_id", flat=True)) == sorted([clerk.user_id, boss.pk])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "actor_id = (SELECT id FROM access_user WHERE username = 'boss')",
+        "kind = 'tests.refuse'",
+        "arguments = '{\"goal\": 9}'",
+        "key = 'another'",
+        "created_at = now() - interval '1 year'",
+    ],
+)
+def test_what_a_job_does_and_for_whom_never_changes(actor: Any, sent: list[int], change: str) -> None:
+    make_user("boss", "controller")
+    job = jobs.enqueue("tests.count_to", {"goal": 1}, actor=actor)
+    with pytest.raises(DatabaseError, match="and for whom, never changes"):
+        by_hand(actor, f"UPDATE runtime_job SET {change} WHERE id = %s", job.pk)
+
+
+def test_a_job_that_ended_is_not_begun_again(actor: Any, sent: list[int]) -> None:
+    """It would be done once more in the name of whoever asked the first time."""
+    job = jobs.enqueue("tests.count_to", {"goal": 1}, actor=actor)
+    jobs.run(job.pk)
+    with pytest.raises(DatabaseError, match="is not begun again"):
+        by_hand(actor, "UPDATE runtime_job SET state = 'queued', finished_at = NULL WHERE id = %s", job.pk)
+
+
+def test_a_job_stays_on_record(actor: Any, sent: list[int]) -> None:
+    waits = jobs.enqueue("tests.count_to", {"goal": 1}, actor=actor)
+    done = jobs.enqueue("tests.count_to", {"goal": 1}, actor=actor)
+    jobs.run(done.pk)
+    for job in (waits, done):
+        with pytest.raises(DatabaseError, match="stays on record"):
+            by_hand(actor, "DELETE FROM runtime_job WHERE id = %s", job.pk)
+    with pytest.raises(DatabaseError, match="ends when it ends"):
+        by_hand(
+            actor,
+            "UPDATE runtime_job SET state = 'failed', finished_at = now() - interval '1 year' WHERE id = %s",
+            waits.pk,
+        )

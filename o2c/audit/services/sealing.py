@@ -16,6 +16,7 @@ from django.db import connection
 
 from o2c.access import require
 from o2c.actor import Actor, acting
+from o2c.audit import fingerprints
 from o2c.audit.domain import merkle
 from o2c.audit.domain.blocks import EPOCH, GENESIS, SEAL, BlockBody
 from o2c.audit.models import Block
@@ -156,8 +157,14 @@ def begin_epoch(*, actor: Actor, reason: str) -> Block:
 
     Transaction ids begin anew in a copy, so leaves carry the number of their epoch. The block embeds the hash
     of the last block that the copy has, and seals what the copy held beyond it; what the copy lost shows
-    against the anchors.
+    against the anchors. The copy's guards are recorded anew: restoring made all of them.
     """
+    block = _begin_epoch(actor, reason)
+    fingerprints.record(f"epoch {block.epoch}: {reason}")
+    return block
+
+
+def _begin_epoch(actor: Actor, reason: str) -> Block:
     with acting(actor, reason=reason), connection.cursor() as cursor:
         require(actor, "audit.chain.continue")
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LEADER])

@@ -23,7 +23,7 @@ WHERE p.pronamespace = 'public'::regnamespace AND p.prokind = 'f' AND NOT EXISTS
 UNION ALL
 SELECT 'constraint ' || k.conrelid::regclass || '.' || k.conname,
        k.convalidated::text || ' ' || pg_get_constraintdef(k.oid), age(k.xmin)
-FROM pg_constraint k WHERE k.connamespace = 'public'::regnamespace AND k.conrelid <> 0
+FROM pg_constraint k WHERE k.connamespace = 'public'::regnamespace AND k.conrelid <> 0 AND k.contype <> 'n'
 UNION ALL
 SELECT 'layout ' || l.table_name || ' ' || l.id, ROW(l.*)::text, age(l.xmin)
 FROM audit_layout l
@@ -50,7 +50,9 @@ def check_guards(connection: psycopg.Connection[Any], anchors: list[dict[str, An
         report.say(TAMPERED, "guards-rewritten", "The records of the guards do not add up to their digest")
     live = connection.execute(GUARDS).fetchall()
     found = {name: hashlib.sha256(said.encode()).hexdigest() for name, said, _ in live}
-    differ = {name: "is not what was installed" for name in found if found[name] != known.get(name)}
+    both = found.keys() & known
+    differ = {name: "is not what was installed" for name in both if found[name] != known[name]}
+    differ |= {name: "was not installed by the product" for name in found if name not in known}
     differ |= {name: "is gone" for name in known if name not in found}
     told(report, "guard-differs", differ)
     newer = {

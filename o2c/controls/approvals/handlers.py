@@ -13,19 +13,17 @@ from django.urls import reverse
 from o2c import outbox
 from o2c.access.models import User
 from o2c.controls.approvals import registry
-from o2c.controls.approvals.domain import policy as rules
 from o2c.controls.approvals.models import Request, Step
-from o2c.controls.approvals.selectors.eligibility import barred, candidates, holders_of
+from o2c.controls.approvals.selectors.escalation import reminded
 from o2c.controls.approvals.services.submitting import ASKED
 from o2c.controls.approvals.services.timers import ESCALATED, EXPIRED, REMINDED
 from o2c.errors import InvalidInput
 
-GOVERNS = "approvals.policy.activate"  # who governs approvals sees to what is late
 OPENINGS = {
     ASKED: "waits for your decision",
     REMINDED: "still waits for your decision",
-    ESCALATED: "is late; decide it, delegate it, or see that somebody does",
-    EXPIRED: "expired: nobody decided in time",
+    ESCALATED: "is late; see that somebody decides it",
+    EXPIRED: "expired, and that is a no",
 }
 
 
@@ -84,6 +82,7 @@ def _messages(event: outbox.Event) -> list[EmailMessage]:
     act = registry.act(request.act).label
     body = (
         f"{title} {OPENINGS[event.type]}.\n\n{act}, asked by {request.requested_by}: {request.reason}\n\n"
+        f"{_standing(request, step, event.type)}"
         f"{link}\n\nLook and decide there; an answer to this message decides nothing.\n"
     )
     return [
@@ -92,16 +91,19 @@ def _messages(event: outbox.Event) -> list[EmailMessage]:
     ]
 
 
+def _standing(request: Request, step: Step, kind: str) -> str:
+    """Where it stands, when that is not simply that it waits."""
+    if kind == ESCALATED:
+        names = ", ".join(one["name"] for one in step.escalated_to)
+        return (
+            f"Step '{step.title}' waits since {step.opened_at:%Y-%m-%d %H:%M} UTC. Escalated to {names}.\n\n"
+        )
+    return f"{request.problem.rstrip('.')}.\n\n" if kind == EXPIRED else ""
+
+
 def _addresses(request: Request, step: Step, kind: str) -> list[str]:
     if kind == EXPIRED:
         return [request.requested_by.email] if request.requested_by.email else []
-    act = registry.act(request.act)
-    bar = barred(act, request.subject_id, [request.requested_by_id])
-    said = rules.parse(request.policy.content).step(step.code)
-    field = candidates(act, request.subject_id, [rules.Asked(said, ())], bar)
-    people = {person.user_id for person in field.steps[step.code].eligible}
-    if kind == ESCALATED:
-        # Those who did not decide were reminded before: now others know, who can see to it.
-        people |= {request.requested_by_id, *holders_of(GOVERNS)}
+    people = {one["user"] for one in step.escalated_to} if kind == ESCALATED else reminded(request, step)
     mails = User.objects.filter(pk__in=people).exclude(email="").order_by("pk")
     return list(mails.values_list("email", flat=True))

@@ -12,6 +12,7 @@ from o2c.controls.approvals.registry import Act, Lineage
 POLICY_FACTS = """
 SELECT jsonb_build_object(
   'act', p.act, 'version', p.version::text, 'title', p.title, 'content', p.content,
+  'from', coalesce(to_char(p.valid_from AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS'), 'at once'),
   'governs_policies', (p.act = 'approvals.policy.activate')::text)
 FROM approvals_policy p WHERE p.id = $1
 """
@@ -28,9 +29,9 @@ ACTS = [
         facts=POLICY_FACTS,
         table="approvals_policy",
         reached="{row}.state = 'active' AND NOT {row}.shipped",
-        lineage=(Lineage("approvals.Policy", "h.id = $1", ("content", "title")),),
+        lineage=(Lineage("approvals.Policy", "h.id = $1", ("content", "title", "valid_from")),),
         amount="",
-        labels={"act": "Governs", "content": "Policy", "version": "Version"},
+        labels={"act": "Governs", "from": "In force from (UTC)", "content": "Policy", "version": "Version"},
     )
 ]
 
@@ -55,7 +56,7 @@ POLICIES: dict[str, dict[str, Any]] = {
                 "title": "Controller",
                 "duty": "approvals.policy.activate",
                 "approvers": 1,
-                "watches": [{"path": "content", "worse": "change"}, {"path": "act", "worse": "change"}],
+                "watches": [{"path": path, "worse": "change"} for path in ("content", "act", "from")],
             }
         ],
     }

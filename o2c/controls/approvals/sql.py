@@ -116,6 +116,17 @@ LANGUAGE sql STABLE AS $$
 $$
 """
 
+# The version that applies at this moment; `PolicyQuerySet.in_force` says the same.
+NOW = """
+CREATE OR REPLACE FUNCTION o2c_policy_now(wanted_act text) RETURNS jsonb LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN (SELECT p.content FROM approvals_policy p
+          WHERE p.act = wanted_act AND p.state = 'active'
+            AND (p.valid_from IS NULL OR p.valid_from <= clock_timestamp())
+          ORDER BY greatest(p.valid_from, p.activated_at) DESC, p.version DESC LIMIT 1);
+END $$
+"""
+
 # The trigger of a controlled table: at commit, the decisions that the row's facts need must be there.
 CONTROLLED = """
 CREATE OR REPLACE FUNCTION o2c_approved() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -123,7 +134,7 @@ DECLARE
   wanted_act text := TG_ARGV[0];
   said jsonb; policy jsonb; wanted_step text; needed int; have int; asked approvals_request%ROWTYPE;
 BEGIN
-  SELECT content INTO policy FROM approvals_policy WHERE act = wanted_act AND state = 'active';
+  policy := o2c_policy_now(wanted_act);
   IF policy IS NULL THEN
     RAISE EXCEPTION 'No approval policy is in force for %: nothing of it can be approved', wanted_act
       USING ERRCODE = 'OC005', TABLE = TG_TABLE_NAME;
@@ -252,11 +263,23 @@ BEGIN
 END $$
 """
 
-# Fails closed without it, but not for everybody at one person's word.
+# When it was put in force is when that was: of two versions the later one applies.
+DATED = """
+CREATE OR REPLACE FUNCTION o2c_policy_dated() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  NEW.activated_at := clock_timestamp();
+  RETURN NEW;
+END $$
+"""
+
+# Fails closed without it, but not for everybody at one person's word. One that waits for its date stays too.
 IN_FORCE = """
 CREATE OR REPLACE FUNCTION o2c_policy_in_force() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  IF NOT EXISTS (SELECT 1 FROM approvals_policy p WHERE p.act = NEW.act AND p.state = 'active') THEN
+  IF NOT EXISTS (
+      SELECT 1 FROM approvals_policy p WHERE p.act = NEW.act AND p.state = 'active'
+      AND (p.valid_from IS NULL OR p.valid_from <= clock_timestamp())
+      AND greatest(p.valid_from, p.activated_at) >= greatest(OLD.valid_from, OLD.activated_at)) THEN
     RAISE EXCEPTION 'A policy of % goes only when another version comes into force', NEW.act
       USING ERRCODE = 'OC006', TABLE = TG_TABLE_NAME;
   END IF;
@@ -282,6 +305,11 @@ def kernel_triggers() -> list[Trigger]:
         " EXECUTE FUNCTION o2c_policy_in_force()",
         always("approvals_policy", "o2c_stays_in_force"),
     )
+    dated = (
+        "CREATE OR REPLACE TRIGGER o2c_policy_dated BEFORE UPDATE ON approvals_policy"
+        " FOR EACH ROW WHEN (OLD.state <> 'active' AND NEW.state = 'active')"
+        " EXECUTE FUNCTION o2c_policy_dated()"
+    )
     functions = (WORSENED, HOLDER, MYSELF, DECIDES)
     return [
         *request_triggers((HOLDS, STEPS, DIGEST)),
@@ -291,6 +319,11 @@ def kernel_triggers() -> list[Trigger]:
             (*functions, decides, always("approvals_decision", "o2c_may_decide")),
         ),
         Trigger("approvals_policy", "o2c_stays_in_force", (IN_FORCE, *stays)),
+        Trigger(
+            "approvals_policy",
+            "o2c_policy_dated",
+            (DATED, dated, always("approvals_policy", "o2c_policy_dated")),
+        ),
         Trigger(
             "approvals_policy", "o2c_shipped", (SHIPPED, shipped, always("approvals_policy", "o2c_shipped"))
         ),
@@ -309,7 +342,7 @@ def act_triggers(act: Act) -> list[Trigger]:
         moved = f"({reached}) AND NOT ({act.reached.replace('{row}', 'OLD')})"
     # An app may be installed before this one: what its trigger calls must be there.
     apart = apart_function(act.apart_function, act.model)
-    functions = (HOLDS, STEPS, DIGEST, CONTROLLED, facts_function(act), authors(act), apart)
+    functions = (HOLDS, STEPS, DIGEST, NOW, CONTROLLED, facts_function(act), authors(act), apart)
     made = [_constraint(act, f"o2c_now_{suffix}"[:63], "UPDATE", moved, functions)]
     born = act.born.replace("{row}", "NEW") if act.changes else reached
     if born:

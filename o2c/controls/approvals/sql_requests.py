@@ -8,6 +8,7 @@ is given by one and accepted by the other. SQLSTATE OC006.
 from __future__ import annotations
 
 from o2c.audit.triggers import Trigger, always
+from o2c.controls.sod.borrowing import borrowed_function
 
 # Who acts, as the service sees it: the person, or the person for whom an account asks.
 MYSELF = """
@@ -44,9 +45,10 @@ BEGIN
     RAISE EXCEPTION 'A request names who asks: user % is not who is acting', NEW.requested_by_id
       USING ERRCODE = 'OC006', TABLE = TG_TABLE_NAME;
   END IF;
-  IF NEW.round <> 1 OR NEW.facts_digest <> o2c_facts_digest(NEW.facts) OR NOT EXISTS (
+  IF NEW.round <> 1 OR NEW.lapses_at IS NOT NULL
+     OR NEW.facts_digest <> o2c_facts_digest(NEW.facts) OR NOT EXISTS (
        SELECT 1 FROM approvals_policy p WHERE p.id = NEW.policy_id AND p.act = NEW.act
-       AND p.state <> 'draft') THEN
+       AND p.state <> 'draft' AND (p.valid_from IS NULL OR p.valid_from <= clock_timestamp())) THEN
     RAISE EXCEPTION 'A request begins in round 1, under a policy of its act, bound to its facts'
       USING ERRCODE = 'OC006', TABLE = TG_TABLE_NAME;
   END IF;
@@ -65,8 +67,15 @@ BEGIN
           OLD.amount, OLD.currency, OLD.excluded, OLD.reason)
      OR NEW.facts_digest <> o2c_facts_digest(NEW.facts)
      OR NOT EXISTS (SELECT 1 FROM approvals_policy p WHERE p.id = NEW.policy_id AND p.act = NEW.act
-                    AND p.state <> 'draft') THEN
+                    AND p.state <> 'draft'
+                    AND (p.valid_from IS NULL OR p.valid_from <= clock_timestamp())) THEN
     RAISE EXCEPTION 'What request % is about changes only with a new round', OLD.id
+      USING ERRCODE = 'OC006', TABLE = TG_TABLE_NAME;
+  END IF;
+  IF NEW.lapses_at IS DISTINCT FROM OLD.lapses_at AND NOT (
+       OLD.lapses_at IS NULL AND NEW.state IN ('stale', 'approved') AND NEW.lapses_at > clock_timestamp()
+       OR NEW.lapses_at IS NULL AND NEW.round > OLD.round) THEN
+    RAISE EXCEPTION 'The last day of request % stays as it was set', OLD.id
       USING ERRCODE = 'OC006', TABLE = TG_TABLE_NAME;
   END IF;
   IF NEW.state = OLD.state THEN RETURN NEW; END IF;
@@ -81,6 +90,10 @@ BEGIN
     lacks := 'the decision of whoever rejects it';
   ELSIF NEW.state = 'recalled' AND NOT o2c_is_me(NEW.requested_by_id) THEN
     lacks := 'whoever asked, who alone takes it back';
+  ELSIF NEW.state = 'expired' AND OLD.state <> 'open' THEN
+    IF OLD.lapses_at IS NULL OR OLD.lapses_at > NEW.decided_at THEN
+      lacks := 'a last day that is over';
+    END IF;
   ELSIF NEW.state = 'expired' AND NOT EXISTS (
       SELECT 1 FROM approvals_step s WHERE s.request_id = NEW.id AND s.round = NEW.round
       AND s.opened_at IS NOT NULL AND s.done_at IS NULL AND s.expire_at <= NEW.decided_at) THEN
@@ -109,7 +122,9 @@ BEGIN
     END IF;
   ELSIF OLD.opened_at IS NOT NULL AND ROW(NEW.opened_at, NEW.remind_at, NEW.escalate_at, NEW.expire_at)
         IS DISTINCT FROM ROW(OLD.opened_at, OLD.remind_at, OLD.escalate_at, OLD.expire_at)
-     OR OLD.done_at IS NOT NULL AND NEW.done_at IS DISTINCT FROM OLD.done_at THEN
+     OR OLD.done_at IS NOT NULL AND NEW.done_at IS DISTINCT FROM OLD.done_at
+     OR OLD.escalated_at IS NOT NULL AND ROW(NEW.escalated_at, NEW.escalated_to)
+        IS DISTINCT FROM ROW(OLD.escalated_at, OLD.escalated_to) THEN
     RAISE EXCEPTION 'The clock of step "%" of request % runs as it was set', NEW.code, NEW.request_id
       USING ERRCODE = 'OC006', TABLE = TG_TABLE_NAME;
   END IF;
@@ -117,9 +132,25 @@ BEGIN
 END $$
 """
 
+# What a delegation lends are the duties of steps that the delegator holds. Both are asked about them: nobody
+# lends what they may not hold themselves.
+LENT = """
+CREATE OR REPLACE FUNCTION o2c_delegation_broken(giver bigint, taker bigint)
+RETURNS TABLE (person bigint, rule text, duty_a text, duty_b text) LANGUAGE plpgsql STABLE AS $$
+DECLARE lent text[];
+BEGIN
+  SELECT array_agg(DISTINCT s.step->>'duty') INTO lent
+  FROM approvals_policy p CROSS JOIN LATERAL jsonb_array_elements(p.content->'steps') AS s(step)
+  WHERE p.state = 'active' AND o2c_person_holds(giver, s.step->>'duty');
+  RETURN QUERY SELECT giver, b.* FROM o2c_sod_borrowed(giver, coalesce(lent, '{}')) b;
+  RETURN QUERY SELECT taker, b.* FROM o2c_sod_borrowed(taker, ARRAY(
+    SELECT d FROM unnest(lent) AS d WHERE NOT o2c_person_holds(taker, d))) b;
+END $$
+"""
+
 DELEGATED = """
 CREATE OR REPLACE FUNCTION o2c_delegation_signed() RETURNS trigger LANGUAGE plpgsql AS $$
-DECLARE me bigint := o2c_actor();
+DECLARE me bigint := o2c_actor(); bad record;
 BEGIN
   IF TG_OP = 'INSERT' THEN
     IF NEW.delegator_id <> me OR NEW.accepted_at IS NOT NULL OR NEW.revoked_at IS NOT NULL THEN
@@ -134,6 +165,14 @@ BEGIN
        AND (OLD.revoked_at IS NOT NULL OR me NOT IN (NEW.delegator_id, NEW.delegate_id)) THEN
     RAISE EXCEPTION 'Delegation % is accepted by the delegate and ended by one of the two, once', NEW.id
       USING ERRCODE = 'OC006', TABLE = TG_TABLE_NAME;
+  END IF;
+  IF NEW.accepted_at IS DISTINCT FROM OLD.accepted_at THEN
+    SELECT * INTO bad FROM o2c_delegation_broken(NEW.delegator_id, NEW.delegate_id) LIMIT 1;
+    IF FOUND THEN
+      RAISE EXCEPTION '%: by delegation % % would hold both % and %', bad.rule, NEW.id,
+        (SELECT username FROM access_user WHERE id = bad.person), bad.duty_a, bad.duty_b
+        USING ERRCODE = 'OC007', TABLE = TG_TABLE_NAME;
+    END IF;
   END IF;
   RETURN NEW;
 END $$
@@ -160,6 +199,6 @@ def request_triggers(before: tuple[str, ...]) -> list[Trigger]:
             "o2c_delegation_signed",
             "o2c_delegation_signed",
             "INSERT OR UPDATE",
-            (DELEGATED,),
+            (borrowed_function(), LENT, DELEGATED),
         ),
     ]

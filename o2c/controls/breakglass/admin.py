@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from django import forms
@@ -87,7 +88,7 @@ class SessionAdmin(RecordAdmin):
         return []
 
     def panels(self, row: Session) -> list[Panel]:
-        broken = [{"rule": rule, "first": a, "second": b} for rule, a, b in services.lets_in(row)]
+        broken = [asdict(one) for one in services.lets_in(row)]
         lent = [{"duty": duty, "what": registry.describe(duty)} for duty in row.duties]
         done = [
             {
@@ -102,7 +103,7 @@ class SessionAdmin(RecordAdmin):
         return [
             Panel("Lent", lent, ["duty", "what"], link_rows=False),
             Panel(
-                "Rules that it lets one person break meanwhile",
+                "Rules that keep it from being opened without an exception",
                 broken,
                 ["rule", "first", "second"],
                 link_rows=False,

@@ -3,11 +3,12 @@
 from o2c.audit.triggers import Trigger, always
 from o2c.controls.approvals.sql import HOLDER
 from o2c.controls.breakglass.lent import NOT_LENT, READING, SECOND
+from o2c.controls.sod.borrowing import borrowed_function
 from o2c.controls.sod.functions import DECIDING
 
 SIGNED_FUNCTION = """
 CREATE OR REPLACE FUNCTION o2c_breakglass_signed() RETURNS trigger LANGUAGE plpgsql AS $$
-DECLARE me bigint := o2c_actor(); wrong text;
+DECLARE me bigint := o2c_actor(); wrong text; bad record; days int;
 BEGIN
   IF TG_OP = 'INSERT' THEN
     SELECT duty INTO wrong FROM unnest(NEW.duties) duty
@@ -37,6 +38,26 @@ BEGIN
           OR NOT o2c_person_holds(me, 'breakglass.session.review')) THEN
     RAISE EXCEPTION 'Emergency access % is reviewed by a third person with that duty, once it is over', NEW.id
       USING ERRCODE = 'OC006', TABLE = TG_TABLE_NAME;
+  END IF;
+  IF OLD.opened_at IS NULL AND NEW.opened_at IS NOT NULL THEN
+    -- It begins when it is opened, and lasts as long as was asked, whatever the row says.
+    NEW.opened_at := clock_timestamp();
+    NEW.ends_at := NEW.opened_at + NEW.hours * interval '1 hour';
+    SELECT count(*) INTO days FROM generate_series(
+        (NEW.ends_at AT TIME ZONE 'UTC')::date + 1, (NEW.review_due_at AT TIME ZONE 'UTC')::date,
+        interval '1 day') AS d(day)
+      WHERE extract(isodow FROM d.day) < 6
+        AND NOT EXISTS (SELECT 1 FROM approvals_holiday h WHERE h.day = d.day::date);
+    IF NEW.review_due_at < NEW.ends_at OR days > 5 THEN
+      RAISE EXCEPTION 'Emergency access % is reviewed within five working days of its end, not by %',
+        NEW.id, NEW.review_due_at USING ERRCODE = 'OC006', TABLE = TG_TABLE_NAME;
+    END IF;
+    SELECT * INTO bad FROM o2c_sod_borrowed(NEW.user_id, NEW.duties::text[]) LIMIT 1;
+    IF FOUND THEN
+      RAISE EXCEPTION '%: by emergency access % % would hold both % and %', bad.rule, NEW.id,
+        (SELECT username FROM access_user WHERE id = NEW.user_id), bad.duty_a, bad.duty_b
+        USING ERRCODE = 'OC007', TABLE = TG_TABLE_NAME;
+    END IF;
   END IF;
   IF OLD.opened_at IS NOT NULL AND (NEW.opened_at <> OLD.opened_at OR NEW.ends_at > OLD.ends_at
                                     OR NEW.review_due_at <> OLD.review_due_at) THEN
@@ -84,7 +105,13 @@ TRIGGERS = [
     Trigger(
         "breakglass_session",
         "o2c_breakglass_signed",
-        (HOLDER, _signed(), SIGNED, always("breakglass_session", "o2c_breakglass_signed")),
+        (
+            HOLDER,
+            borrowed_function(),
+            _signed(),
+            SIGNED,
+            always("breakglass_session", "o2c_breakglass_signed"),
+        ),
     ),
 ]
 

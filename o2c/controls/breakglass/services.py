@@ -13,7 +13,7 @@ from o2c.controls.approvals.models import Policy
 from o2c.controls.approvals.services.rounds import calendar
 from o2c.controls.breakglass.lent import NOT_LENT, READING, SECOND
 from o2c.controls.breakglass.models import Session
-from o2c.controls.sod.checks import conflicts_within
+from o2c.controls.sod.borrowing import Broken, broken_by
 from o2c.controls.sod.declare import declared
 from o2c.controls.sod.functions import DECIDING
 from o2c.errors import Conflict, InvalidInput, NotAuthorised
@@ -36,13 +36,9 @@ def _is_work(duty: str) -> bool:
     return not (app in NOT_LENT or duty.rpartition(".")[2] in READING or ".approve" in duty)
 
 
-def lets_in(session: Session) -> list[tuple[str, str, str]]:
-    """(rule, duty, duty) of each rule of kind grant that the person would break while the session is open.
-
-    Whoever opens it takes that on, for hours and with a review, in place of an exception.
-    """
-    with_it = duties_of_id(session.user_id) | set(session.duties)
-    return [(rule, a, b) for rule, a, b in conflicts_within(set(with_it)) if {a, b} & set(session.duties)]
+def lets_in(session: Session) -> list[Broken]:
+    """Each rule of kind grant that the person would break with it and that no exception covers."""
+    return broken_by(session.user_id, session.duties)
 
 
 def request(*, duties: Sequence[str], hours: int, ticket: str, actor: Actor, reason: str = "") -> Session:
@@ -86,15 +82,27 @@ def request(*, duties: Sequence[str], hours: int, ticket: str, actor: Actor, rea
 
 
 def authorise(pk: int, *, actor: Actor, reason: str = "") -> Session:
-    """Open it from now on. Not by whoever asked."""
+    """Open it from now on. Not by whoever asked.
+
+    Raises NotAuthorised where it would let one person break a rule of segregation, unless an exception to
+    that rule covers them. The database says when it begins and ends.
+    """
     with acting(actor, reason=reason):
         row = _of_another(pk, "breakglass.session.authorise", actor)
+        if broken := lets_in(row):
+            raise NotAuthorised(
+                f"{broken[0].rule}: {row.user} would hold both {broken[0].first} and {broken[0].second}",
+                record=str(row), code="segregation",
+                remedy="Lend it to somebody else, or agree to an exception first"
+                f" ({', '.join(sorted({one.rule for one in broken}))})",
+            )  # fmt: skip
         row.authorise()
         now = clock.now()
         row.authorised_by_id = actor.user_id
         row.opened_at, row.ends_at = now, now + dt.timedelta(hours=row.hours)
         row.review_due_at = calendar().after(row.ends_at, REVIEW_HOURS)
         row.save()
+        row.opened_at, row.ends_at = Session.objects.values_list("opened_at", "ends_at").get(pk=pk)
         return row
 
 

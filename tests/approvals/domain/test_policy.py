@@ -51,7 +51,7 @@ CONTENT = {
 }
 POLICY = rules.parse(CONTENT)
 PATHS = {"amount", "terms.days"}
-DUTIES = {"d.approve": 3, "d.control": 2}
+DUTIES = {"d.approve": 3, "d.control": 2, rules.GOVERNS: 1}
 
 
 def facts(amount: str, days: str = "30") -> dict:
@@ -65,6 +65,18 @@ def steps(amount: str, days: str = "30") -> list[str]:
 def problems(**changed) -> list[str]:
     policy = rules.parse({**CONTENT, **changed})
     return [p.text for p in lint(policy, paths=PATHS, duties=set(DUTIES), holders=DUTIES)]
+
+
+def test_what_is_late_goes_to_somebody_who_is_there():
+    assert POLICY.step("approver").escalate_to == rules.GOVERNS
+    wrong = [CONTENT["steps"][0], {**CONTENT["steps"][1], "escalate_to": "d.nothing"}]  # type: ignore[index]
+    assert problems(steps=wrong) == [
+        "Step controller escalates to 'd.nothing', which is no duty of this product"
+    ]
+    nobody = lint(POLICY, paths=PATHS, duties=set(DUTIES), holders={**DUTIES, rules.GOVERNS: 0})
+    assert {(p.text.partition(": ")[2], p.blocks) for p in nobody} == {
+        ("nobody holds approvals.policy.activate", False)
+    }
 
 
 @pytest.mark.parametrize(
@@ -190,7 +202,7 @@ def test_the_lint_finds_gaps_overlaps_and_what_is_never_reached(levels, text):
 
 def test_the_lint_wants_a_spare_person_for_every_step():
     policy = rules.parse(CONTENT)
-    found = lint(policy, paths=PATHS, duties=set(DUTIES), holders={"d.approve": 3, "d.control": 1})
+    found = lint(policy, paths=PATHS, duties=set(DUTIES), holders={**DUTIES, "d.approve": 3, "d.control": 1})
     assert [p.text for p in found] == [
         "Step controller: 1 person holds d.control; 2 are needed, because one may be away or excluded"
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from typing import Any
 
@@ -10,6 +11,7 @@ from django.contrib import admin
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from o2c import clock
 from o2c.actor import Actor
 from o2c.console import Act, Fact, ListAct, Panel, RecordAdmin
 from o2c.console import format as fmt
@@ -20,11 +22,14 @@ from o2c.controls.approvals.admin.asking import WHO, who_would_decide
 from o2c.controls.approvals.admin.requests import AREA
 from o2c.controls.approvals.admin.words import table
 from o2c.controls.approvals.domain import policy as rules
+from o2c.controls.approvals.domain.backtest import Backtest, backtest, said
 from o2c.controls.approvals.models import Policy, Request
-from o2c.controls.approvals.selectors.backtest import Backtest, backtest
+from o2c.controls.approvals.selectors.happened import happened
 from o2c.controls.approvals.services import policies
 
 SERVICES = "o2c.controls.approvals.services"
+YEAR = dt.timedelta(days=366)
+LATEST = 1000  # of each kind that a page looks at
 
 
 class PolicyJson(forms.JSONField):
@@ -40,17 +45,27 @@ def content_form(row: Policy) -> type[forms.Form]:
     field = forms.CharField(
         initial=shown, label="Policy", widget=forms.Textarea(attrs={"rows": 30, "class": "font-mono w-full"})
     )
-    return type("Content", (forms.Form,), {"content": field})
+    begins = forms.DateTimeField(
+        initial=row.valid_from if row.state == Policy.State.DRAFT else None, required=False,
+        label="In force from", help_text="UTC. Empty: as soon as it is put in force.",
+    )  # fmt: skip
+    return type("Content", (forms.Form,), {"content": field, "valid_from": begins})
 
 
-def draft_next(pk: int, *, content: str, actor: Actor, reason: str = "") -> Policy:
+def draft_next(
+    pk: int, *, content: str, valid_from: dt.datetime | None = None, actor: Actor, reason: str = ""
+) -> Policy:
     """The next version, beginning from this one."""
     row = Policy.objects.get(pk=pk)
-    return policies.draft(act=row.act, content=_parsed(content), note=reason, actor=actor, reason=reason)
+    return policies.draft(
+        act=row.act, content=_parsed(content), valid_from=valid_from, note=reason, actor=actor, reason=reason
+    )
 
 
-def change(pk: int, *, content: str, actor: Actor, reason: str = "") -> Policy:
-    return policies.change(pk, content=_parsed(content), actor=actor, reason=reason)
+def change(
+    pk: int, *, content: str, valid_from: dt.datetime | None = None, actor: Actor, reason: str = ""
+) -> Policy:
+    return policies.change(pk, content=_parsed(content), valid_from=valid_from, actor=actor, reason=reason)
 
 
 def ask(pk: int, *, actor: Actor, reason: str = "") -> Request:
@@ -78,7 +93,7 @@ class PolicyAdmin(RecordAdmin):
     """What each act needs, and since when."""
 
     area, icon, nav_position = AREA, "gavel", 20
-    list_display = ["title", "governs", "version", "state", "drafted_by", "activated_by", "activated_at"]
+    list_display = ["title", "governs", "version", "state", "drafted_by", "activated_by", "valid_from"]
     list_select_related = ["drafted_by", "activated_by"]
     search_fields = ["title", "act"]
     find_fields = ["*title", "act"]
@@ -125,29 +140,31 @@ class PolicyAdmin(RecordAdmin):
             Fact("Governs", registry.act(obj.act).label),
             Fact("Version", obj.version),
             Fact("Drafted by", obj.drafted_by or "Ships with the product"),
+            Fact("Applies from", obj.valid_from or obj.activated_at),
             Fact("Put in force by", obj.activated_by or "Ships with the product"),
             Fact("Clause", rules.parse(obj.content).clause),
         ]
 
     def notices(self, obj: Policy) -> list[tuple[str, str]]:
-        return [("bad" if p.blocks else "warn", p.text) for p in policies.problems(obj)]
+        found = [("bad" if p.blocks else "warn", p.text) for p in policies.problems(obj)]
+        if obj.waits:
+            found.append(
+                ("warn", f"It applies from {obj.valid_from:%Y-%m-%d %H:%M} UTC; until then the one before.")
+            )
+        return found
 
     def panels(self, obj: Policy) -> list[Panel]:
         act, policy = registry.act(obj.act), rules.parse(obj.content)
-        moved = backtest(act, policy)
+        found = backtest(policy, happened(act, since=clock.now() - YEAR, latest=LATEST))
         return [
             table("Whom it asks", ["When", "Who"], _whom(act, policy)),
             _steps(act, policy),
-            table(
-                "Back-test: what it would ask of the requests that there were",
-                ["Requests", "Same people", "Other people", "Amount that goes another way"],
-                [(moved.looked_at, moved.same, len(moved.moved), moved.amount_text)],
-            ),
-            _rerouted(policy, moved),
+            _backtest(act, policy, found),
+            _rerouted(policy, found),
             Panel(
                 "Versions",
                 Policy.objects.filter(act=obj.act).select_related("drafted_by", "activated_by"),
-                ["title", "version", "state", "drafted_by", "activated_by", "activated_at"],
+                ["title", "version", "state", "drafted_by", "activated_by", "activated_at", "valid_from"],
             ),
         ]
 
@@ -176,6 +193,7 @@ def _steps(act: registry.Act, policy: rules.Policy) -> Panel:
             step.approvers,
             words.watched(act, step),
             f"{step.remind_hours} / {step.escalate_hours} / {step.expire_hours}",
+            words.duty(step.escalate_to),
         )
         for step in policy.steps
     ]
@@ -185,12 +203,31 @@ def _steps(act: registry.Act, policy: rules.Policy) -> Panel:
         "People",
         "Asked again when",
         "Reminds / escalates / expires, hours",
+        "Escalates to whoever may",
     ]
     return table("Steps", headings, rows)
 
 
+def _backtest(act: registry.Act, policy: rules.Policy, found: Backtest) -> Panel:
+    """By band: what was done or asked for, and how much of it would be asked of others."""
+    name = words.named(act, policy.band_path) if policy.levels else "Whatever it is about"
+    rows = [
+        (f"{name} {band.reach}" if policy.levels else name, band.cases, said(band.amounts), band.moved,
+         said(band.moved_amounts))
+        for band in found.bands
+    ]  # fmt: skip
+    return table(
+        "Back-test: what it would have asked in the last twelve months",
+        ["Band", "Done or asked for", "At stake", "Would be asked of others", "At stake in these"],
+        rows,
+        empty="Nothing of this kind was done or asked for.",
+        note=f"The latest {LATEST:,} done and the latest {LATEST:,} requests; the command looks at all.",
+        numeric=("Done or asked for", "At stake", "Would be asked of others", "At stake in these"),
+    )
+
+
 def _rerouted(policy: rules.Policy, found: Backtest) -> Panel:
-    """Which of the past requests would be asked of others."""
+    """Which of it would be asked of others."""
     titles = {step.code: step.title for step in policy.steps}
 
     def route(codes: tuple[str, ...] | None) -> str:
@@ -200,13 +237,13 @@ def _rerouted(policy: rules.Policy, found: Backtest) -> Panel:
 
     rows = [
         (
-            one.label,
-            fmt.money(one.amount, one.currency) if one.amount is not None else fmt.DASH,
-            route(one.before),
+            one.case.label,
+            fmt.money(one.case.amount, one.case.currency) if one.case.amount is not None else fmt.DASH,
+            route(one.case.before),
             route(one.after),
         )
         for one in found.moved
     ]
-    headings = ["Request", "At stake", "Was asked of", "Would be asked of"]
-    title = "Requests that would go another way"
+    headings = ["What", "At stake", "Was asked of", "Would be asked of"]
+    title = "What would go another way"
     return table(title, headings, rows, empty="None.", numeric=("At stake",))

@@ -101,7 +101,7 @@ class RequestAdmin(RecordAdmin):
     acts = [
         Act(
             "approve", "Approve", f"{SERVICES}.deciding.approve", duty="approvals.request.decide",
-            form=digest_form, unavailable=_not_mine, icon="check", key="a",
+            form=digest_form, unavailable=_not_mine, reason="required", icon="check", key="a",
             description="The last approval does what was asked, exactly as shown here.",
         ),
         Act(
@@ -128,9 +128,9 @@ class RequestAdmin(RecordAdmin):
         Act(
             "approve_alike", "Approve", f"{SERVICES}.deciding.approve", duty="approvals.request.decide",
             unavailable=_not_mine, bulk=True, primary=False, on_page=False, preview=what_is_decided,
-            bulk_service=f"{SERVICES}.deciding.approve_many", icon="check",
+            bulk_service=f"{SERVICES}.deciding.approve_many", reason="required", icon="check",
             description="As it is shown here. Many at once: of one kind and small; each keeps evidence of its"
-            " own.",
+            " own, with the one reason that you give for all of them.",
         ),
     ]  # fmt: skip
 
@@ -140,12 +140,13 @@ class RequestAdmin(RecordAdmin):
 
     def facts(self, obj: Request) -> list[Fact]:
         step = waiting(obj)
+        until = step.expire_at if step else obj.lapses_at
         return [
             Fact("Asks to", registry.act(obj.act).label),
             Fact("Asked by", obj.requested_by, note=obj.reason),
             Fact("At stake", fmt.money(obj.amount, obj.currency) if obj.amount is not None else None),
             Fact("Waits for", step.title if step else None, note=access.describe(step.duty) if step else ""),
-            Fact("Until", step.expire_at if step else None, note="then it is a no" if step else ""),
+            Fact("Until", until, note="then it is a no" if until else ""),
             Fact("Round", obj.round),
         ]
 
@@ -193,7 +194,17 @@ class RequestAdmin(RecordAdmin):
 
     def timeline_sources(self, obj: Request) -> list[TimelineEntry]:
         said = obj.decisions.select_related("decided_by", "delegator", "step").order_by("pk")
-        return [
+        late = [
+            TimelineEntry(
+                at=step.escalated_at,
+                kind="approval",
+                title=f"Escalated: {step.title}",
+                reason=f"Late; told {', '.join(one['name'] for one in step.escalated_to) or 'nobody'}",
+            )
+            for step in obj.steps.order_by("round", "position")
+            if step.escalated_at
+        ]
+        return late + [
             TimelineEntry(
                 at=one.recorded_at,
                 kind="approval",
@@ -218,7 +229,9 @@ class RequestAdmin(RecordAdmin):
         return ""
 
     def get_queryset(self, request: Any) -> QuerySet[Request]:
-        """Requests about records that the person may see, that they asked for, or that wait for them."""
+        """Requests about records that the person may see, that they asked for, that wait for them, or that
+        were escalated to them.
+        """
         rows: QuerySet[Request] = super().get_queryset(request).select_related("requested_by", "policy")
         return rows.filter(visible(request.user))
 
@@ -229,7 +242,9 @@ def visible(user: Any) -> Q:
     readable = [
         act.code for act in registry.acts() if reading_duty(act.model.partition(".")[0].lower()) in held
     ]
-    return Q(act__in=readable) | Q(requested_by=user.pk) | Q(pk__in=inbox(user).values("pk"))
+    told = Step.objects.filter(escalated_to__contains=[{"user": user.pk}]).values("request")
+    mine = Q(requested_by=user.pk) | Q(pk__in=inbox(user).values("pk")) | Q(pk__in=told)
+    return Q(act__in=readable) | mine
 
 
 def _who(decision: Decision) -> str:

@@ -89,6 +89,16 @@ def _steps(
                     f" {step.approvers + 1} are needed, because one may be away or excluded"
                 )
             )
+        if step.escalate_to not in duties:
+            found.append(
+                Problem(
+                    f"Step {step.code} escalates to '{step.escalate_to}', which is no duty of this product"
+                )
+            )
+        elif not holders.get(step.escalate_to):
+            found.append(
+                Problem(f"Step {step.code} escalates to nobody: nobody holds {step.escalate_to}", False)
+            )
         if step.approvers < 1:
             found.append(Problem(f"Step {step.code} asks nobody"))
         if not step.watches:

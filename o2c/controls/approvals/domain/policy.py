@@ -7,8 +7,9 @@
                 "when": [{"path": "days_back", "op": ">", "value": "0"}], "steps": ["head"]}],
      "steps": [{"code": "head", "title": "Head of billing", "duty": "billing.credit.approve", "approvers": 1,
                 "watches": [{"path": "amount", "worse": "up"}], "remind_hours": 8, "escalate_hours": 16,
-                "expire_hours": 80}]}
+                "expire_hours": 80, "escalate_to": "approvals.policy.activate"}]}
 
+What is late is told to the holders of the duty `escalate_to`, or of the one that governs approvals.
 `cooling_hours` (of any day) pass between the last approval and the act.
 A band reaches up to and including its limit; the last has none. All conditions of a rule hold, or it does not
 apply. The database evaluates the same data by itself (o2c/controls/approvals/sql.py).
@@ -27,6 +28,7 @@ NUMERIC = (">", ">=", "<", "<=")
 OPERATORS = (*NUMERIC, "=", "!=", "in", "not in")
 DIRECTIONS = ("up", "down", "change")
 HOURS = {"remind_hours": 8, "escalate_hours": 16, "expire_hours": 80}
+GOVERNS = "approvals.policy.activate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ class Step:
     remind_hours: int
     escalate_hours: int
     expire_hours: int
+    escalate_to: str = GOVERNS
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +140,7 @@ def _step(step: Mapping[str, Any]) -> Step:
         duty=str(step["duty"]),
         approvers=int(step.get("approvers", 1)),
         watches=tuple(Watch(str(w["path"]), str(w["worse"])) for w in step.get("watches", ())),
+        escalate_to=str(step.get("escalate_to", GOVERNS)),
         **{name: int(step.get(name, default)) for name, default in HOURS.items()},
     )
 

@@ -62,6 +62,10 @@ class Request(StateMachine, Record):
     excluded = ArrayField(models.BigIntegerField(), default=list, help_text="Who may not decide")
     problem = models.CharField(max_length=1000, blank=True, help_text="Why it could not be carried out")
     decided_at = models.DateTimeField(null=True, blank=True, editable=False)
+    lapses_at = models.DateTimeField(
+        null=True, blank=True, editable=False,
+        help_text="Of a request that waits for no decision: expires then",
+    )  # fmt: skip
     committed_at = models.DateTimeField(null=True, blank=True, editable=False)
     committed_txid = models.BigIntegerField(null=True, blank=True, editable=False)
     result_id = models.BigIntegerField(null=True, blank=True, editable=False)
@@ -134,9 +138,14 @@ class Request(StateMachine, Record):
     def recall(self) -> None:
         """Whoever asked takes it back; what was decided stays on record."""
 
-    @transition(state, source=[State.OPEN, State.STALE], target=State.EXPIRED, duty="approvals.timer.run")
+    @transition(
+        state,
+        source=[State.OPEN, State.STALE, State.APPROVED],
+        target=State.EXPIRED,
+        duty="approvals.timer.run",
+    )
     def expire(self) -> None:
-        """Nobody decided in time: that is a no."""
+        """Nobody decided, asked again or carried it out in time: that is a no."""
 
     @transition(state, source=[State.OPEN, State.APPROVED], target=State.STALE, duty=DUTY_DECIDE)
     def go_stale(self) -> None:
@@ -195,6 +204,7 @@ class Step(Record):
     expire_at = models.DateTimeField(null=True, blank=True)
     reminded_at = models.DateTimeField(null=True, blank=True)
     escalated_at = models.DateTimeField(null=True, blank=True)
+    escalated_to = _json(default=list, blank=True)
     done_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -243,7 +253,7 @@ class Decision(AppendOnly):
     )
     facts_digest = models.CharField(max_length=64)
     digest = models.CharField(max_length=64)
-    comment = models.CharField(max_length=1000, blank=True)
+    comment = models.CharField(max_length=1000)
     context = _json(default=dict)
 
     class Meta:
@@ -257,7 +267,8 @@ class Decision(AppendOnly):
             ),
             models.CheckConstraint(
                 name="approvals_decision_says_why",
-                condition=~Q(verdict__in=["reject", "question", "answer"]) | ~Q(comment=""),
+                condition=Q(comment__regex=r"\S"),
+                violation_error_message="Whoever decides says why.",
             ),
             models.CheckConstraint(
                 name="approvals_decision_carried_from",

@@ -46,7 +46,7 @@ def facts_now(act: Act, pk: int) -> Facts:
 
 def policy_in_force(act: Act) -> tuple[Policy, rules.Policy]:
     """The version that applies now. Raises Conflict without one: then nothing can be approved."""
-    row = Policy.objects.filter(act=act.code, state=Policy.State.ACTIVE).first()
+    row = Policy.objects.in_force().filter(act=act.code).first()
     if row is None:
         raise Conflict(
             f"No approval policy is in force for '{act.label}', so nothing of it can be approved",

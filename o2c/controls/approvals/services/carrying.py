@@ -17,7 +17,7 @@ from o2c.controls.approvals.domain import policy as rules
 from o2c.controls.approvals.models import Decision, Request
 from o2c.controls.approvals.registry import Act
 from o2c.controls.approvals.selectors.eligibility import barred
-from o2c.controls.approvals.selectors.facts import subject_model
+from o2c.controls.approvals.selectors.facts import policy_in_force, subject_model
 from o2c.controls.approvals.services.rehearsal import binding, perform
 from o2c.errors import Conflict, DomainError, NotAuthorised
 
@@ -122,11 +122,13 @@ def _performer(request: Request, act: Act, actor: Actor) -> tuple[Actor, bool]:
 
 
 def cooled_at(request: Request) -> dt.datetime:
-    """When the act may be done: the last approval and the hours that its policy lets pass.
+    """When the act may be done: the last approval and the hours that its policy lets pass, or the policy in
+    force when that lets pass more.
 
     Raises Conflict for a request that nobody has approved, whatever its state says.
     """
-    hours = rules.parse(request.policy.content).cooling_hours
+    _, in_force = policy_in_force(registry.act(request.act))
+    hours = max(rules.parse(request.policy.content).cooling_hours, in_force.cooling_hours)
     approvals = Decision.objects.filter(request=request, verdict__in=["approve", "carried"])
     last = approvals.order_by("-recorded_at").first()
     if last is None:

@@ -23,14 +23,17 @@ DECIDE = "approvals.request.decide"
 
 
 def approve(pk: int, *, actor: Actor, reason: str = "", digest: str = "") -> Request:
-    """Approve the step that waits. The last approval carries the act out in the same transaction.
+    """Approve the step that waits, with the reason. The last approval carries the act out in the same
+    transaction.
 
     `digest`, when given, is the one of the page that the person looked at. Raises NotAuthorised for whoever
-    may not decide, with the reason; Conflict (stale) when the values are not those of the request any more.
+    may not decide, with the reason; InvalidInput without a reason of theirs; Conflict (stale) when the values
+    are not those of the request any more.
     When the act cannot be done now, the request stays approved and says why.
     """
     with acting(actor, reason=reason):
         request, step, person = _at_hand(pk, actor, digest)
+        _said(reason, "An approval says why", str(request))
         _unchanged(request)
         _record(request, step, person, Decision.Verdict.APPROVE, reason)
         waiting = rounds.advance(request)
@@ -45,10 +48,7 @@ def reject(pk: int, *, actor: Actor, reason: str = "", digest: str = "") -> Requ
     """Refuse the request, with the reason. One no ends it; the record of it stays for ever."""
     with acting(actor, reason=reason):
         request, step, person = _at_hand(pk, actor, digest)
-        if not reason.strip():
-            raise InvalidInput(
-                "A rejection needs a reason", record=str(request), fields={"reason": ["is missing"]}
-            )
+        _said(reason, "A rejection says why", str(request))
         _record(request, step, person, Decision.Verdict.REJECT, reason)
         request.reject()
         request.decided_at = clock.now()
@@ -60,7 +60,7 @@ def ask(pk: int, *, actor: Actor, reason: str = "") -> Decision:
     """Ask whoever wants it a question; the clock goes on."""
     with acting(actor, reason=reason):
         request, step, person = _at_hand(pk, actor, "")
-        _said(request, reason)
+        _said(reason, "A question says what", str(request))
         return _record(request, step, person, Decision.Verdict.QUESTION, reason)
 
 
@@ -71,7 +71,7 @@ def answer(pk: int, *, actor: Actor, reason: str = "") -> Decision:
         submitting.may_ask(registry.act(request.act), actor, str(request))
         if request.requested_by_id not in (actor.user_id, actor.on_behalf_of_id):
             raise NotAuthorised("Whoever asked for it answers", record=str(request), code="not_yours")
-        _said(request, reason)
+        _said(reason, "An answer says what", str(request))
         me = Person(actor.user_id, actor.label)
         return _record(request, None, me, Decision.Verdict.ANSWER, reason)
 
@@ -79,11 +79,12 @@ def answer(pk: int, *, actor: Actor, reason: str = "") -> Decision:
 def approve_many(pks: list[int], *, actor: Actor, reason: str = "") -> dict[int, str]:
     """Approve requests of one act, each with its own digest and evidence, up to the limits of a batch.
 
-    Answers those that dropped out, with the reason: what changed meanwhile, or was decided by somebody else,
-    keeps
-    nobody from the rest. Raises Conflict when they are of different acts, or beyond a limit.
+    `reason` is said of each. Answers those that dropped out, with why: what changed meanwhile, or was decided
+    by somebody else, keeps nobody from the rest. Raises InvalidInput without a reason; Conflict when they are
+    of different acts, or beyond a limit.
     """
     with acting(actor, reason=reason):
+        _said(reason, "An approval says why", f"{len(pks)} requests")
         found = list(Request.objects.filter(pk__in=pks).order_by("pk"))
         batch_problem(found)
         dropped: dict[int, str] = {}
@@ -182,7 +183,7 @@ def _unchanged(request: Request) -> None:
     act = registry.act(request.act)
     locks.row(subject_model(act), request.subject_id)
     in_force, _ = policy_in_force(act)
-    if submitting.asks_more(request, in_force, request.facts):
+    if submitting.asks_more(request.policy, in_force, request.facts):
         raise Conflict(
             f"A stricter policy came into force since it was asked ({in_force}); nothing was approved",
             record=str(request),
@@ -205,9 +206,13 @@ def stale(request: Request) -> Conflict:
     )
 
 
-def _said(request: Request, reason: str) -> None:
+def _said(reason: str, rule: str, record: str) -> None:
+    """Refuse silence: whoever reads a decision later wants to know what it stood on."""
     if not reason.strip():
-        raise InvalidInput("Say what", record=str(request), fields={"reason": ["is missing"]})
+        raise InvalidInput(
+            rule, record=record, remedy="Write the reason: what you looked at and what it stands on",
+            fields={"reason": ["is missing"]}, code="reason_missing",
+        )  # fmt: skip
 
 
 def evidence(request: Request) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from o2c.access.authorise import duties_of_id
 from o2c.access.models import User
 from o2c.actor import Actor, acting
 from o2c.controls.approvals.models import Delegation
+from o2c.controls.approvals.selectors.lending import broken_by_delegation
 from o2c.errors import Conflict, InvalidInput, NotAuthorised
 
 LONGEST = dt.timedelta(days=60)
@@ -22,7 +23,8 @@ def give(
     """Ask `delegate` to decide for the actor in `[valid_from, valid_to)`; it counts once they accept.
 
     Raises InvalidInput without a reason or with one that is too long, for a service account, when it ends
-    before it begins, and longer than 60 days.
+    before it begins, and longer than 60 days; NotAuthorised where one of the two would break a rule of
+    segregation by what is lent.
     """
     with acting(actor, reason=reason):
         require(actor, "approvals.delegation.give")
@@ -54,6 +56,7 @@ def give(
             )
         if not any(duty != "approvals.delegation.give" for duty in held):
             raise InvalidInput(f"{delegate} holds no duty at all", remedy="Choose a colleague")
+        _segregated(actor.user_id, delegate.pk, f"{delegate} for {actor.label}")
         return Delegation.objects.create(
             delegator_id=actor.user_id,
             delegate=delegate,
@@ -64,16 +67,29 @@ def give(
 
 
 def accept(pk: int, *, actor: Actor, reason: str = "") -> Delegation:
-    """Take a delegation on. Only the delegate can."""
+    """Take a delegation on. Only the delegate can, and not against a rule of segregation."""
     with acting(actor, reason=reason):
         given: Delegation = locks.row(Delegation, pk)
         if given.delegate_id != actor.user_id:
             raise NotAuthorised("Only whoever is asked accepts", record=str(given), code="not_yours")
         if given.accepted_at or given.revoked_at:
             raise Conflict("It was answered already", record=str(given))
+        _segregated(given.delegator_id, given.delegate_id, str(given))
         given.accepted_at = clock.now()
         given.save(update_fields=["accepted_at"])
         return given
+
+
+def _segregated(delegator_id: int, delegate_id: int, record: str) -> None:
+    """Refuse what would put both sides of a rule in one hand, the delegator's or the delegate's."""
+    broken = broken_by_delegation(delegator_id, delegate_id)
+    if broken:
+        person, first = broken[0]
+        rules = ", ".join(sorted({one.rule for _, one in broken}))
+        raise NotAuthorised(
+            f"{first.rule}: {person} would hold both {first.first} and {first.second}", record=record,
+            remedy=f"Choose somebody else, or ask for an exception ({rules})", code="segregation",
+        )  # fmt: skip
 
 
 def revoke(pk: int, *, actor: Actor, reason: str = "") -> Delegation:

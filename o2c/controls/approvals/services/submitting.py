@@ -115,14 +115,27 @@ def _makers(actor: Actor) -> list[int]:
 
 
 def prepare(
-    act: Act, pk: int, parameters: Mapping[str, Any], *, requester: User, makers: Sequence[int], record: str
+    act: Act,
+    pk: int,
+    parameters: Mapping[str, Any],
+    *,
+    requester: User,
+    makers: Sequence[int],
+    record: str,
+    under: Policy | None = None,
 ) -> Prepared:
-    """Route and rehearse; writes nothing that stays."""
-    policy_row, policy = policy_in_force(act)
+    """Route and rehearse; writes nothing that stays.
+
+    `under`: the version that a request in flight stays on, unless the one in force asks more.
+    """
+    policy_row, _ = policy_in_force(act)
     bar = barred(act, pk, makers)
     performer = _performer(act, requester, bar, record)
     seen = rehearse(act, pk, parameters, actor=performer) if act.proposes else None
     facts = seen.facts if seen else facts_now(act, pk)
+    if under is not None and not asks_more(under, policy_row, facts.values):
+        policy_row = under
+    policy = rules.parse(policy_row.content)
     asked = rules.asked(policy, facts.values)
     if not asked:
         raise Conflict(
@@ -219,13 +232,13 @@ def renew(pk: int, *, actor: Actor, reason: str = "") -> Request:
         try:
             ready = prepare(
                 act, request.subject_id, request.parameters,
-                requester=request.requested_by, makers=makers, record=str(request),
+                requester=request.requested_by, makers=makers, record=str(request), under=request.policy,
             )  # fmt: skip
         except DomainError as error:
             return _stale(request, str(error))
         found = binding(act, request.subject_id, request.parameters, request.policy, ready.seen)
-        more = asks_more(request, ready.policy, ready.seen.facts.values)
-        if found == request.digest and request.state == Request.State.OPEN and not more:
+        same = ready.policy.pk == request.policy_id
+        if found == request.digest and request.state == Request.State.OPEN and same:
             raise Conflict("Nothing about it has changed", record=str(request))
         _next_round(request, act, ready, previous)
         return request
@@ -234,9 +247,9 @@ def renew(pk: int, *, actor: Actor, reason: str = "") -> Request:
 def _next_round(request: Request, act: Act, ready: Prepared, previous: Round) -> None:
     if request.state != Request.State.OPEN:
         request.reopen()
+        request.lapses_at = None
     request.round += 1
-    if asks_more(request, ready.policy, ready.seen.facts.values):
-        request.policy = ready.policy
+    request.policy = ready.policy
     request.facts, request.effects = ready.seen.facts.values, ready.seen.effects
     request.facts_digest = ready.seen.facts.digest
     request.digest = binding(act, request.subject_id, request.parameters, request.policy, ready.seen)
@@ -254,15 +267,15 @@ def _next_round(request: Request, act: Act, ready: Prepared, previous: Round) ->
     announce(request, step)
 
 
-def asks_more(request: Request, other: Policy, facts: Mapping[str, Any]) -> bool:
-    """Whether another version asks somebody about these facts whom the request's own version does not.
+def asks_more(own: Policy, other: Policy, facts: Mapping[str, Any]) -> bool:
+    """Whether another version asks somebody about these facts whom a request's own version does not.
 
     A request in flight stays on its version unless that is so.
     """
-    if other.pk == request.policy_id:
+    if other.pk == own.pk:
         return False
-    own = rules.asked(rules.parse(request.policy.content), facts)
-    before = {one.step.code: (one.step.approvers, one.step.duty) for one in own}
+    asked = rules.asked(rules.parse(own.content), facts)
+    before = {one.step.code: (one.step.approvers, one.step.duty) for one in asked}
     for one in rules.asked(rules.parse(other.content), facts):
         approvers, duty = before.get(one.step.code, (0, ""))
         if one.step.approvers > approvers or one.step.duty != duty:

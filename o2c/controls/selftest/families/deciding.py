@@ -15,6 +15,7 @@ from o2c.controls.approvals.models import Decision, Delegation, Request, Step
 from o2c.controls.approvals.tasks import tick
 from o2c.controls.selftest.attempts import run_sql
 from o2c.controls.selftest.world import REASON, World, end_grants, lend
+from o2c.errors import NotAuthorised
 
 DECIDE = "approvals.request.decide"
 
@@ -64,8 +65,7 @@ class Cast:
                 )  # fmt: skip
             row = Delegation.objects.filter(pk=given.pk)
             if accepted:
-                with acting(Actor.of(taker), reason=REASON):
-                    row.update(accepted_at=now)
+                accept(given, taker)
             if revoked:
                 with acting(Actor.of(giver), reason=REASON):
                     row.update(revoked_at=now)
@@ -104,6 +104,18 @@ class Cast:
         return self._former[duty]
 
 
+def accept(given: Delegation, taker: User) -> bool:
+    """Take it on. False where a rule of segregation forbids it: then it is not in force."""
+    try:
+        with acting(Actor.of(taker), reason=REASON):
+            Delegation.objects.filter(pk=given.pk).update(accepted_at=clock.now())
+    except NotAuthorised as error:
+        if error.code != "segregation":
+            raise
+        return False
+    return True
+
+
 def former_holder(world: World, duty: str) -> User:
     """Somebody who held this duty until a moment ago, and holds nothing now."""
     person = world.named(f"former-{duty}")
@@ -130,6 +142,7 @@ def _values(request: Request, person: User, given: Delegation | None) -> dict[st
         "delegator_id": given.delegator_id if given else None,
         "facts_digest": request.facts_digest,
         "digest": request.digest,
+        "comment": REASON,
     }
 
 
@@ -138,7 +151,7 @@ def by_shell(request: Request, person: User, given: Delegation | None) -> object
 
 
 def by_sql(request: Request, person: User, given: Delegation | None) -> object:
-    values = _values(request, person, given) | {"comment": "", "context": "{}"}
+    values = _values(request, person, given) | {"context": "{}"}
     places = ", ".join(["%s"] * len(values))
     return run_sql(
         f"INSERT INTO approvals_decision ({', '.join(values)}) VALUES ({places})",  # noqa: S608

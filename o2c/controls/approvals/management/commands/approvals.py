@@ -13,9 +13,10 @@ from o2c import clock
 from o2c.access.models import User
 from o2c.controls.approvals import registry
 from o2c.controls.approvals.domain import policy as rules
+from o2c.controls.approvals.domain.backtest import backtest, said
 from o2c.controls.approvals.models import Policy
-from o2c.controls.approvals.selectors.backtest import backtest
 from o2c.controls.approvals.selectors.facts import subject_model
+from o2c.controls.approvals.selectors.happened import happened
 from o2c.controls.approvals.services import policies, submitting
 from o2c.errors import DomainError
 
@@ -81,14 +82,19 @@ class Command(BaseCommand):
         if row is None:
             raise CommandError(f"There is no version of a policy with id {options['draft']}")
         since = clock.now() - dt.timedelta(days=31 * options["months"])
-        found = backtest(registry.act(row.act), rules.parse(row.content), since=since)
+        found = backtest(rules.parse(row.content), happened(registry.act(row.act), since=since))
+        same = found.looked_at - len(found.moved)
         self.stdout.write(
-            f"{row}: {found.looked_at} requests, {found.same} the same, {len(found.moved)} re-routed"
+            f"{row}: {found.looked_at} done or asked for, {same} the same, {len(found.moved)} re-routed"
         )
-        self.stdout.write(f"re-routed amount: {found.amount_text}")
+        for band in found.bands:
+            self.stdout.write(
+                f"  {band.reach}: {band.cases} ({said(band.amounts)}),"
+                f" {band.moved} re-routed ({said(band.moved_amounts)})"
+            )
         for one in found.moved:
             after = " and ".join(one.after) or "nobody" if one.after is not None else "cannot say"
-            self.stdout.write(f"  {one.label}: {' and '.join(one.before) or 'nobody'} → {after}")
+            self.stdout.write(f"  {one.case.label}: {' and '.join(one.case.before) or 'nobody'} → {after}")
 
 
 def _pair(text: str) -> tuple[str, str]:

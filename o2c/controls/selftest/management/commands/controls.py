@@ -19,8 +19,8 @@ from o2c.controls.selftest.models import SelftestRun
 
 class Command(BaseCommand):
     help = (
-        "selftest: try every forbidden act in a transaction that is undone; exit status 1 when one gets through."
-        " fingerprint: print the hashes of guards, policies and controls, and when the guards changed."
+        "selftest: try every forbidden act in a transaction that is undone; exit status 1 when one gets"
+        " through. fingerprint: print the hashes of guards, policies and controls, and when guards changed."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
