@@ -306,7 +306,7 @@ def test_11_a_business_row_changed_in_replica_mode(intruder: Raw, names: Names) 
 
     found = names()
 
-    assert set(found) == {"live-differs", "trigger-off"}
+    assert set(found) == {"live-differs", "trigger-off", "guard-differs"}
     assert found["trigger-off"].endswith("can be walked around")
 
 
