@@ -78,7 +78,7 @@ def test_the_verifier_cannot_be_told_to_look_away(names: Names, intruder: Raw) -
 
 
 def test_a_record_that_was_rewritten_is_named(names: Names, intruder: Raw) -> None:
-    """Its leaf says so, and that the anchors were signed over another one. It is the only row of its table."""
+    """Its leaf says so (it is the only row of its table), and the anchors were signed over another one."""
     with guards_off(intruder, "audit_guardrecord"):
         intruder.execute("UPDATE audit_guardrecord SET digest = repeat('0', 64)")
     assert names().keys() == {"table-recreated", "guards-rewritten"}
