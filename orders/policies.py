@@ -7,9 +7,10 @@ from typing import Any
 from o2c.controls.approvals.declaring import rule
 from o2c.controls.approvals.registry import Act, Lineage
 from orders import policy_amendments, policy_credit, policy_discounts, policy_masters, policy_orders
+from orders.policy_margins import MARGINS, margin_at
 from orders.policy_orders import NOT_STANDARD
 
-QUOTE_FACTS = """
+QUOTE_FACTS = f"""
 SELECT jsonb_build_object(
   'customer', c.number || ' ' || c.name, 'currency', q.currency, 'title', q.title,
   'starts_on', q.starts_on::text, 'ends_on', coalesce(q.ends_on::text, 'open'),
@@ -26,6 +27,10 @@ SELECT jsonb_build_object(
                             WHERE l.quote_id = q.id), 0)::text,
   'free_lines', (SELECT count(*) FROM orders_quoteline l
                  WHERE l.quote_id = q.id AND l.discount_percent >= 100)::text,
+  'min_margin', coalesce((SELECT min({margin_at("l.discount_percent", "s.cost_percent")})
+                          FROM orders_quoteline l JOIN orders_sku s ON s.id = l.sku_id
+                          WHERE l.quote_id = q.id AND l.override_spec IS NULL
+                            AND s.cost_percent IS NOT NULL), 100)::text,
   'overrides', (SELECT count(*) FROM orders_quoteline l
                 WHERE l.quote_id = q.id AND l.override_spec IS NOT NULL)::text,
   'lines', coalesce((SELECT jsonb_object_agg(l.position::text, jsonb_build_object(
@@ -33,7 +38,7 @@ SELECT jsonb_build_object(
       'discount_percent', l.discount_percent::text, 'why', l.override_reason, 'timing', l.timing,
       'frequency', l.frequency, 'starts_on', l.starts_on, 'ends_on', l.ends_on))
     FROM orders_quoteline l JOIN orders_sku s ON s.id = l.sku_id JOIN orders_price p ON p.id = l.price_id
-    WHERE l.quote_id = q.id), '{}'))
+    WHERE l.quote_id = q.id), '{{}}'))
 FROM orders_quote q JOIN orders_customer c ON c.id = q.customer_id WHERE q.id = $1
 """
 
@@ -81,6 +86,7 @@ ACTS = [
             "title": "Title",
             "currency": "Currency",
             "max_discount": "Highest discount, percent",
+            "min_margin": "Lowest margin of a line at its discount, percent (100: no cost is known)",
             "free_lines": "Lines for free",
             "overrides": "Lines with a price of their own",
             "payment_terms_days": "Payment terms, days",
@@ -110,11 +116,10 @@ POLICIES: dict[str, dict[str, Any]] = {
         "title": "Quotes by discount and terms",
         "clause": (
             "Every quote is approved by somebody who did not write it (S10). A discount above 20 percent, a"
-            " price of its own or payment terms beyond 60 days are decided by an approver with the terms in"
-            " front of them; a discount above 40 percent, lines for free, terms beyond 90 days, a term of"
-            " more than 36 months, early termination, acceptance, a most-favoured price or a side"
-            " letter by the"
-            " controller too."
+            " price of its own, a margin below 40 percent or payment terms beyond 60 days are decided by an"
+            " approver with the terms in front of them; a discount above 40 percent, a margin below 15"
+            " percent, lines for free, terms beyond 90 days, a term of more than 36 months, early"
+            " termination, acceptance, a most-favoured price or a side letter by the controller too."
         ),
         "bands": {
             "path": "max_discount",
@@ -131,6 +136,7 @@ POLICIES: dict[str, dict[str, Any]] = {
                 "when": [{"path": "overrides", "op": ">", "value": "0"}],
                 "steps": ["approver"],
             },
+            *MARGINS,
             {
                 "code": "terms",
                 "because": "Payment terms beyond 60 days",
@@ -170,6 +176,7 @@ POLICIES: dict[str, dict[str, Any]] = {
                 "approvers": 1,
                 "watches": _watched(
                     ("max_discount", "up"),
+                    ("min_margin", "down"),
                     ("overrides", "up"),
                     ("free_lines", "up"),
                     ("payment_terms_days", "up"),
@@ -185,6 +192,7 @@ POLICIES: dict[str, dict[str, Any]] = {
                 "approvers": 1,
                 "watches": _watched(
                     ("max_discount", "up"),
+                    ("min_margin", "down"),
                     ("free_lines", "up"),
                     ("payment_terms_days", "up"),
                     ("term_months", "up"),

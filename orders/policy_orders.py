@@ -1,8 +1,7 @@
 """Contracts under approval: activating an order that is not standard, ending one that is active.
 
 An order from an approved quote is asked about what goes beyond that quote; one that was entered without a
-quote
-is asked about all of it. What a transfer opened was decided with the transfer.
+quote is asked about all of it. What a transfer opened was decided with the transfer.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from typing import Any
 
 from o2c.controls.approvals.declaring import bands, rule, step
 from o2c.controls.approvals.registry import Act, Lineage, in_functional
+from orders.policy_margins import MARGINS, margin_at
 
 NOT_STANDARD = ("termination_notice_days", "acceptance_days", "most_favoured_price", "side_letter")
 
@@ -55,6 +55,13 @@ SELECT jsonb_build_object(
       WHERE l.order_id = o.id AND s.opened_by_id IS NULL AND NOT EXISTS (
         SELECT 1 FROM orders_quoteline k WHERE k.quote_id = q.id AND k.sku_id = l.sku_id
           AND k.discount_percent >= s.discount_percent)), 0) END::text,
+  'min_margin', CASE WHEN a.id IS NOT NULL THEN 100 ELSE coalesce((
+      SELECT min({margin_at("s.discount_percent", "k.cost_percent")})
+      FROM orders_segment s JOIN orders_orderline l ON l.id = s.line_id JOIN orders_sku k ON k.id = l.sku_id
+      WHERE l.order_id = o.id AND s.opened_by_id IS NULL AND s.price_override IS NULL
+        AND k.cost_percent IS NOT NULL AND NOT EXISTS (
+        SELECT 1 FROM orders_quoteline x WHERE x.quote_id = q.id AND x.sku_id = l.sku_id
+          AND x.discount_percent >= s.discount_percent)), 100) END::text,
   'overrides', CASE WHEN a.id IS NOT NULL THEN 0 ELSE (
       SELECT count(*) FROM orders_segment s JOIN orders_orderline l ON l.id = s.line_id
       WHERE l.order_id = o.id AND s.opened_by_id IS NULL AND s.price_override IS NOT NULL AND NOT EXISTS (
@@ -129,6 +136,7 @@ ACTS = [
             "closed_months": "Closed months that it reaches into",
             "payment_terms_days": "Payment terms beyond the quote, days",
             "max_discount": "Highest discount beyond the quote, percent",
+            "min_margin": "Lowest margin beyond the quote, percent (100: no cost is known)",
             "overrides": "Prices of its own beyond the quote",
             "not_standard": "Terms that are not standard",
             "termination_notice_days": "Early termination, days of notice",
@@ -172,15 +180,15 @@ POLICIES: dict[str, dict[str, Any]] = {
         "title": "Orders that are not standard",
         "clause": (
             "An approver decides about an order that starts more than 31 days before it was signed or in a"
-            " month that is closed, gives more"
-            " than its approved quote (a discount above 20 percent, a price of its own, payment"
-            " terms beyond 60"
-            " days), or says an early termination, an acceptance, a most-favoured price or a side letter. The"
-            " controller too: beyond 92 days, beyond three closed months, above 40 percent, beyond 90 days,"
-            " and for any such term."
+            " month that is closed, gives more than its approved quote (a discount above 20 percent, a margin"
+            " below 40 percent, a price of its own, payment terms beyond 60 days), or says an early"
+            " termination, an acceptance, a most-favoured price or a side letter. The controller too: beyond"
+            " 92 days, beyond three closed months, above 40 percent, a margin below 15 percent, beyond 90"
+            " days, and for any such term."
         ),
         "bands": bands("max_discount", ("20", ()), ("40", ("approver",)), (None, _EVERYBODY)),
         "rules": [
+            *MARGINS,
             rule(
                 "backdated",
                 "Starts more than 31 days before it was signed",
@@ -214,6 +222,7 @@ POLICIES: dict[str, dict[str, Any]] = {
                 ("closed_months", "up"),
                 ("payment_terms_days", "up"),
                 ("max_discount", "up"),
+                ("min_margin", "down"),
                 ("overrides", "up"),
                 *_TERMS,
             ),
@@ -225,6 +234,7 @@ POLICIES: dict[str, dict[str, Any]] = {
                 ("closed_months", "up"),
                 ("payment_terms_days", "up"),
                 ("max_discount", "up"),
+                ("min_margin", "down"),
                 *_TERMS,
             ),
         ],

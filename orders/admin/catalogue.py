@@ -63,7 +63,7 @@ class SkuAdmin(RecordAdmin):
             "orders.services.catalogue.attribute",
             duty="orders.sku.attribute",
             form=AttributeForm,
-            description="How its revenue is recognised, and the segment of the GL export.",
+            description="How its revenue is recognised, the segment of the GL export, and what it costs us.",
         )
     ]
 
@@ -74,6 +74,9 @@ class SkuAdmin(RecordAdmin):
             Fact("Meter", obj.meter, note="" if obj.meter or obj.kind != "usage" else "missing"),
             Fact("Revenue", obj.get_revenue_treatment_display() or "not attributed"),
             Fact("GL segment", obj.gl_segment or "not attributed"),
+            Fact(
+                "Cost", "not known" if obj.cost_percent is None else f"{obj.cost_percent} % of the list price"
+            ),
         ]
 
     def notices(self, obj: Sku) -> list[tuple[str, str]]:

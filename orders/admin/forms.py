@@ -289,6 +289,15 @@ class ContactForm(forms.Form):
 class AttributeForm(forms.Form):
     revenue_treatment = forms.ChoiceField(choices=[("", "not yet"), *Sku.Treatment.choices], required=False)
     gl_segment = forms.CharField(max_length=40, required=False, label="GL segment")
+    cost_percent = forms.DecimalField(
+        min_value=0,
+        max_value=100,
+        max_digits=5,
+        decimal_places=2,
+        required=False,
+        label="Cost, percent of the list price",
+        help_text="Quotes are approved by the margin that their discounts leave. Empty: as it is.",
+    )
 
 
 def _line_choices(contract: Order | Quote) -> list[tuple[int, str]]:

@@ -94,6 +94,13 @@ class Sku(Record):
     meter = models.ForeignKey(Meter, on_delete=models.PROTECT, null=True, blank=True, related_name="skus")
     revenue_treatment = models.CharField(max_length=30, choices=Treatment.choices, blank=True, default="")
     gl_segment = models.CharField(max_length=40, blank=True, default="", help_text="segment of the GL export")
+    cost_percent = models.DecimalField(
+        max_digits=5,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        help_text="what giving the service costs us, in percent of the list price; empty: not known",
+    )
     tax_category = models.CharField(max_length=40, default="saas")
     provisioned = models.BooleanField(
         default=True, help_text="an entitlement follows an active line of this SKU"
@@ -109,6 +116,11 @@ class Sku(Record):
                 condition=~Q(kind="usage") | Q(revenue_treatment__in=["", "usage", "prepaid_drawdown"]),
                 name="orders_sku_usage_treatment",
                 violation_error_message="Usage is recognised as used, or as a prepayment is drawn down.",
+            ),
+            models.CheckConstraint(
+                condition=Q(cost_percent__isnull=True) | Q(cost_percent__gte=0, cost_percent__lte=100),
+                name="orders_sku_cost_percent",
+                violation_error_message="The cost is between 0 and 100 percent of the list price.",
             ),
         ]
 

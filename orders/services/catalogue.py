@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
@@ -26,7 +27,7 @@ METER_COLUMNS = frozenset(
     {"name", "unit", "aggregation", "event_type", "value_property", "dimensions", "filters"}
 )
 SKU_COLUMNS = frozenset({"name", "kind", "unit", "tax_category", "provisioned", "active"})
-ATTRIBUTION = frozenset({"revenue_treatment", "gl_segment"})
+ATTRIBUTION = frozenset({"revenue_treatment", "gl_segment", "cost_percent"})
 
 
 def save_meter(code: str, *, actor: Actor, reason: str = "", **columns: Any) -> Meter:
@@ -106,23 +107,40 @@ def attribute_sku(
     *,
     revenue_treatment: str | None = None,
     gl_segment: str | None = None,
+    cost_percent: Decimal | None = None,
     actor: Actor,
     reason: str = "",
 ) -> Sku:
-    """Say how the revenue of a SKU is recognised and under which GL segment it is exported."""
+    """Say how the revenue of a SKU is recognised, under which GL segment it is exported, and what it costs us
+    (percent of the list price, 0 to 100): policies ask what a discount leaves.
+    """
     with acting(actor, reason=reason):
         require(actor, "orders.sku.attribute", record=code)
         sku = _by_code(Sku, code)
         if revenue_treatment and revenue_treatment not in Sku.Treatment.values:
             raise InvalidInput(f"{revenue_treatment!r} is not a revenue treatment", record=code)
-        values = {"revenue_treatment": revenue_treatment, "gl_segment": gl_segment}
+        if cost_percent is not None and not 0 <= cost_percent <= 100:
+            raise InvalidInput(
+                f"A cost of {cost_percent} percent of the list price is not between 0 and 100", record=code
+            )
+        values = {
+            "revenue_treatment": revenue_treatment,
+            "gl_segment": gl_segment,
+            "cost_percent": cost_percent,
+        }
         changed(sku, {name: value for name, value in values.items() if value is not None})
         sku.save()
         return sku
 
 
 def attribute(
-    pk: int, *, revenue_treatment: str = "", gl_segment: str = "", actor: Actor, reason: str = ""
+    pk: int,
+    *,
+    revenue_treatment: str = "",
+    gl_segment: str = "",
+    cost_percent: Decimal | None = None,
+    actor: Actor,
+    reason: str = "",
 ) -> Sku:
     """The same for a SKU by primary key, as its page asks for it; an empty field stays as it is."""
     code = Sku.objects.filter(pk=pk).values_list("code", flat=True).first()
@@ -132,6 +150,7 @@ def attribute(
         code,
         revenue_treatment=revenue_treatment or None,
         gl_segment=gl_segment or None,
+        cost_percent=cost_percent,
         actor=actor,
         reason=reason,
     )

@@ -82,7 +82,7 @@ def earned(
         for line in lines:
             if by_line[line.id].basis == Basis.CHARGED:
                 found[by_line[line.id].pk, REVENUE] = charged[line.id]
-        found |= _drawn(lines, charged, by_line, paid, until, timeline.currency)
+        found |= _drawn(timeline, lines, charged, by_line, paid, until)
     return found
 
 
@@ -133,25 +133,26 @@ def _usage_by_month(alone: Timeline, charges: Sequence[Charge], usage: Usage) ->
 
 
 def _drawn(
+    timeline: Timeline,
     lines: Sequence[Line],
     charged: Mapping[int, Months],
     by_line: Mapping[int, Obligation],
     paid: credit_use.Paid,
     until: dt.date,
-    currency: str,
 ) -> dict[tuple[int, str], Months]:
     """Usage that credit paid is revenue of what sold the credit; the usage line earns the rest.
 
     Promotional credit and waivers were sold by nothing: they lower what usage earns.
     """
     found: dict[tuple[int, str], Months] = {}
+    currency = timeline.currency
     for line in lines:
         obligation = by_line[line.id]
         if obligation.basis == Basis.DRAWDOWN:
             own = [grant for grant in paid.grants if grant.line_id == line.id]
             sold = _sold_by(line, [grant for grant in own if grant.parent_id is None], paid, currency)
             commitment = Commitment(obligation.allocated, sold or obligation.allocated)
-            drawn, lapsed = _credit(obligation, own, paid, until)
+            drawn, lapsed = _credit(obligation, own, paid, _last_day(timeline), until)
             used, expired = earn(commitment, drawn, lapsed, currency)
             found[obligation.pk, REVENUE] = used
             found[obligation.pk, BREAKAGE] = expired
@@ -165,11 +166,17 @@ def _drawn(
 
 
 def _credit(
-    obligation: Obligation, grants: Sequence[Grant], paid: credit_use.Paid, until: dt.date
+    obligation: Obligation,
+    grants: Sequence[Grant],
+    paid: credit_use.Paid,
+    order_ends: dt.date | None,
+    until: dt.date,
 ) -> tuple[Months, Months]:
     """What of a prepayment's credit was drawn, and what lapsed, by month.
 
-    A grant lapses when it ends, or when its order does; what is carried over lapses with the new grant.
+    A grant lapses when it ends, or when its order does: credit with an end of its own outlives the line that
+    sold it, as long as other lines of the order draw on it. What is carried over lapses with the new grant;
+    nothing is carried over the end of the order.
     """
     drawn: Months = defaultdict(Decimal)
     lapsed: Months = defaultdict(Decimal)
@@ -179,11 +186,11 @@ def _credit(
         months = paid.by_grant.get(grant.pk, {})
         for month, amount in months.items():
             drawn[month] += amount
-        ends = _ends(grant, obligation)
+        ends = _ends(grant, order_ends)
         if ends is not None and ends <= until:
             rest = _sold(grant, paid) - sum(months.values(), ZERO)
             carried = sum((one.granted for one in grants if one.parent_id == grant.pk), ZERO)
-            if not carried and grant.parent_id is None:
+            if not carried and grant.parent_id is None and ends == grant.ends_on:
                 carried = ending(
                     rest, grant.rollover_percent, grant.rollover_limit, grant.currency
                 ).rolled_over
@@ -203,8 +210,14 @@ def _sold(grant: Grant, paid: credit_use.Paid) -> Decimal:
     return grant.granted - paid.withdrawn.get(grant.pk, ZERO)
 
 
-def _ends(grant: Grant, obligation: Obligation) -> dt.date | None:
-    known = [grant.ends_on, None if grant.parent_id else obligation.ends_on]
+def _last_day(timeline: Timeline) -> dt.date | None:
+    """The end of the order: of the line that ends last, None while one is open."""
+    ends = [segment.ends_on for line in timeline.lines for segment in line.segments]
+    return None if None in ends else max(day for day in ends if day is not None)
+
+
+def _ends(grant: Grant, order_ends: dt.date | None) -> dt.date | None:
+    known = [grant.ends_on, None if grant.parent_id else order_ends]
     return min((day for day in known if day is not None), default=None)
 
 

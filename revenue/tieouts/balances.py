@@ -100,7 +100,8 @@ def ended() -> str:
     """An obligation that ended before this month has nothing left, or waits for what others owe it.
 
     That is the part of its allocated price above its stated one that has not moved to it yet, because
-    the lines that give it are not billed in full. Credit that was carried over lives on.
+    the lines that give it are not billed in full. Credit that was carried over lives on, and so does credit
+    with an end of its own while another line of the order goes on.
     """
     return f"""
     SELECT o.number || ' line ' || b.order_line_id, c.currency,
@@ -115,8 +116,11 @@ def ended() -> str:
                                             AND p.starts_on <= %(start)s), 0), 0), 0),
            sum(l.credit - l.debit)
     {OF_CONTRACT} AND a.code IN ('1110', '1120', '2100', '2110') AND b.ends_on <= %(start)s
-      AND NOT EXISTS (SELECT 1 FROM billing_grant r WHERE r.line_id = b.order_line_id AND r.origin = 'rollover'
-                      AND (r.ends_on IS NULL OR r.ends_on > %(start)s))
+      AND NOT EXISTS (SELECT 1 FROM billing_grant r WHERE r.line_id = b.order_line_id
+                      AND (r.ends_on IS NULL OR r.ends_on > %(start)s)
+                      AND (r.origin = 'rollover' OR EXISTS (
+                        SELECT 1 FROM orders_segment s JOIN orders_orderline k ON k.id = s.line_id
+                        WHERE k.order_id = o.id AND (s.ends_on IS NULL OR s.ends_on > %(start)s))))
     GROUP BY o.number, b.id, b.order_line_id, c.currency
     """
 

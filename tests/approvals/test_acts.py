@@ -19,8 +19,11 @@ from o2c.access.models import User
 from o2c.access.system import system_actor
 from o2c.actor import Actor, acting
 from o2c.controls import approvals
+from o2c.controls.approvals import registry
 from o2c.controls.approvals.models import Policy, Request, Step
+from o2c.controls.approvals.selectors.facts import facts_now
 from o2c.controls.approvals.services import carrying, policies, timers
+from o2c.controls.approvals.services.submitting import preview
 from o2c.errors import Conflict
 from o2c.ledger import services as books_services
 from o2c.ledger.models import LegalEntity
@@ -28,11 +31,12 @@ from o2c.runtime.models import Heartbeat
 from o2c.vault import opened
 from orders.models import Quote
 from orders.services import quotes
+from orders.services.catalogue import attribute_sku
 from orders.services.inputs import QuoteInput
 from tests.approvals.conftest import ACT, ON
 from tests.database import immediately
 from tests.factories.billing import person
-from tests.factories.orders import line, make_catalogue, make_customer
+from tests.factories.orders import line, make_catalogue, make_customer, make_order
 
 pytestmark = pytest.mark.django_db
 
@@ -79,6 +83,40 @@ def test_above_forty_percent_two_people_decide_and_one_who_may_approve_quotes_is
     may = [who for who in (team.controller, team.approver) if has_duty(who, "orders.quote.approve")]
     assert quote.approved_by_id == may[0].user_id
     immediately()
+
+
+@pytest.mark.parametrize(
+    ("discount", "cost", "margin", "steps"),
+    [
+        ("0", "60.00", "40.00", []),
+        ("0", "60.01", "39.99", ["approver"]),
+        ("20", "48.00", "40.00", []),
+        ("20", "50.00", "37.50", ["approver"]),
+        ("20", "68.00", "15.00", ["approver"]),
+        ("20", "70.00", "12.50", ["approver", "controller"]),
+        ("100", "0.00", "-999", ["approver", "controller"]),
+        ("20", None, "100", []),
+    ],
+)
+def test_the_margin_that_a_discount_leaves_decides_too(team, discount, cost, margin, steps):
+    """20 percent off 100 leaves 80; at a cost of 50 that is 30 of 80, 37.5 percent."""
+    quote = submitted(team, discount)
+    if cost is not None:
+        attribute_sku("SEATS", cost_percent=Decimal(cost), actor=person("mara", "revenue_policy"))
+    assert facts_now(registry.act("orders.quote.approve"), quote.pk).values["min_margin"] == margin
+    asked, _ = preview("orders.quote.approve", quote.pk, requester=quote.submitted_by)
+    assert [one.step.code for one in asked] == steps
+
+
+def test_an_order_without_a_quote_is_asked_about_its_margin(team):
+    make_catalogue(team.orders)
+    attribute_sku("SEATS", cost_percent=Decimal(70), actor=person("mara", "revenue_policy"))
+    order = make_order(
+        team.orders, make_customer(team.orders), [line("SEATS", 10, discount_percent=Decimal(20))]
+    )
+    assert facts_now(registry.act("orders.order.activate"), order.pk).values["min_margin"] == "12.50"
+    asked, _ = preview("orders.order.activate", order.pk, requester=User.objects.get(pk=team.orders.user_id))
+    assert [one.step.code for one in asked] == ["approver", "controller"]
 
 
 def test_a_quote_does_not_become_approved_by_hand(team):
@@ -240,8 +278,6 @@ def test_a_proposal_is_simulated_with_its_values_and_wrong_words_are_said_in_wor
 
 
 def test_a_decision_is_asked_in_a_fixed_number_of_queries(team, memo, django_assert_max_num_queries):
-    from o2c.controls.approvals.services.submitting import preview
-
     user = User.objects.get(username="bea")
     for n in range(5):
         person(f"approver-{n}", "approver")

@@ -9,9 +9,11 @@ from billing.services import findings, grants, runs, thresholds
 from o2c.access.system import system_actor
 from o2c.ledger.models import JournalLine
 from orders.models import Customer
+from tests.database import immediately
 from tests.factories.billing import billing_team
 from tests.factories.grants import commit_order, use
 from tests.factories.revenue import Books, close_month, deliver, invoice, recognise
+from tests.revenue.test_changes import amend
 
 SEP = dt.date(2026, 9, 1)
 
@@ -115,3 +117,41 @@ def test_commitments_waivers_and_early_invoices_close_with_every_tie_out_agreein
     # The late 20.00 fill the commitment of August, so that 20.00 of its true-up go back: shown as catch-up.
     assert list(close.tie_outs.exclude(difference=0).values_list("code")) == [("contract.catch_up",)]
     assert balance("1110") == 0
+
+
+LIVES_ON = {"expires_after_months": "12", "rollover_percent": "20", "rollover_months": "3"}
+
+
+def test_credit_lives_on_with_the_order_that_is_renewed(books: Books, customer: Customer) -> None:
+    """Sold with two months, good for twelve: what is left is no breakage while usage draws on it."""
+    order = commit_order(billing_team(), customer, LIVES_ON, ends_on=dt.date(2026, 10, 1))
+    immediately()  # what was agreed to is the order as it was signed, not as it was renewed
+    deliver()
+    invoice(books, "2026-08-02")
+    use(customer, "600.00", "2026-08-10")
+    invoice(books, "2026-09-01", "2026-08-31")
+    close_month(books, "2026-08")
+    amend(books, order, "renew", "2026-10-01", {"term_months": 12}, as_of=dt.date(2026, 9, 15))
+    invoice(books, "2026-10-01", "2026-09-30")
+
+    assert not close_month(books, "2026-09").tie_outs.exclude(difference=0).exists()
+    assert (balance("2110"), balance("4000"), balance("4010")) == (D("-360.00"), D("-540.00"), D(0))
+    use(customer, "100.00", "2026-10-10")
+    invoice(books, "2026-11-01", "2026-10-31")
+    assert not close_month(books, "2026-10").tie_outs.exclude(difference=0).exists()
+    assert (balance("2110"), balance("4000"), balance("4010")) == (D("-270.00"), D("-630.00"), D(0))
+
+
+def test_nothing_is_carried_over_the_end_of_the_order(books: Books, customer: Customer) -> None:
+    """Nobody can draw on the rest: all of it is breakage of the order's last month."""
+    commit_order(billing_team(), customer, LIVES_ON, ends_on=dt.date(2026, 10, 1))
+    deliver()
+    invoice(books, "2026-08-02")
+    use(customer, "600.00", "2026-08-10")
+    invoice(books, "2026-09-01", "2026-08-31")
+    close_month(books, "2026-08")
+    invoice(books, "2026-10-01", "2026-09-30")
+
+    assert not close_month(books, "2026-09").tie_outs.exclude(difference=0).exists()
+    assert (balance("2110"), balance("4000"), balance("4010")) == (D(0), D("-540.00"), D("-360.00"))
+    assert not close_month(books, "2026-10").tie_outs.exclude(difference=0).exists()

@@ -26,6 +26,13 @@ PRODUCTS = (
     ("PLATFORM", "Lumen Platform", "platform"),
     ("SERVICES", "Professional services", "services"),
 )
+# What giving the service costs, in percent of the list price.
+COST_PERCENT = {
+    "API": Decimal(35),
+    "WORKSPACE": Decimal(20),
+    "PLATFORM": Decimal(15),
+    "SERVICES": Decimal(45),
+}
 
 
 @dataclass(frozen=True)

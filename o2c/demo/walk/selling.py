@@ -56,6 +56,7 @@ def build_catalogue(cast: Cast) -> None:
             plan.code,
             revenue_treatment=plan.treatment,
             gl_segment=plan.segment,
+            cost_percent=catalogue.COST_PERCENT[plan.product],
             actor=cast.mara,
             reason=REASON,
         )
