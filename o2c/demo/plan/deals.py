@@ -51,6 +51,11 @@ class AmendmentPlan:
     line: int | None = None
     values: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def agreed_on(self) -> dt.date:
+        """A renewal is signed before the order ends: after it, what was left of its credit has lapsed."""
+        return self.effective_on - dt.timedelta(days=10) if self.kind == "renew" else self.effective_on
+
 
 @dataclass(frozen=True)
 class DealPlan:

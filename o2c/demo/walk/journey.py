@@ -86,7 +86,7 @@ def month(
     since, until = span
     name = f"{since:%Y-%m}"
     middle = since.replace(day=16)
-    changes = [c for deal in plans for c in deal.amendments if since <= c.effective_on < until]
+    changes = [c for deal in plans for c in deal.amendments if since <= c.agreed_on < until]
     advance = report.step(f"{name}: bill runs of the 1st", len(entities))
     for entity in entities.values():
         billing.bill(cast, entity, since)

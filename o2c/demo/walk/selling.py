@@ -177,7 +177,7 @@ def amend(cast: Cast, plans: Sequence[DealPlan], since: dt.date, until: dt.date,
     for deal in plans:
         order = contracts.get(crm_id("006", deal.number))
         for change in deal.amendments:
-            if order is None or not since <= change.effective_on < until:
+            if order is None or not since <= change.agreed_on < until:
                 continue
             if (order.pk, change.kind, change.effective_on) not in done:
                 _amend(cast, order, change)
@@ -190,21 +190,21 @@ def _amend(cast: Cast, order: Order, change: AmendmentPlan) -> None:
         kind=change.kind,
         effective_on=change.effective_on,
         changes=_changes(order, change),
-        as_of=change.effective_on,
+        as_of=change.agreed_on,
         actor=cast.olivia,
         reason="Asked for by the customer",
     )
     credit.let_through(cast, order)
     if needs_approval(amendments.act_of(drafted), [drafted.pk]):
         asked = amendments.ask(
-            drafted.pk, as_of=change.effective_on, actor=cast.omar, reason="Signed addendum on file"
+            drafted.pk, as_of=change.agreed_on, actor=cast.omar, reason="Signed addendum on file"
         )
         for step in asked.steps.order_by("position"):
             approver = cast.carla if step.code == "controller" else cast.anton
             approvals.approve(asked.pk, actor=approver, reason="Seen with the account manager")
     else:
         amendments.apply(
-            drafted.pk, as_of=change.effective_on, actor=cast.anton, reason="Signed addendum on file"
+            drafted.pk, as_of=change.agreed_on, actor=cast.anton, reason="Signed addendum on file"
         )
 
 
