@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from o2c.evidence.approved import OF_HISTORY, item, reached, unapproved
 from o2c.evidence.registry import Control
+from orders.policy_masters import CREDIT_TERMS, IDENTITY
 
 _ACTIVATED = """
 FROM (SELECT DISTINCT ON (id) * FROM orders_historicalorder WHERE state = 'active' ORDER BY id, history_id) h
@@ -32,12 +34,65 @@ LEFT JOIN LATERAL (SELECT x.amount, x.held FROM orders_creditlimit x
 LEFT JOIN access_user u ON u.id = l.actor_id
 WHERE l.recorded_at >= %(start)s AND l.recorded_at < %(end)s AND NOT l.shipped
 """
-_BY_ANOTHER = """
-  AND NOT EXISTS (SELECT FROM approvals_request q JOIN approvals_decision d ON d.request_id = q.id
-                  WHERE q.act = 'orders.customer.change_credit' AND q.result_id = l.id
-                    AND q.state = 'committed' AND d.round = q.round AND d.verdict IN ('approve', 'carried')
-                    AND d.decided_by_id <> q.requested_by_id)
+_FACT = "SELECT c.id, l.id AS row, l.recorded_at AS at, NULL::bigint AS transaction"
+_LET_THROUGH = """
+SELECT r.order_id, r.id, r.recorded_at, NULL::bigint FROM orders_creditrelease r
+WHERE r.recorded_at >= %(start)s AND r.recorded_at < %(end)s
 """
+
+
+def _changed(columns: tuple[str, ...]) -> str:
+    """Changes of these columns of customers, one by one, as history `h` has them."""
+    now = ", ".join(f"h.{column}" for column in columns)
+    listed = ", ".join(columns)
+    return f"""
+FROM (SELECT x.*, lag(ROW({listed})) OVER (PARTITION BY id ORDER BY history_id) AS before
+      FROM orders_historicalcustomer x) h
+WHERE h.history_type = '~' AND h.before IS DISTINCT FROM ROW({now})
+  AND h.history_date >= %(start)s AND h.history_date < %(end)s
+"""
+
+
+# What the approvals ask about a customer, of the moment of the change.
+_AS_CHANGED = f"""(SELECT {OF_HISTORY.format("x")} || jsonb_build_object(
+    'customer', x.number || ' ' || x.name, 'in_business', EXISTS (
+      SELECT FROM orders_historicalorder o WHERE o.customer_id = x.id AND o.activated_on IS NOT NULL
+        AND o.history_date < w.at)::text)
+  FROM orders_historicalcustomer x WHERE x.id = w.row AND x.history_date = w.at
+  ORDER BY x.history_id DESC LIMIT 1)"""
+
+
+def _moved(table: str, states: str, condition: str = "true") -> str:
+    """Rows of a table with the row of history in which they first reached one of the states."""
+    return f"""
+FROM orders_{table} t {reached(f"orders_historical{table}", "t.id", f"w.state IN ({states})")}
+WHERE h.history_date >= %(start)s AND h.history_date < %(end)s AND {condition}
+"""
+
+
+_DISCOUNTED = _moved("priceadjustment", "'active'")
+_PRICED = _moved("price", "'active'")
+_AMENDED = _moved("amendment", "'applied'", "t.kind <> 'cancel'")
+_CANCELLED = _moved("amendment", "'applied'", "t.kind = 'cancel'")
+_APPLIED = _moved("amendment", "'applied'")
+_CHANGE = "SELECT h.id, h.id AS row, h.history_date AS at, h.history_txid AS transaction"
+_ARRIVED = """
+FROM orders_dealintake d LEFT JOIN orders_order o ON o.id = d.order_id
+WHERE d.created_at >= %(start)s AND d.created_at < %(end)s
+"""
+_NAMED = """
+FROM orders_order o JOIN orders_historicalorder h ON h.id = o.id AND h.history_type = '+'
+WHERE o.salesforce_opportunity_id IS NOT NULL AND h.history_date >= %(start)s AND h.history_date < %(end)s
+"""
+_MADE = """
+FROM orders_coupon t JOIN LATERAL (
+  SELECT w.* FROM orders_historicalcoupon w WHERE w.id = t.id AND w.active
+  ORDER BY w.history_id LIMIT 1) h ON true
+WHERE h.history_date >= %(start)s AND h.history_date < %(end)s
+"""
+_QUOTES = item("q.id") + _APPROVED.replace(
+    "WHERE", reached("orders_historicalquote", "q.id", "w.state = 'approved'") + " WHERE", 1
+)
 
 CONTROLS = [
     Control(
@@ -60,6 +115,7 @@ UNION ALL SELECT o.id, 'has no lines' {_ACTIVATED}
 UNION ALL SELECT o.id, 'a line was never priced' {_ACTIVATED}
   AND EXISTS (SELECT FROM orders_orderline l WHERE l.order_id = o.id
               AND NOT EXISTS (SELECT FROM orders_segment s WHERE s.line_id = l.id))
+UNION ALL {unapproved("orders.order.activate", item("h.id") + _ACTIVATED)}
 ORDER BY 1, 2""",
     ),
     Control(
@@ -78,13 +134,7 @@ SELECT q.id, 'approved by whoever wrote a line' AS problem {_APPROVED}
   AND EXISTS (SELECT FROM orders_historicalquoteline w
               WHERE w.quote_id = q.id AND w.history_user_id = q.approved_by_id)
 UNION ALL SELECT q.id, 'approved by whoever submitted it' {_APPROVED} AND q.approved_by_id = q.submitted_by_id
-UNION ALL SELECT q.id, 'more than 20 %% off, or a price of its own, without an approval' {_APPROVED}
-  AND (l.discount > 20 OR l.overridden)
-  AND NOT EXISTS (SELECT FROM approvals_request r JOIN approvals_decision d ON d.request_id = r.id
-                  WHERE r.act = 'orders.quote.approve' AND r.result_id = q.id AND r.state = 'committed'
-                    AND d.verdict IN ('approve', 'carried') AND d.round = r.round
-                    AND d.decided_by_id NOT IN (SELECT w.history_user_id FROM orders_historicalquoteline w
-                                                WHERE w.quote_id = q.id AND w.history_user_id IS NOT NULL))
+UNION ALL {unapproved("orders.quote.approve", _QUOTES)}
 ORDER BY 1, 2""",
     ),
     Control(
@@ -108,6 +158,7 @@ UNION ALL SELECT o.id, 'released by whoever entered it' {_CHECKED}
 UNION ALL SELECT o.id, 'checked under a decision that was not in force' {_CHECKED}
   AND l.customer_id IS NOT NULL AND EXISTS (SELECT FROM orders_creditlimit x WHERE x.customer_id = c.id
                                             AND x.id > l.id AND x.recorded_at < k.recorded_at)
+UNION ALL {unapproved("orders.order.release_credit", _LET_THROUGH)}
 ORDER BY 1, 2""",
     ),
     Control(
@@ -122,12 +173,132 @@ SELECT c.id, c.number, c.currency, b.amount AS limit_before, l.amount AS limit_a
        u.username AS decided_by, l.reason, l.recorded_at
 {_DECIDED} ORDER BY l.id""",
         exceptions=f"""
-SELECT c.id, 'the check was switched off without the controller' AS problem {_DECIDED}
-  AND l.amount IS NULL AND b.amount IS NOT NULL {_BY_ANOTHER}
-UNION ALL SELECT c.id, 'a hold was lifted by one person' {_DECIDED} AND b.held AND NOT l.held {_BY_ANOTHER}
+{unapproved("orders.customer.change_credit", _FACT + _DECIDED)}
 UNION ALL SELECT c.id, 'decided by whoever keeps the customer' {_DECIDED}
   AND EXISTS (SELECT FROM orders_historicalcustomer h JOIN access_user w ON w.id = h.history_user_id
               WHERE h.id = c.id AND h.history_user_id = l.actor_id AND w.kind = 'human')
 ORDER BY 1, 2""",
+    ),
+    Control(
+        code="C-02b",
+        title="Overrides that take more off than one person may were approved by others",
+        risk="Revenue is given away to one customer",
+        kind="preventive",
+        enforced_by="policy orders.adjustment.activate, deferred trigger on orders_priceadjustment",
+        model="orders.PriceAdjustment",
+        population=f"""
+SELECT t.id, (SELECT c.number FROM orders_customer c WHERE c.id = t.customer_id) AS customer, t.method,
+       t.value, t.starts_on, t.ends_on, h.history_actor AS activated_by, h.history_date AS activated_at
+{_DISCOUNTED} ORDER BY t.id""",
+        exceptions=f"""
+{unapproved("orders.adjustment.activate", item("t.id") + _DISCOUNTED)}
+UNION ALL SELECT t.id, 'drafted and activated by one person' {_DISCOUNTED}
+  AND t.drafted_by_id = t.activated_by_id
+ORDER BY 1, 2""",
+    ),
+    Control(
+        code="C-02c",
+        title="Coupons are put in force with an approval",
+        risk="Revenue is given away to whoever knows a code",
+        kind="preventive",
+        enforced_by="policy orders.coupon.activate, deferred trigger on orders_coupon, rule S09",
+        model="orders.Coupon",
+        population=f"""
+SELECT t.id, t.code, t.method, t.value, t.currency, h.history_actor AS put_in_force_by, h.history_date AS at
+{_MADE} ORDER BY t.id""",
+        exceptions=f"""
+{unapproved("orders.coupon.activate", item("t.id") + _MADE)}
+ORDER BY 1, 2""",
+    ),
+    Control(
+        code="C-02d",
+        title="List prices that fall, or are of another structure, were approved by others",
+        risk="A low list price is a discount that no discount rule sees",
+        kind="preventive",
+        enforced_by="policy orders.price.activate, deferred trigger on orders_price, rule S08",
+        model="orders.Price",
+        population=f"""
+SELECT t.id, (SELECT k.code FROM orders_sku k WHERE k.id = t.sku_id) AS sku, t.currency, t.effective_from,
+       h.history_actor AS activated_by, h.history_date AS activated_at
+{_PRICED} ORDER BY t.id""",
+        exceptions=f"""
+{unapproved("orders.price.activate", item("t.id") + _PRICED)}
+ORDER BY 1, 2""",
+    ),
+    Control(
+        code="C-02e",
+        title="Amendments that give up more than one person may were approved by others",
+        risk="Committed value is given up after the contract was signed",
+        kind="preventive",
+        enforced_by="policies orders.amendment.apply and orders.amendment.cancel, deferred triggers",
+        model="orders.Amendment",
+        population=f"""
+SELECT t.id, (SELECT o.number FROM orders_order o WHERE o.id = t.order_id) AS "order", t.number, t.kind,
+       t.effective_on, t.value_before, t.value_after, h.history_actor AS applied_by,
+       h.history_date AS applied_at
+{_APPLIED} ORDER BY t.id""",
+        exceptions=f"""
+{unapproved("orders.amendment.apply", item("t.id") + _AMENDED)}
+UNION ALL {unapproved("orders.amendment.cancel", item("t.id") + _CANCELLED)}
+ORDER BY 1, 2""",
+    ),
+    Control(
+        code="C-03c",
+        title="Whom and where we bill, and how late they pay, changes with the approvals that it needs",
+        risk="Invoices are diverted; sales to nobody are invented; customers pay late without authority",
+        kind="preventive",
+        enforced_by="policies orders.customer.change_identity and change_terms, rules S02, S04, S41",
+        model="orders.Customer",
+        population=f"""
+SELECT h.id, h.number, h.legal_name, h.country, h.payment_terms_days, h.tax_exempt,
+       h.history_actor AS changed_by, h.history_date AS changed_at, h.history_txid AS transaction
+{_changed((*IDENTITY, *CREDIT_TERMS))} ORDER BY h.history_id""",
+        exceptions=f"""
+{unapproved("orders.customer.change_identity", _CHANGE + _changed(IDENTITY), _AS_CHANGED)}
+UNION ALL {unapproved("orders.customer.change_terms", _CHANGE + _changed(CREDIT_TERMS), _AS_CHANGED)}
+ORDER BY 1, 2""",
+    ),
+    Control(
+        code="C-13",
+        title="Every deal that the CRM sent is an order of its value, or was put aside with a reason",
+        risk="Sales are lost, invented, or entered for another value than was signed",
+        kind="detective",
+        enforced_by="orders.services.intake, unique opportunity of an order, S13",
+        model="orders.DealIntake",
+        population=f"""
+SELECT d.id, d.source, d.external_id, d.payload->>'Name' AS deal, d.payload->>'Amount' AS amount, d.state,
+       o.number AS "order", o.signed_total, d.created_at AS arrived_at
+{_ARRIVED} ORDER BY d.id""",
+        exceptions=f"""
+SELECT d.id, 'accepted, and no order is of this deal' AS problem {_ARRIVED} AND d.state = 'accepted'
+  AND o.salesforce_opportunity_id IS DISTINCT FROM d.external_id
+UNION ALL SELECT d.id, 'the order was signed for ' || o.signed_total || ', the deal says '
+  || (d.payload->>'Total_Contract_Value__c') {_ARRIVED} AND d.state = 'accepted'
+  AND o.signed_total <> nullif(d.payload->>'Total_Contract_Value__c', '')::numeric
+UNION ALL SELECT d.id, 'waits for ' || age(now(), d.created_at) || ' without an order or a reason' {_ARRIVED}
+  AND d.state IN ('received', 'parked') AND d.created_at < now() - interval '5 days'
+  AND NOT EXISTS (SELECT FROM orders_order k WHERE k.salesforce_opportunity_id = d.external_id)
+UNION ALL SELECT d.id, 'put aside without a reason' {_ARRIVED} AND d.state = 'dismissed'
+  AND NOT EXISTS (SELECT FROM orders_historicaldealintake h WHERE h.id = d.id AND h.state = 'dismissed'
+                  AND h.history_change_reason <> '')
+UNION ALL SELECT d.id, 'says another deal than it was taken in as' {_ARRIVED}
+  AND left(d.payload->>'Id', 15) <> left(d.external_id, 15)
+ORDER BY 1, 2""",
+    ),
+    Control(
+        code="C-13b",
+        title="Every order that names a deal of the CRM came with that deal",
+        risk="An order is entered as if a customer had signed it",
+        kind="detective",
+        enforced_by="unique opportunity of an order, orders.services.intake",
+        model="orders.Order",
+        population=f"""
+SELECT o.id, o.number, o.salesforce_opportunity_id AS deal, o.currency, o.signed_total,
+       h.history_actor AS entered_by
+{_NAMED} ORDER BY o.id""",
+        exceptions=f"""
+SELECT o.id, 'the CRM never sent deal ' || o.salesforce_opportunity_id AS problem {_NAMED}
+  AND NOT EXISTS (SELECT FROM orders_dealintake d WHERE d.external_id = o.salesforce_opportunity_id)
+ORDER BY 1""",
     ),
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from o2c.evidence.approved import OF_HISTORY, item, reached, unapproved
 from o2c.evidence.registry import Control
 
 _BANK = "(bank_name, bank_account, bank_routing, swift)"
@@ -17,6 +18,25 @@ FROM partners_marketplacerefund r JOIN partners_awsagreement a ON a.id = r.agree
 WHERE r.approved_at >= %(start)s AND r.approved_at < %(end)s
 """
 _LIVE = "r.state NOT IN ('draft', 'rejected', 'cancelled')"
+_CHANGE = "SELECT h.id, h.id AS row, h.history_date AS at, h.history_txid AS transaction"
+_AS_CHANGED = f"""(SELECT {OF_HISTORY.format("x")} || jsonb_build_object('partner', x.code || ' ' || x.name)
+  FROM partners_historicalchannel x WHERE x.id = w.row AND x.history_date = w.at
+  ORDER BY x.history_id DESC LIMIT 1)"""
+_REFUNDS = item("r.id") + _APPROVED.replace(
+    "WHERE", reached("partners_historicalmarketplacerefund", "r.id", "w.state = 'approved'") + " WHERE", 1
+)
+_CREDITED = """
+FROM partners_bankcredit b JOIN partners_channel c ON c.id = b.channel_id
+WHERE b.recorded_at >= %(start)s AND b.recorded_at < %(end)s
+"""
+# The channel's own word for a payment, its newest version.
+_PAYMENTS = """
+(SELECT DISTINCT ON (e.billing_event_id) e.* FROM partners_billingevent e
+ WHERE e.channel_id = b.channel_id AND e.bank_trace_id = b.bank_trace_id
+   AND e.transaction_type = 'DISBURSEMENT'
+ ORDER BY e.billing_event_id, e.update_date DESC, e.id DESC)
+"""
+_PAID = f"CROSS JOIN LATERAL (SELECT sum(q.amount) AS amount FROM {_PAYMENTS} q WHERE NOT q.deleted) p"
 
 CONTROLS = [
     Control(
@@ -31,13 +51,8 @@ SELECT h.id, h.code, h.bank_name, h.history_date AS changed_at, h.history_actor 
        h.history_txid AS transaction
 {_CHANGED} ORDER BY h.history_id""",
         exceptions=f"""
-SELECT h.id, 'changed on ' || h.history_date || ' without an approval of three days before' AS problem
-{_CHANGED}
-  AND NOT EXISTS (SELECT FROM approvals_request q JOIN approvals_decision d ON d.request_id = q.id
-                  WHERE q.act = 'partners.bank.change' AND q.committed_txid = h.history_txid
-                    AND d.verdict IN ('approve', 'carried') AND d.decided_by_id <> q.requested_by_id
-                    AND d.recorded_at <= h.history_date - interval '72 hours')
-ORDER BY 1""",
+{unapproved("partners.bank.change", _CHANGE + _CHANGED, _AS_CHANGED)}
+ORDER BY 1, 2""",
     ),
     Control(
         code="C-12b",
@@ -57,13 +72,28 @@ SELECT r.id, 'approved by whoever drafted it' AS problem {_APPROVED}
               AND h.history_user_id IN (
                 SELECT m.history_user_id FROM partners_historicalmarketplacerefund m
                 WHERE m.id = r.id AND m.state = 'approved'))
-UNION ALL SELECT r.id, 'above 1,000 without an approval' {_APPROVED}
-  AND {_LIVE} AND r.currency = 'USD' AND r.amount > 1000
-  AND NOT EXISTS (SELECT FROM approvals_request q WHERE q.act = 'partners.refund.approve'
-                  AND q.subject_id = r.id AND q.state = 'committed')
+UNION ALL {unapproved("partners.refund.approve", _REFUNDS)}
 UNION ALL SELECT r.id, 'refunds of its invoice are more than AWS billed' {_APPROVED}
   AND {_LIVE} AND EXISTS (SELECT FROM partners_refundable(r.agreement_id, r.invoice_ref) b
                           WHERE b.asked + b.unasked > b.billed)
+ORDER BY 1, 2""",
+    ),
+    Control(
+        code="C-14b",
+        title="What a channel says it paid is what our bank received",
+        risk="A payout is diverted on its way, or money of somebody else is taken for it",
+        kind="detective",
+        enforced_by="partners.services.legs.bank, breaks BANK_MISSING, BANK_UNIDENTIFIED and BANK_OTHER",
+        model="partners.BankCredit",
+        population=f"""
+SELECT b.id, c.code AS channel, b.bank_trace_id, b.currency, b.amount, b.value_date, b.recorded_at
+{_CREDITED} ORDER BY b.id""",
+        exceptions=f"""
+SELECT b.id, 'no payment of the channel has its trace' AS problem {_CREDITED}
+  AND b.value_date < now()::date - 5 AND NOT EXISTS (SELECT FROM {_PAYMENTS} p WHERE NOT p.deleted)
+UNION ALL SELECT b.id, 'the channel says that it paid ' || p.amount
+  {_CREDITED.replace("WHERE", f"{_PAID} WHERE", 1)}
+  AND abs(p.amount) <> b.amount
 ORDER BY 1, 2""",
     ),
 ]

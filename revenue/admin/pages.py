@@ -15,6 +15,7 @@ from django.template.response import TemplateResponse
 from django.views.decorators.http import require_GET
 
 from o2c import clock
+from o2c.access.services import reads
 from o2c.actor import acting
 from o2c.console import charts
 from o2c.console import format as fmt
@@ -87,6 +88,7 @@ def _download(request: HttpRequest, title: str, name: str, content: bytes, rows:
             file_name=name,
             sha256=hashlib.sha256(content).hexdigest(),
         )
+        reads.record(reads.EXPORT, f"{title}: {name}", rows, actor=actor(request))
     response = HttpResponse(content, content_type=workbooks.MEDIA_TYPE)
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     response["Cache-Control"] = "no-store"
