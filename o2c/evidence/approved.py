@@ -26,7 +26,9 @@ FROM (SELECT w.*, {facts} AS facts FROM ({items}) w(id, row, at, transaction) OF
 LEFT JOIN LATERAL (
   SELECT h.version, h.content FROM approvals_historicalpolicy h
   WHERE h.act = '{act}' AND h.state = 'active' AND h.history_date <= i.at
-  ORDER BY h.history_id DESC LIMIT 1) p ON true
+    AND (h.valid_from IS NULL OR h.valid_from <= i.at)
+  ORDER BY greatest(h.valid_from, h.activated_at) DESC NULLS LAST, h.version DESC, h.history_id DESC
+  LIMIT 1) p ON true
 LEFT JOIN LATERAL (
   SELECT string_agg(t.path, ', ') AS paths
   FROM (SELECT jsonb_path_query(p.content, '$.bands.path') #>> '{{}}'

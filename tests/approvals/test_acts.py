@@ -104,7 +104,8 @@ def test_the_margin_that_a_discount_leaves_decides_too(team, discount, cost, mar
     if cost is not None:
         attribute_sku("SEATS", cost_percent=Decimal(cost), actor=person("mara", "revenue_policy"))
     assert facts_now(registry.act("orders.quote.approve"), quote.pk).values["min_margin"] == margin
-    asked, _ = preview("orders.quote.approve", quote.pk, requester=quote.submitted_by)
+    requester = User.objects.get(pk=quote.submitted_by_id)
+    asked, _ = preview("orders.quote.approve", quote.pk, requester=requester)
     assert [one.step.code for one in asked] == steps
 
 
