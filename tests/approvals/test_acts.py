@@ -104,7 +104,7 @@ def test_the_margin_that_a_discount_leaves_decides_too(team, discount, cost, mar
     if cost is not None:
         attribute_sku("SEATS", cost_percent=Decimal(cost), actor=person("mara", "revenue_policy"))
     assert facts_now(registry.act("orders.quote.approve"), quote.pk).values["min_margin"] == margin
-    requester = User.objects.get(pk=quote.submitted_by_id)
+    requester = User.objects.get(username="dana")
     asked, _ = preview("orders.quote.approve", quote.pk, requester=requester)
     assert [one.step.code for one in asked] == steps
 

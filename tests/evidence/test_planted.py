@@ -430,7 +430,7 @@ def test_access_reviews(team: Team) -> None:
 
 
 def test_emergency_access(team: Team) -> None:
-    clerk = person("bo", "deal_desk")
+    clerk = person("bo", "order_entry")
     session = emergencies.request(
         duties=["billing.delivery.retry"], hours=1, ticket="INC-1", actor=clerk, reason="Nobody is there"
     )
