@@ -152,7 +152,7 @@ def _facts(model: type[models.Model], pks: set[int]) -> Iterator[Event]:
     rows = list(model._default_manager.filter(pk__in=pks))
     people = _people(getattr(row, "actor_id", None) for row in rows)
     for row in rows:
-        at = getattr(row, "recorded_at", None)
+        at = getattr(row, "recorded_at", None) or getattr(row, "created_at", None)
         if at is None:
             continue
         shown = [f for f in model._meta.concrete_fields if not f.primary_key and f.attname not in SILENT]

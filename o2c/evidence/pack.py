@@ -6,14 +6,15 @@ import csv
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from django.apps import apps
-from django.db import connection
+from django.db import connection, transaction
 
 from o2c import clock
 from o2c.audit.models import Block
@@ -28,6 +29,7 @@ sample.csv        {drawn} of {rows} items: those with the smallest SHA-256 of "{
 items/<id>.csv    of each item of the sample: every change of it and its parts, with who, when, why, which
                   request and which approval; documents beside it
 exceptions.csv    the control performed anew over the whole population: {exceptions} exceptions
+                  (population, exceptions and items are of one moment, that of manifest.json)
 manifest.json     counts, sums of every column of figures, and SHA-256 of every file
 
 Times are UTC. Figures are exact decimals. sha256sum -c SHA256SUMS checks the files.
@@ -63,7 +65,24 @@ class Pack:
     exceptions: int
 
 
+@contextmanager
+def snapshot() -> Iterator[None]:
+    """One moment for all that is read inside, though others work on: what is counted fits what is listed.
+
+    Inside a transaction it is the caller's, who has the same snapshot only with REPEATABLE READ.
+    """
+    outermost = not connection.in_atomic_block
+    with transaction.atomic():
+        if outermost:
+            with connection.cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        yield
+
+
 def ask(query: str, start: dt.date, end: dt.date) -> Table:
+    """Raises InvalidInput when the dates are turned."""
+    if end <= start:
+        raise InvalidInput(f"The population of {start} to {end} is empty", remedy="--to is exclusive")
     with connection.cursor() as cursor:
         cursor.execute(query, {"start": start, "end": end})
         return Table([column.name for column in cursor.description or ()], cursor.fetchall())
@@ -85,12 +104,15 @@ def reperform(control: Control, start: dt.date, end: dt.date) -> Table:
 
 def pack(control: Control, *, start: dt.date, end: dt.date, count: int, seed: str, place: Path) -> Pack:
     """Write the pack into a new directory. Raises InvalidInput when it is there, or the dates are turned."""
-    if end <= start:
-        raise InvalidInput(f"The population of {start} to {end} is empty", remedy="--to is exclusive")
     if place.exists() and any(place.iterdir()):
         raise InvalidInput(
             f"{place} is not empty", remedy="Name another directory: a pack is never overwritten"
         )
+    with snapshot():
+        return _write(control, start, end, count, seed, place)
+
+
+def _write(control: Control, start: dt.date, end: dt.date, count: int, seed: str, place: Path) -> Pack:
     population = ask(control.population, start, end)
     exceptions = reperform(control, start, end)
     by_id = {row[0]: row for row in population.rows}

@@ -18,10 +18,18 @@ from o2c.audit.install import existing_triggers, expected_triggers
 from o2c.audit.reconcile import reconcile, tracked
 from o2c.audit.services import anchoring, sealing
 from o2c.audit.verification import verify_here
-from o2c.audit.verifier.main import lines
+from o2c.audit.verifier.main import CannotVerify, lines
+from o2c.errors import DomainError
 from o2c.evidence import pack as evidence
 from o2c.evidence.life import life
 from o2c.evidence.registry import control, controls
+
+# 1 is 'something was found', 2 and 3 are the verifier's: not done at all is neither.
+CANNOT = 4
+
+
+def _cannot(sentence: str) -> CommandError:
+    return CommandError(sentence, returncode=CANNOT)
 
 
 class Command(BaseCommand):
@@ -32,7 +40,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         acts = parser.add_subparsers(dest="act", required=True)
         self._act(acts, "reconcile", "fold history and compare it with the tables").add_argument("--app")
-        verify = self._act(acts, "verify", "check rows, chain and anchors; exit status 1, 2, 3 as verify.py")
+        verify = self._act(
+            acts, "verify", "check rows, chain and anchors; exit status 1, 2, 3, 4 as verify.py"
+        )
         verify.add_argument("--anchors", action="append", type=Path, help="default: O2C_ANCHOR_PLACES")
         verify.add_argument("--key", action="append", help="public keys; default: beside O2C_ANCHOR_KEY_FILE")
         self._act(acts, "key", "make the key that signs anchors, and its public half")
@@ -62,7 +72,12 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         act: Callable[[dict[str, Any]], None] = getattr(self, options["act"])
-        act(options)
+        try:
+            act(options)
+        except DomainError as error:
+            raise _cannot(str(error)) from error
+        except CannotVerify as error:
+            raise _cannot(str(error)) from error
 
     def reconcile(self, options: dict[str, Any]) -> None:
         installed = existing_triggers()
@@ -89,7 +104,7 @@ class Command(BaseCommand):
 
     def key(self, options: dict[str, Any]) -> None:
         if not settings.ANCHOR_KEY_FILE:
-            raise CommandError("Say in O2C_ANCHOR_KEY_FILE where the key shall be")
+            raise _cannot("Say in O2C_ANCHOR_KEY_FILE where the key shall be")
         public = keys.make(Path(settings.ANCHOR_KEY_FILE))
         self.stdout.write(f"The key is in {settings.ANCHOR_KEY_FILE}; give {public} to the auditors")
 
@@ -108,12 +123,12 @@ class Command(BaseCommand):
 
     def epoch(self, options: dict[str, Any]) -> None:
         if settings.DB_ROLE != "owner":
-            raise CommandError(
+            raise _cannot(
                 "Only the owner of the tables begins an epoch: O2C_DB_ROLE=owner manage.py audit epoch"
             )
         user = User.objects.filter(username=options["actor"]).first()
         if user is None:
-            raise CommandError(f"There is no user {options['actor']!r}")
+            raise _cannot(f"There is no user {options['actor']!r}")
         block = sealing.begin_epoch(actor=Actor.of(user), reason=options["reason"])
         self.stdout.write(f"Epoch {block.epoch} begins with block {block.n}")
 
@@ -150,13 +165,14 @@ class Command(BaseCommand):
             return None
         user = User.objects.filter(username=username or "", is_active=True).first()
         if user is None:
-            raise CommandError("Say with --by who takes the pack: full exports are on record")
+            raise _cannot("Say with --by who takes the pack, by a user name: full exports are on record")
         return Actor.of(user)
 
     def reperform(self, options: dict[str, Any]) -> None:
         chosen = control(options["control"])
-        population = evidence.ask(chosen.population, options["start"], options["end"])
-        exceptions = evidence.reperform(chosen, options["start"], options["end"])
+        with evidence.snapshot():
+            population = evidence.ask(chosen.population, options["start"], options["end"])
+            exceptions = evidence.reperform(chosen, options["start"], options["end"])
         for pk, problem in exceptions.rows:
             self.stderr.write(f"{chosen.model} {pk}: {problem}")
         if exceptions.rows:
