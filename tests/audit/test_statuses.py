@@ -13,6 +13,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
+from o2c.actor import Actor, Trace, say
 from o2c.audit import keys
 from o2c.audit.verifier.main import main
 from o2c.evidence.pack import ask, pack, snapshot
@@ -142,8 +143,8 @@ def test_a_pack_is_of_one_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
     def busy(query: str, start: dt.date, end: dt.date) -> Any:
         answer = ask(query, start, end)
-        with psycopg.connect(superuser_dsn(), autocommit=True) as other:
-            other.execute("ALTER TABLE access_user DISABLE TRIGGER USER")
+        with psycopg.connect(superuser_dsn()) as other:
+            say(other, Trace(Actor.installer()))
             other.execute(
                 "INSERT INTO access_user (password, is_superuser, username, first_name, last_name, email,"
                 " is_staff, is_active, date_joined, kind, display_name, purpose)"
