@@ -35,13 +35,15 @@ def main() -> int:
             file=sys.stderr,
         )
         return 1
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "o2c.settings")
+    outside = dict(os.environ)
+    # Databases are made and copied by the owner, as the tests do it.
+    os.environ |= {"DJANGO_SETTINGS_MODULE": "o2c.settings", "O2C_DB_ROLE": "owner"}
     from tests import template
 
     started = time.monotonic()
     recreate(owner, template.name())
     environment = {
-        **os.environ,
+        **outside,
         "O2C_DATABASE": DATABASE,
         "O2C_ANCHOR_PLACES": "",
         "O2C_LOG_LEVEL": "WARNING",
