@@ -54,7 +54,7 @@ LEFT JOIN LATERAL (
       SELECT FROM billing_billrunchunk b WHERE b.run_id = r.id AND b.customer_ids @> to_jsonb(o.customer_id))
   ORDER BY r.through DESC, r.id DESC LIMIT 1) r ON true
 CROSS JOIN LATERAL (
-  SELECT greatest(r.through, (least(%(end)s, current_date) - interval '{RUNS_FOLLOW}')::date) AS before) t
+  SELECT greatest(r.through, (%(end)s::date - interval '{RUNS_FOLLOW}')::date) AS before) t
 CROSS JOIN LATERAL (
   SELECT CASE l.timing WHEN 'advance' THEN t.before ELSE (t.before - CASE
     coalesce(nullif(l.frequency, ''), o.billing_frequency) WHEN 'week' THEN interval '7 days'

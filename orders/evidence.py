@@ -275,8 +275,8 @@ SELECT d.id, 'accepted, and no order is of this deal' AS problem {_ARRIVED} AND 
 UNION ALL SELECT d.id, 'the order was signed for ' || o.signed_total || ', the deal says '
   || (d.payload->>'Total_Contract_Value__c') {_ARRIVED} AND d.state = 'accepted'
   AND o.signed_total <> nullif(d.payload->>'Total_Contract_Value__c', '')::numeric
-UNION ALL SELECT d.id, 'waits for ' || age(now(), d.created_at) || ' without an order or a reason' {_ARRIVED}
-  AND d.state IN ('received', 'parked') AND d.created_at < now() - interval '5 days'
+UNION ALL SELECT d.id, 'waits since ' || d.created_at || ' without an order or a reason' {_ARRIVED}
+  AND d.state IN ('received', 'parked') AND d.created_at < %(end)s::timestamptz - interval '5 days'
   AND NOT EXISTS (SELECT FROM orders_order k WHERE k.salesforce_opportunity_id = d.external_id)
 UNION ALL SELECT d.id, 'put aside without a reason' {_ARRIVED} AND d.state = 'dismissed'
   AND NOT EXISTS (SELECT FROM orders_historicaldealintake h WHERE h.id = d.id AND h.state = 'dismissed'

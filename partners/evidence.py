@@ -90,7 +90,7 @@ SELECT b.id, c.code AS channel, b.bank_trace_id, b.currency, b.amount, b.value_d
 {_CREDITED} ORDER BY b.id""",
         exceptions=f"""
 SELECT b.id, 'no payment of the channel has its trace' AS problem {_CREDITED}
-  AND b.value_date < now()::date - 5 AND NOT EXISTS (SELECT FROM {_PAYMENTS} p WHERE NOT p.deleted)
+  AND b.value_date < %(end)s::date - 5 AND NOT EXISTS (SELECT FROM {_PAYMENTS} p WHERE NOT p.deleted)
 UNION ALL SELECT b.id, 'the channel says that it paid ' || p.amount
   {_CREDITED.replace("WHERE", f"{_PAID} WHERE", 1)}
   AND abs(p.amount) <> b.amount

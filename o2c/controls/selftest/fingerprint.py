@@ -11,8 +11,6 @@ import hashlib
 import json
 from collections.abc import Iterator
 
-from django.utils import timezone
-
 from o2c.audit.fingerprints import fold
 from o2c.audit.models import GuardRecord
 from o2c.controls.approvals.models import Policy
@@ -31,7 +29,7 @@ def lines() -> Iterator[str]:
     yield f"Guards {records[-1].digest} ({records[-1].guards:,} as {records[-1]} recorded them)"
     for number, record in enumerate(records):
         if record.changed:
-            yield f"  {timezone.localtime(record.recorded_at):%Y-%m-%d %H:%M %Z}  {_changes(records, number)}"
+            yield f"  {record.recorded_at:%Y-%m-%d %H:%M} UTC  {_changes(records, number)}"
     yield "Policies in force"
     for policy in Policy.objects.filter(state=Policy.State.ACTIVE).order_by("act", "version"):
         text = json.dumps(policy.content, sort_keys=True, separators=(",", ":"), default=str)
