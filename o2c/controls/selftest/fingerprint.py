@@ -33,9 +33,8 @@ def lines() -> Iterator[str]:
     yield "Policies in force"
     for policy in Policy.objects.filter(state=Policy.State.ACTIVE).order_by("act", "version"):
         text = json.dumps(policy.content, sort_keys=True, separators=(",", ":"), default=str)
-        since = (
-            f"{timezone.localtime(policy.activated_at):%Y-%m-%d}" if policy.activated_at else "installation"
-        )
+        begun = policy.activated_at
+        since = f"{begun:%Y-%m-%d}" if begun else "installation"
         yield f"  {_short(text)}  {policy.act} version {policy.version}, since {since}"
     yield "Controls"
     for control in controls():
