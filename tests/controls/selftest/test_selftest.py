@@ -20,12 +20,14 @@ from django.db import connection
 
 from o2c.actor import Actor, acting
 from o2c.controls.approvals import registry
+from o2c.controls.breakglass import services as breakglass
 from o2c.controls.selftest import kernel, services, ways
 from o2c.controls.selftest.attempts import judge
 from o2c.controls.selftest.models import SelftestRun
 from o2c.runtime import health
 from tests import database
 from tests.controls.selftest import mutants
+from tests.factories.access import make_user
 
 pytestmark = pytest.mark.django_db
 SAMPLE = 6
@@ -112,6 +114,13 @@ def test_what_nobody_declares_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_nothing_of_it_stays() -> None:
+    """Emergency access without a review, over which no month is closed, does not keep it from running."""
+    asked = breakglass.request(
+        duties=["billing.delivery.retry"], hours=1, ticket="INC-1", reason="Nobody is there",
+        actor=Actor.of(make_user("olivia", "order_entry")),
+    )  # fmt: skip
+    controller = Actor.of(make_user("carla", "controller"))
+    breakglass.authorise(asked.pk, actor=controller, reason="It cannot wait")
     before = _rows()
     services.attempt_all(["S52"])
     assert _rows() == before
