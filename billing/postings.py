@@ -130,6 +130,14 @@ RULES: dict[str, Rule] = {
     )
 }
 
+# What an application of this kind is posted under; one that reverses another, under the same rule.
+RULE_OF_KIND = {
+    "receipt": "receipt.applied",
+    "credit_memo": "credit_memo.applied",
+    "short_pay": "short_pay.accepted",
+    "write_off": "write_off.posted",
+}
+
 # Why a credit memo was given. A correction mirrors the accounts of the line that it credits; a concession
 # gives revenue away that was rightly billed.
 CORRECTIONS: dict[str, str] = {

@@ -101,7 +101,7 @@ WHERE e.channel_id = j.event_id AND e.recorded_at >= transaction_timestamp() AND
 BREAK = Source(
     "partners.break",
     ("marketplace.write_off",),
-    written("partners_break", "partners_historicalbreak", "e.state = 'resolved'"),
+    written("partners_break", "e.state = 'resolved'"),
 )
 
 

@@ -37,12 +37,6 @@ WRITE_OFF_REASONS: dict[str, str] = {
     "uncollectable": "Cannot be collected",
     "small_balance": "Too small to pursue",
 }
-RULE_OF_KIND = {
-    Application.Kind.RECEIPT: "receipt.applied",
-    Application.Kind.CREDIT_MEMO: "credit_memo.applied",
-    Application.Kind.SHORT_PAY: "short_pay.accepted",
-    Application.Kind.WRITE_OFF: "write_off.posted",
-}
 EXPENSE_OF_KIND = {
     Application.Kind.SHORT_PAY: postings.SHORT_PAY,
     Application.Kind.WRITE_OFF: postings.CREDIT_LOSS,
@@ -274,7 +268,7 @@ def unapply(application_id: int, *, on: dt.date, actor: Actor, reason: str = "")
             functional_difference=-known.functional_difference,
             reverses=known,
         )
-        rule = RULE_OF_KIND[Application.Kind(known.kind)]
+        rule = postings.RULE_OF_KIND[Application.Kind(known.kind)]
         postings.post_reversal(
             reverses=f"billing.application:{known.pk}",
             reverses_rule=rule,
@@ -423,7 +417,7 @@ def _settle(
     ledger.post(
         [
             postings.entry(
-                RULE_OF_KIND[kind],
+                postings.RULE_OF_KIND[kind],
                 row.amount,
                 debit,
                 credit,

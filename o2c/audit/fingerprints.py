@@ -39,18 +39,17 @@ UNION ALL
 SELECT 'layout ' || l.table_name || ' ' || l.id, ROW(l.*)::text, age(l.xmin)
 FROM audit_layout l
 """
-TOUCHED = f"""
-SELECT EXISTS (SELECT FROM ({LIVE}) AS live(name, definition, age)
-               WHERE live.age < age((%s::bigint %% 4294967296)::text::xid))
-"""  # noqa: S608
+AGE = "SELECT age((%s::bigint %% 4294967296)::text::xid)"
 
 
-def live() -> dict[str, str]:
-    """The SHA-256 of every guard as it is now, by its name."""
+def live() -> tuple[dict[str, str], int]:
+    """The SHA-256 of every guard as it is now, by its name; and the age of the newest, in transactions."""
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL timezone = 'UTC'; SET LOCAL datestyle = 'ISO, YMD'")
         cursor.execute(LIVE)
-        return {name: hashlib.sha256(said.encode()).hexdigest() for name, said, _ in cursor.fetchall()}
+        rows = cursor.fetchall()
+    hashes = {name: hashlib.sha256(said.encode()).hexdigest() for name, said, _ in rows}
+    return hashes, min(age for _, _, age in rows)
 
 
 def digest(parts: dict[str, str]) -> str:
@@ -75,18 +74,18 @@ def record(reason: str = "guards were installed") -> GuardRecord | None:
     with acting(Actor.installer(), reason=reason):
         known = fold(GuardRecord.objects.order_by("id"))
         newest = GuardRecord.objects.order_by("-id").first()
-        found = live()
+        found, youngest = live()
         changed = {name: value for name, value in found.items() if known.get(name) != value}
         changed |= dict.fromkeys(known.keys() - found.keys(), "")
-        if newest is not None and not changed and not _touched_since(newest):
+        if newest is not None and not changed and _age(newest) <= youngest:
             return None
         return GuardRecord.objects.create(digest=digest(found), guards=len(found), changed=changed)
 
 
-def _touched_since(newest: GuardRecord) -> bool:
+def _age(record: GuardRecord) -> int:
     with connection.cursor() as cursor:
-        cursor.execute(TOUCHED, [newest.xid])
-        return bool(cursor.fetchone()[0])
+        cursor.execute(AGE, [record.xid])
+        return int(cursor.fetchone()[0])
 
 
 def record_after_all(sender: AppConfig, **kwargs: Any) -> None:

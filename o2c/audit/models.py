@@ -96,7 +96,6 @@ class GuardRecord(AppendOnly):
     )
 
     class Guards:
-        append_only = True
         owned = True
 
     class Meta:

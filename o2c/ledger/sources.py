@@ -29,15 +29,16 @@ class Source:
     holds: str
 
 
-def written(table: str, history: str, condition: str) -> str:
+def written(table: str, condition: str) -> str:
     """A record of which this transaction wrote a version, and that is as `condition` says of it as `e`."""
+    history = table.replace("_", "_historical", 1)
     return (
         f"SELECT FROM {table} e WHERE e.id = j.event_id AND ({condition}) AND EXISTS ("  # noqa: S608
         f"SELECT FROM {history} h WHERE h.id = e.id AND h.history_txid = pg_current_xact_id()::text::bigint)"
     )
 
 
-def recorded(table: str, condition: str = "true") -> str:
+def recorded(table: str, condition: str) -> str:
     """A fact that this transaction recorded."""
     return (
         f"SELECT FROM {table} e WHERE e.id = j.event_id AND e.recorded_at >= transaction_timestamp()"

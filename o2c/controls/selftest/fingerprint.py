@@ -11,7 +11,6 @@ import hashlib
 import json
 from collections.abc import Iterator
 
-from o2c.audit.fingerprints import fold
 from o2c.audit.models import GuardRecord
 from o2c.controls.approvals.models import Policy
 from o2c.evidence.registry import controls
@@ -27,9 +26,11 @@ def lines() -> Iterator[str]:
         yield "No guards were recorded yet: run manage.py migrate"
         return
     yield f"Guards {records[-1].digest} ({records[-1].guards:,} as {records[-1]} recorded them)"
-    for number, record in enumerate(records):
+    known: dict[str, str] = {}
+    for record in records:
         if record.changed:
-            yield f"  {record.recorded_at:%Y-%m-%d %H:%M} UTC  {_changes(records, number)}"
+            yield f"  {record.recorded_at:%Y-%m-%d %H:%M} UTC  {_changes(record.changed, known)}"
+            known |= record.changed
     yield "Policies in force"
     for policy in Policy.objects.filter(state=Policy.State.ACTIVE).order_by("act", "version"):
         text = json.dumps(policy.content, sort_keys=True, separators=(",", ":"), default=str)
@@ -41,12 +42,11 @@ def lines() -> Iterator[str]:
         yield f"  {_short(control.population + control.exceptions)}  {control.code} {control.title}"
 
 
-def _changes(records: list[GuardRecord], number: int) -> str:
-    before = fold(records[:number])
-    changed = records[number].changed
+def _changes(changed: dict[str, str], before: dict[str, str]) -> str:
+    """In both nothing stands for what is gone."""
     kinds = {
-        "added": [name for name, value in changed.items() if value and name not in before],
-        "changed": [name for name, value in changed.items() if value and name in before],
+        "added": [name for name, value in changed.items() if value and not before.get(name)],
+        "changed": [name for name, value in changed.items() if value and before.get(name)],
         "removed": [name for name, value in changed.items() if not value],
     }
     return "; ".join(f"{len(names):,} {kind}{_named(names)}" for kind, names in kinds.items() if names)

@@ -74,9 +74,7 @@ class Command(BaseCommand):
         act: Callable[[dict[str, Any]], None] = getattr(self, options["act"])
         try:
             act(options)
-        except DomainError as error:
-            raise _cannot(str(error)) from error
-        except CannotVerify as error:
+        except (DomainError, CannotVerify) as error:
             raise _cannot(str(error)) from error
 
     def reconcile(self, options: dict[str, Any]) -> None:
