@@ -46,6 +46,12 @@ def test_a_proof_leads_from_its_leaf_to_the_root_and_from_no_other(count: int, c
     assert hashes.merkle_root(leaves) == merkle.root(leaves).hex()
 
 
+@pytest.mark.parametrize("count", [4095, 4096, 4097, 3 * 4096, 3 * 4096 + 1537])
+def test_a_tree_of_several_portions_has_the_root_of_the_whole(count: int) -> None:
+    leaves = [hashlib.sha256(b"%d" % number).digest() for number in range(count)]
+    assert merkle.root(iter(leaves)).hex() == hashes.merkle_root(leaves)
+
+
 @given(st.lists(st.text(), max_size=5), st.lists(st.text(), max_size=5))
 def test_no_two_lists_have_the_same_bytes(one: list[str], other: list[str]) -> None:
     assert (length_prefixed(one) == length_prefixed(other)) == (one == other)
