@@ -13,6 +13,7 @@ from typing import Any
 from o2c.controls.approvals.declaring import bands, rule, step
 from o2c.controls.approvals.registry import Act, Lineage, in_functional
 from orders.domain.price_spec import MONEY_KEYS
+from orders.policy_margins import MARGINS, margin_at
 from orders.policy_orders import closed_before
 
 _MONEY = '"({})": "-?[0-9.]+"'.format("|".join(sorted(MONEY_KEYS)))
@@ -38,7 +39,8 @@ LEFT JOIN jsonb_array_elements(l->'before') b
 
 # A segment that was opened without having been shown is a price of its own, whatever it says.
 _NOT_SHOWN = """
-FROM orders_segment s WHERE s.opened_by_id = a.id AND NOT EXISTS (
+FROM orders_segment s JOIN orders_price z ON z.id = s.price_id JOIN orders_sku k ON k.id = z.sku_id
+WHERE s.opened_by_id = a.id AND NOT EXISTS (
   SELECT FROM jsonb_array_elements(a.effect->'lines') l CROSS JOIN jsonb_array_elements(l->'after') x
   WHERE x->>'starts_on' = s.starts_on::text AND (x->>'price')::bigint = s.price_id
     AND (x->>'discount_percent')::numeric = s.discount_percent
@@ -47,6 +49,14 @@ FROM orders_segment s WHERE s.opened_by_id = a.id AND NOT EXISTS (
 
 _OWN = "nullif(x->'price_override', 'null')"
 _HAD = "coalesce(nullif(b->'price_override', 'null'), p.spec)"
+
+_MARGIN = f"""coalesce(least(
+      (SELECT min({margin_at("(x->>'discount_percent')::numeric", "k.cost_percent")}) {_PAIRS}
+       JOIN orders_price z ON z.id = (x->>'price')::bigint JOIN orders_sku k ON k.id = z.sku_id
+       WHERE {_OWN} IS NULL AND k.cost_percent IS NOT NULL
+         AND (b IS NULL OR (x->>'discount_percent')::numeric > (b->>'discount_percent')::numeric)),
+      (SELECT min({margin_at("s.discount_percent", "k.cost_percent")})
+       {_NOT_SHOWN} AND s.price_override IS NULL AND k.cost_percent IS NOT NULL)), 100)"""
 
 # What a transfer takes from this order the order that it opens gets: nothing is given up once that is there.
 _GIVEN_UP = """CASE WHEN a.kind = 'transfer' AND (a.state <> 'applied' OR EXISTS (
@@ -64,6 +74,7 @@ SELECT jsonb_build_object(
       (SELECT coalesce(max((x->>'discount_percent')::numeric), 0) {_PAIRS}
        WHERE b IS NULL OR (x->>'discount_percent')::numeric > (b->>'discount_percent')::numeric),
       (SELECT coalesce(max(s.discount_percent), 0) {_NOT_SHOWN}))::text,
+  'min_margin', {_MARGIN}::text,
   'overrides', ((SELECT count(DISTINCT l->'position') {_PAIRS}
       LEFT JOIN orders_price p ON p.id = (b->>'price')::bigint
       WHERE {_OWN} IS NOT NULL AND (b IS NULL OR {_OWN} IS DISTINCT FROM nullif(b->'price_override', 'null')
@@ -101,6 +112,7 @@ ACTS = [
             "customer": "Customer",
             "kind": "Change",
             "max_discount": "Highest discount that it adds, percent",
+            "min_margin": "Lowest margin at a discount that it adds, percent (100: no cost is known)",
             "overrides": "Lines with a price of their own that it adds",
             "amount": "Value given up, functional currency",
             "functional_currency": "Functional currency",
@@ -122,15 +134,16 @@ POLICIES: dict[str, dict[str, Any]] = {
         "title": "Amendments by discount and value",
         "clause": (
             "An amendment is applied by somebody who did not draft it. What it adds to a contract is"
-            " looked at like a quote: a discount above 20 percent or a price of its own that is not higher"
-            " than before is decided by an approver, a discount above 40 percent and a renewal for more than"
-            " 36 months by the controller too. An approver decides when it gives up more than 50,000 of"
-            " committed value or reaches into a closed month; above 500,000 the controller too. Amounts in"
-            " functional currency."
+            " looked at like a quote: a discount above 20 percent, a price of its own that is not higher than"
+            " before or a margin below 40 percent is decided by an approver, a discount above 40 percent, a"
+            " margin below 15 percent and a renewal for more than 36 months by the controller too. An"
+            " approver decides when it gives up more than 50,000 of committed value or reaches into a closed"
+            " month; above 500,000 the controller too. Amounts in functional currency."
         ),
         "bands": bands("max_discount", ("20", ()), ("40", ("approver",)), (None, _BOTH)),
         "rules": [
             rule("override", "A price of its own", ("approver",), ("overrides", ">", "0")),
+            *MARGINS,
             rule("value", "Gives up more than 50,000", ("approver",), ("amount", ">", "50000")),
             rule("large_value", "Gives up more than 500,000", _BOTH, ("amount", ">", "500000")),
             rule("long", "Renewed for more than 36 months", _BOTH, ("term_months", ">", "36")),
@@ -139,12 +152,13 @@ POLICIES: dict[str, dict[str, Any]] = {
         "steps": [
             step(
                 "approver", "Approver", "orders.quote.approve",
-                ("max_discount", "up"), ("overrides", "up"), ("amount", "up"), ("closed_months", "up"),
-                ("effect", "change"),
+                ("max_discount", "up"), ("min_margin", "down"), ("overrides", "up"), ("amount", "up"),
+                ("closed_months", "up"), ("effect", "change"),
             ),
             step(
                 "controller", "Controller", "orders.quote.approve_exception",
-                ("max_discount", "up"), ("amount", "up"), ("term_months", "up"), ("effect", "change"),
+                ("max_discount", "up"), ("min_margin", "down"), ("amount", "up"), ("term_months", "up"),
+                ("effect", "change"),
             ),
         ],
     },

@@ -7,6 +7,7 @@ from typing import Any
 from o2c.controls.approvals.declaring import bands, rule, step
 from o2c.controls.approvals.registry import Act, Lineage
 from orders.policy_amendments import not_lower
+from orders.policy_margins import MARGINS, margin_at
 
 _PERCENT = """CASE {0}.method WHEN 'percent_off' THEN {0}.value
     WHEN 'multiply' THEN greatest((1 - {0}.value) * 100, 0) ELSE 0 END"""
@@ -26,13 +27,20 @@ _BESIDE = f"""(SELECT coalesce(sum({_PERCENT.format("x")}), 0) FROM orders_price
 _LISTED = """(SELECT p.spec FROM orders_price p WHERE p.sku_id = a.sku_id AND p.currency = a.currency
     AND p.state = 'active' AND p.effective_from <= a.starts_on ORDER BY p.effective_from DESC LIMIT 1)"""
 
+_OFF = f"least({_PERCENT.format('a')} + {_BESIDE}, 100)"
+
+# Of every SKU that it covers, bought or not: it stands, and the next order may buy any of them.
+_MARGIN = f"""(SELECT min({margin_at(_OFF, "k.cost_percent")}) FROM orders_sku k
+    WHERE k.cost_percent IS NOT NULL AND {_OFF} > 0
+      AND (a.sku_id IS NULL OR k.id = a.sku_id) AND (a.product_id IS NULL OR k.product_id = a.product_id))"""
+
 ADJUSTMENT_FACTS = f"""
 SELECT jsonb_build_object(
   'customer', c.number || ' ' || c.name, 'order', coalesce(o.number, 'every order'),
   'scope', coalesce(s.code, r.code, 'everything'), 'dimensions', a.dimensions, 'method', a.method,
   'value', coalesce(a.value::text, ''), 'price', coalesce(a.spec, '{{}}'), 'currency', a.currency,
   'starts_on', a.starts_on::text, 'ends_on', coalesce(a.ends_on::text, 'no end'), 'reason', a.reason,
-  'percent', least({_PERCENT.format("a")} + {_BESIDE}, 100)::text,
+  'percent', {_OFF}::text, 'min_margin', coalesce({_MARGIN}, 100)::text,
   'own_price', CASE a.method WHEN 'amount_off' THEN 1 WHEN 'replace' THEN
       (NOT coalesce({not_lower("a.spec", _LISTED)}, false))::int ELSE 0 END::text)
 FROM orders_priceadjustment a JOIN orders_customer c ON c.id = a.customer_id
@@ -79,6 +87,7 @@ ACTS = [
             "ends_on": "Until",
             "reason": "Reason",
             "percent": "Takes off with the others of the customer, percent",
+            "min_margin": "Lowest margin of a SKU that it covers, percent (100: no cost is known)",
             "own_price": "A price or an amount of its own",
         },
     ),
@@ -112,8 +121,8 @@ ACTS = [
 
 _BOTH = ("approver", "controller")
 _WATCHES = (
-    ("percent", "up"), ("own_price", "up"), ("value", "change"), ("price", "change"), ("starts_on", "change"),
-    ("ends_on", "change"),
+    ("percent", "up"), ("min_margin", "down"), ("own_price", "up"), ("value", "change"), ("price", "change"),
+    ("starts_on", "change"), ("ends_on", "change"),
 )  # fmt: skip
 _COUPON_WATCHES = (("value", "up"), ("redeem_until", "change"), ("max_redemptions", "change"))
 
@@ -124,11 +133,14 @@ POLICIES: dict[str, dict[str, Any]] = {
             "An override is activated by somebody who did not draft it. One that takes off more than 20"
             " percent, together with the customer's other overrides of the same price, is decided by an"
             " approver; so is an amount off, and another price unless it is built like the list price and"
-            " nowhere lower. Above 40 percent the controller decides too."
+            " nowhere lower, and what leaves a margin below 40 percent. Above 40 percent, and below a margin"
+            " of 15 percent, the controller decides too."
         ),
         "bands": bands("percent", ("20", ()), ("40", ("approver",)), (None, _BOTH)),
-        "rules": [rule("own_price", "A price or an amount of its own",
-                       ("approver",), ("own_price", ">", "0"))],
+        "rules": [
+            rule("own_price", "A price or an amount of its own", ("approver",), ("own_price", ">", "0")),
+            *MARGINS,
+        ],
         "steps": [
             step("approver", "Approver", "orders.adjustment.activate", *_WATCHES),
             step("controller", "Controller", "orders.quote.approve_exception", *_WATCHES),

@@ -66,6 +66,18 @@ def fold(records: Iterable[GuardRecord]) -> dict[str, str]:
     return {name: value for name, value in parts.items() if value}
 
 
+def kinds(changed: dict[str, str], before: dict[str, str]) -> dict[str, list[str]]:
+    """The names of a record's changes by what became of them, against what the records before it say.
+
+    In both nothing stands for what is gone.
+    """
+    return {
+        "added": sorted(name for name, value in changed.items() if value and not before.get(name)),
+        "changed": sorted(name for name, value in changed.items() if value and before.get(name)),
+        "removed": sorted(name for name, value in changed.items() if not value),
+    }
+
+
 def record(reason: str = "guards were installed") -> GuardRecord | None:
     """Record the guards as they are. None when they are, and were left, as they were recorded last.
 

@@ -23,6 +23,7 @@ from o2c.controls.sod.models import Denial
 from o2c.errors import Conflict, InvalidInput, NotAuthorised
 from orders.models import Amendment, Coupon, Customer, Order, PriceAdjustment, Redemption, Segment
 from orders.services import adjustments, amendments, coupons, customers
+from orders.services.catalogue import attribute_sku
 from orders.services.inputs import CustomerInput
 from tests.approvals.conftest import ON, draft_memo
 from tests.database import immediately
@@ -87,6 +88,28 @@ DEAR = {"model": "per_unit", "unit_amount": "45.00"}
     ],
 )  # fmt: skip
 def test_an_amendment_is_asked_about_what_it_adds(team, order, kind, changes, asked):
+    assert steps("orders.amendment.apply", amend(team, order, kind, **changes).pk) == asked
+
+
+def costs(percent: str) -> None:
+    immediately()  # the order was activated before
+    attribute_sku("SEATS", cost_percent=D(percent), actor=person("mara", "revenue_policy"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "cost", "asked"),
+    [
+        ("price", {"discount_percent": "20"}, "48", []),
+        ("price", {"discount_percent": "20"}, "48.01", ["approver"]),
+        ("price", {"discount_percent": "20"}, "70", ["approver", "controller"]),
+        ("quantity", {"quantity": "11"}, "90", []),
+        ("add_line", {"sku": "SEATS", "quantity": "1"}, "70", ["approver"]),
+        ("add_line", {"sku": "ONBOARDING", "quantity": "1"}, "90", []),
+    ],
+)
+def test_an_amendment_is_asked_about_the_margin_of_what_it_adds(team, order, kind, changes, cost, asked):
+    """20 percent off 100 leaves 80; at a cost of 48 that is 32 of 80, 40 percent."""
+    costs(cost)
     assert steps("orders.amendment.apply", amend(team, order, kind, **changes).pk) == asked
 
 
@@ -175,6 +198,21 @@ def override(team: Team, customer: Customer, **said) -> PriceAdjustment:
     ],
 )
 def test_an_override_is_asked_about_what_it_takes_off(team, order, said, asked):
+    assert steps("orders.adjustment.activate", override(team, order.customer, **said).pk) == asked
+
+
+@pytest.mark.parametrize(
+    ("said", "cost", "asked"),
+    [
+        ({"method": "percent_off", "value": D(20)}, "48", []),
+        ({"method": "percent_off", "value": D(20)}, "48.01", ["approver"]),
+        ({"method": "percent_off", "value": D(20), "sku": "SEATS"}, "70", ["approver", "controller"]),
+        ({"method": "percent_off", "value": D(20), "sku": "ONBOARDING"}, "90", []),
+        ({"method": "multiply", "value": D("1.5")}, "90", []),
+    ],
+)
+def test_an_override_is_asked_about_the_margin_that_it_leaves(team, order, said, cost, asked):
+    costs(cost)
     assert steps("orders.adjustment.activate", override(team, order.customer, **said).pk) == asked
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from django.apps import apps
 from django.contrib import admin
 
-from o2c.audit.models import Anchor, Block
-from o2c.console import RecordAdmin
+from o2c.audit import fingerprints
+from o2c.audit.models import Anchor, Block, GuardRecord
+from o2c.console import Column, Fact, Panel, RecordAdmin
 from o2c.console.models import ExportEvent
 from o2c.invariants.models import InvariantRun
 from o2c.numbering.models import NumberSeries
@@ -81,3 +82,41 @@ class AnchorAdmin(RecordAdmin):
     @admin.display(description="Key", ordering="key")
     def key_begins(self, anchor: Anchor) -> str:
         return f"{anchor.key[:16]}…"
+
+
+@admin.register(GuardRecord)
+class GuardRecordAdmin(RecordAdmin):
+    """When the database's guards changed, and which: what an auditor compares with the releases."""
+
+    area, icon, nav_position, nav_title = AREA, "shield_lock", 86, "Guards"
+    list_display = ["recorded_at", "guards", "touched", "digest"]
+    find_fields = ["digest"]
+    fieldsets = [("Record", {"fields": ["recorded_at", "guards", "digest", "xid"]})]
+    empty_text = "Every migration records the triggers, functions and constraints that it installed."
+
+    @admin.display(description="Changed")
+    def touched(self, record: GuardRecord) -> int:
+        return len(record.changed)
+
+    def facts(self, record: GuardRecord) -> list[Fact]:
+        return [
+            Fact("Guards", record.guards),
+            Fact("Changed", len(record.changed), "none: only touched" if not record.changed else ""),
+        ]
+
+    def panels(self, record: GuardRecord) -> list[Panel]:
+        before = fingerprints.fold(GuardRecord.objects.filter(pk__lt=record.pk).order_by("pk"))
+        kinds = fingerprints.kinds(record.changed, before)
+        rows = [
+            {"guard": name, "what": kind, "now": record.changed[name], "before": before.get(name, "")}
+            for kind, names in kinds.items()
+            for name in names
+        ]
+        columns = [Column("what", "What"), "guard", Column("now", "SHA-256 now"), Column("before", "Before")]
+        return [
+            Panel(
+                "What changed", rows, columns, limit=500, link_rows=False,
+                empty="Nothing: guards were installed anew, as they were.",
+                note="Against the record before, which the first has not: it names all that were installed.",
+            )
+        ]  # fmt: skip

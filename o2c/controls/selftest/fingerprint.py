@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 
+from o2c.audit import fingerprints
 from o2c.audit.models import GuardRecord
 from o2c.controls.approvals.models import Policy
 from o2c.evidence.registry import controls
@@ -43,12 +44,7 @@ def lines() -> Iterator[str]:
 
 
 def _changes(changed: dict[str, str], before: dict[str, str]) -> str:
-    """In both nothing stands for what is gone."""
-    kinds = {
-        "added": [name for name, value in changed.items() if value and not before.get(name)],
-        "changed": [name for name, value in changed.items() if value and before.get(name)],
-        "removed": [name for name, value in changed.items() if not value],
-    }
+    kinds = fingerprints.kinds(changed, before)
     return "; ".join(f"{len(names):,} {kind}{_named(names)}" for kind, names in kinds.items() if names)
 
 
