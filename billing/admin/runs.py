@@ -180,7 +180,7 @@ class BillRunAdmin(RecordAdmin):
                 "Findings by kind",
                 list(counted),
                 [
-                    "code",
+                    Column(lambda row: fmt.words(row["code"]), "Kind"),
                     Column(lambda row: CHECKS[row["code"]].meaning, "Meaning"),
                     "severity",
                     "found",
@@ -242,7 +242,7 @@ class BillRunAdmin(RecordAdmin):
 class FindingAdmin(RecordAdmin):
     area, icon, nav_position = "Billing", "fact_check", 15
     nav_title = "Run findings"
-    list_display = ["message", "code", "severity", "customer", "amount", "run", "acknowledged_by"]
+    list_display = ["message", "kind", "severity", "customer", "amount", "run", "acknowledged_by"]
     list_select_related = ["customer", "run", "acknowledged_by", "invoice"]
     list_filter = ["severity", "code", "run__state"]
     search_fields = ["message", "customer__name", "run__number"]
@@ -265,6 +265,10 @@ class FindingAdmin(RecordAdmin):
         )
     ]
     empty_text = "Nothing was found in any run."
+
+    @admin.display(description="Kind", ordering="code")
+    def kind(self, obj: BillRunFinding) -> str:
+        return fmt.words(obj.code)
 
     def facts(self, obj: BillRunFinding) -> list[Fact]:
         return [

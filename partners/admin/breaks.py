@@ -57,6 +57,7 @@ class BreakAdmin(RecordAdmin):
         )
     ]
 
+    exclude = ["owner_role"]  # the header says who has it
     fieldsets = [
         ("What it is about", {"fields": ["leg", "key", "channel", "agreement", "period"]}),
         ("How it was closed", {"fields": ["resolution", "proposed_by", "closed_by", "closed_at", "note"]}),

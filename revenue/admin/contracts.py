@@ -178,7 +178,7 @@ class ObligationAdmin(RecordAdmin):
             Panel("Allocation by version", allocations, [
                 Column("version.number", "Version"), Column("version.effective_on", "From"),
                 Column("stated", money=money), Column("ssp", "Stand-alone", money=money),
-                Column("ssp_method", "By"), Column("price", money=money), Column("credit", money=money),
-                Column("treatment"), Column("rule"),
+                Column(lambda row: fmt.words(row.ssp_method), "By"), Column("price", money=money),
+                Column("credit", money=money), Column("treatment"), Column("rule"),
             ], link_rows=False, empty="It is charged, not allocated."),
         ]  # fmt: skip

@@ -128,7 +128,7 @@ def _price_step(allocation: Allocation, currency: str) -> ExplainStep:
     return ExplainStep(
         label=f"Price from {allocation.version.effective_on} (version {allocation.version.number})",
         formula=f"stated {fmt.plain_money(allocation.stated, currency)},"
-        f" stand-alone {fmt.plain_money(allocation.ssp, currency)} ({allocation.ssp_method})",
+        f" stand-alone {fmt.plain_money(allocation.ssp, currency)} ({fmt.words(allocation.ssp_method)})",
         result=fmt.plain_money(allocation.price, currency),
         note=f"{allocation.treatment}: {allocation.rule}",
     )
