@@ -69,23 +69,25 @@ BEGIN
     UNION ALL
     SELECT p.person, p.holder, p.kind, added, tstzrange(clock_timestamp(), NULL)
     FROM principal p CROSS JOIN unnest(extra_roles) AS added WHERE p.holder = extra_holder
-  ), held AS (
+  ), held AS MATERIALIZED (
     SELECT g.person, g.holder, g.kind, g.during, r.code AS role, d.duty, f.function
     FROM given g JOIN access_role r ON r.id = g.role_id JOIN access_roleduty d ON d.role_id = g.role_id
     JOIN sod_functionduty f ON f.duty = d.duty
+  ), excused AS MATERIALIZED (
+    SELECT e.rule_id, e.user_id FROM sod_sodexception e
+    WHERE e.state = 'approved' AND clock_timestamp() >= e.valid_from AND clock_timestamp() < e.valid_to
+  ), sided AS MATERIALIZED (
+    SELECT h.*, s.rule_id, s.side FROM held h JOIN sod_sodside s ON s.function = h.function
+    WHERE NOT EXISTS (SELECT FROM excused x WHERE x.rule_id = s.rule_id AND x.user_id = h.person)
+      AND NOT EXISTS (SELECT FROM excused x WHERE x.rule_id = s.rule_id AND x.user_id = h.holder)
   )
   SELECT DISTINCT a.person, u.code::text, a.holder, a.role::text, a.duty::text,
          b.holder, b.role::text, b.duty::text
-  FROM held a
-  JOIN sod_sodside sa ON sa.side = 'a' AND sa.function = a.function
-  JOIN sod_sodrule u ON u.id = sa.rule_id AND u.at_grant
-  JOIN sod_sodside sb ON sb.rule_id = u.id AND sb.side = 'b'
-  JOIN held b ON b.person = a.person AND b.function = sb.function AND b.during && a.during
-  WHERE NOT (a.holder = b.holder AND a.kind = 'service' AND a.role = b.role AND EXISTS (
-      SELECT 1 FROM sod_machinemitigation m WHERE m.role = a.role AND m.rule IN (u.code, '*')))
-    AND NOT EXISTS (
-      SELECT 1 FROM sod_sodexception e WHERE e.rule_id = u.id AND e.user_id IN (a.person, a.holder, b.holder)
-        AND e.state = 'approved' AND clock_timestamp() >= e.valid_from AND clock_timestamp() < e.valid_to);
+  FROM sided a JOIN sided b ON b.rule_id = a.rule_id AND b.person = a.person AND b.during && a.during
+  JOIN sod_sodrule u ON u.id = a.rule_id AND u.at_grant
+  WHERE a.side = 'a' AND b.side = 'b'
+    AND NOT (a.holder = b.holder AND a.kind = 'service' AND a.role = b.role AND EXISTS (
+      SELECT 1 FROM sod_machinemitigation m WHERE m.role = a.role AND m.rule IN (u.code, '*')));
 END $$
 """
 
