@@ -51,6 +51,21 @@ DO $$ DECLARE f regprocedure; BEGIN
 END $$
 """
 
+# Whether somebody may make a trigger of a function is asked when the trigger is made, not when it fires: the
+# product makes none, and on a table of its own it would choose the rows.
+WITHHELD = f"""
+DO $$ DECLARE f regprocedure; BEGIN
+  FOR f IN SELECT p.oid FROM pg_proc p
+    WHERE p.pronamespace = 'public'::regnamespace AND p.prorettype = 'trigger'::regtype
+      AND has_function_privilege('public', p.oid, 'EXECUTE')
+  LOOP EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', f); END LOOP;
+  FOR f IN SELECT p.oid FROM pg_proc p CROSS JOIN pg_roles r
+    WHERE p.pronamespace = 'public'::regnamespace AND p.prorettype = 'trigger'::regtype
+      AND r.rolname = {lit(APP)} AND has_function_privilege(r.oid, p.oid, 'EXECUTE')
+  LOOP EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM {APP}', f); END LOOP;
+END $$
+"""
+
 # Written by the owner's functions only; they have no model.
 SEAL_TABLES = {"audit_layout", "audit_leaf"}
 
@@ -115,7 +130,7 @@ def install(config: AppConfig) -> None:
     statements += withheld_rights(declared)
     with connection.cursor() as cursor:
         signing.install(cursor)
-        cursor.execute(";\n".join([*statements, PIN]))
+        cursor.execute(";\n".join([*statements, PIN, WITHHELD]))
     register(config)
 
 

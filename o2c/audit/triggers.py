@@ -15,7 +15,7 @@ from django.db import connection
 
 from o2c.audit.declarations import Declaration
 from o2c.audit.layouts import TEXT_FORM, XID, Layout, layout_of
-from o2c.signing import FRESH_SECONDS
+from o2c.signing import FRESH_SECONDS, VALID
 
 PREFIX = "o2c_"
 
@@ -56,7 +56,8 @@ BEGIN
       coalesce(current_setting('o2c.request_id', true), ''), coalesce(signed[2], '')] LOOP
     said := said || octet_length(part) || ':' || part;
   END LOOP;
-  SELECT * INTO k FROM o2c_private.actor_key WHERE id = signed[1];
+  SELECT * INTO k FROM o2c_private.actor_key WHERE id = signed[1] AND id IN (
+    SELECT n.id FROM o2c_private.actor_key n ORDER BY n.used_since DESC LIMIT {VALID});
   IF NOT FOUND
      OR encode(sha256(k.outer_pad || sha256(k.inner_pad || convert_to(said, 'UTF8'))), 'hex')
         IS DISTINCT FROM signed[3]
@@ -134,6 +135,17 @@ def _differs(columns: list[str]) -> str:
     return f"ROW({old}) IS DISTINCT FROM ROW({new})"
 
 
+def only_on(table: str) -> str:
+    """A function that writes with its owner's rights refuses to be the trigger of another table, where the
+    rows would be whatever somebody likes.
+    """
+    return (
+        f"IF TG_RELID <> {lit('public.' + q(table))}::regclass THEN"
+        f" RAISE EXCEPTION '%', {lit(f'This is a guard of {table}, and of no other table')}"
+        " USING ERRCODE = 'OC001', TABLE = TG_TABLE_NAME; END IF;"
+    )
+
+
 def history_function(d: Declaration) -> str:
     """The function that copies the rows of one statement into the history table, with a leaf for each.
 
@@ -167,6 +179,7 @@ CREATE OR REPLACE FUNCTION {q(PREFIX + "history_" + d.table)}() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp {TEXT_FORM} AS $$
 DECLARE this_xid bigint := {XID};
 BEGIN
+  {only_on(d.table)}
   PERFORM o2c_known_actor();
   IF TG_OP = 'INSERT' THEN {copy("+", "n", "new_rows n")}
   ELSIF TG_OP = 'UPDATE' THEN {copy("~", "n", changed)}
@@ -202,6 +215,7 @@ CREATE OR REPLACE FUNCTION {function}() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp {TEXT_FORM} AS $$
 DECLARE this_xid bigint := {XID};
 BEGIN
+  {only_on(d.table)}
   {layout.insert_leaves("new_rows", "n", "this_xid")};
   RETURN NULL;
 END $$

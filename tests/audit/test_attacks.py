@@ -21,6 +21,7 @@ from o2c.actor import Actor, Trace, say
 from o2c.audit import keys
 from o2c.audit.domain.anchors import canonical
 from o2c.audit.models import Block
+from o2c.audit.verifier import outside
 from o2c.audit.verifier.chain import read_blocks, read_layouts
 from o2c.audit.verifier.hashes import leaf_hash, merkle_root
 from o2c.audit.verifier.report import Report
@@ -374,13 +375,40 @@ def test_15_an_anchor_signed_with_another_key(copies: list[Path], names: Names, 
         content["signature"] = mine.sign(canonical(content["body"])).hex()
         victim.write_text(json.dumps(content))
 
-    assert set(names(places=copies)) == {"anchor-altered"}
+    assert set(names(places=copies)) == {"anchor-altered", "anchor-missing"}
 
 
 def test_15_an_anchor_deleted_in_one_place(copies: list[Path], names: Names) -> None:
     sorted(copies[1].iterdir())[1].unlink()
 
     assert "is missing from" in names(places=copies)["anchor-missing"]
+
+
+@pytest.mark.parametrize("left", [0, 2])
+def test_15_anchors_deleted_in_every_place(copies: list[Path], names: Names, left: int) -> None:
+    """All of them, or the newest: those who wrote them remember that they did."""
+    for place in copies:
+        for path in sorted(place.iterdir())[left:]:
+            path.unlink()
+
+    found = names(places=copies)
+
+    assert set(found) == {"anchor-missing"}
+    assert f"{3 - left} of 3 anchors that were written stand nowhere" in found["anchor-missing"]
+
+
+def test_15_anchors_are_not_written_any_more(
+    copies: list[Path], names: Names, intruder: Raw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is sealed and not anchored can be sealed anew; past an hour that is said."""
+    for place in copies:
+        sorted(place.iterdir())[-1].unlink()
+    with guards_off(intruder, "audit_anchor"):
+        intruder.execute("DELETE FROM audit_anchor WHERE block_id = (SELECT max(block_id) FROM audit_anchor)")
+    assert names(places=copies) == {}
+    monkeypatch.setattr(outside, "ANCHORED_WITHIN", 0.0)
+
+    assert "1 blocks are not anchored" in names(places=copies)["anchors-stopped"]
 
 
 def test_a_column_more_does_not_make_old_rows_wrong_and_one_less_is_named(

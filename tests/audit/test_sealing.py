@@ -167,6 +167,10 @@ def test_an_anchor_is_written_once_and_shows_when_missing(
     for_a_close = anchoring.anchor(actor=system_actor(), subject="close of US 2026-08")
     assert for_a_close is not None
     assert for_a_close.block_id == made.block_id
+    for place in sealed.places:
+        files = [path.name for path in place.glob(f"block-{made.block_id:012d}-*.json")]
+        assert len(files) == 2
+        assert sum("-close-of-US-2026-08.json" in name for name in files) == 1
 
     monkeypatch.setattr(health, "ANCHOR_SECONDS", -1)
     assert health.anchors().well, "nothing is left to anchor"

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
+
+NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 def canonical(body: dict[str, Any]) -> bytes:
@@ -11,6 +14,7 @@ def canonical(body: dict[str, Any]) -> bytes:
     return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def file_name(n: int, block_hash: str) -> str:
-    """Two heads of one number (a fork) make two files."""
-    return f"block-{n:012d}-{block_hash[:16]}.json"
+def file_name(n: int, block_hash: str, subject: str) -> str:
+    """Two heads of one number (a fork) make two files; so do two occasions to anchor one head."""
+    occasion = f"-{NOT_IN_NAMES.sub('-', subject)}" if subject else ""
+    return f"block-{n:012d}-{block_hash[:16]}{occasion}.json"

@@ -45,7 +45,9 @@ def anchor(*, actor: Actor, subject: str = "", reason: str = "") -> Anchor | Non
     body = _body(head, subject, clock.now())
     signature = key.sign(canonical(body)).hex()
     content = {"body": body, "signature": signature, "key": keys.fingerprint(key.public_key())}
-    written = [str(place) for place in places() if _write(place, head, content)]
+    written = [
+        str(place) for place in places() if _write(place / file_name(head.n, head.hash, subject), content)
+    ]
     with acting(actor, reason=reason or "anchor"):
         return Anchor.objects.create(
             block=head, subject=subject, body=body, signature=signature, key=content["key"], places=written
@@ -75,19 +77,24 @@ def _body(head: Block, subject: str, at: dt.datetime) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _write(place: Path, head: Block, content: dict[str, Any]) -> bool:
-    """Put a file in one place, whole or not at all. A file is never replaced."""
-    path = place / file_name(head.n, head.hash)
+def _write(path: Path, content: dict[str, Any]) -> bool:
+    """Put a file in one place, whole or not at all. A file is never replaced: whether it is this anchor that
+    stands there is what is answered.
+    """
+    text = json.dumps(content, indent=1, sort_keys=True) + "\n"
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        place.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
-            temporary.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
+            temporary.write_text(text)
             temporary.rename(path)
+        stands = path.read_text() == text
     except OSError as error:
-        log.error("anchor not written", place=str(place), error=str(error))
+        log.error("anchor not written", place=str(path.parent), error=str(error))
         return False
-    return True
+    if not stands:
+        log.error("another anchor has this name", path=str(path))
+    return stands
 
 
 def anchor_of(subject: str) -> Anchor | None:

@@ -26,12 +26,13 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from .chain import read_blocks, read_layouts, read_leaves
 from .guards import check_guards
-from .outside import check_anchors, check_fold, check_lag, check_triggers, read_anchors
+from .outside import check_anchors, check_fold, check_kept, check_lag, check_triggers, read_anchors
 from .proof import check_proof, missing_parts, prove
 from .report import GAP, Report
 from .rows import check_rows
 
-SESSION = "SET timezone = 'UTC'; SET datestyle = 'ISO, YMD'"
+# Whoever owns the database chooses what a name means to whoever connects; not to this program.
+SESSION = "SET search_path = pg_catalog, public, pg_temp; SET timezone = 'UTC'; SET datestyle = 'ISO, YMD'"
 STALE_AFTER = 60.0
 
 
@@ -77,6 +78,8 @@ def verify(
     if not places:
         report.say(GAP, "anchor-missing", "No anchors: whoever owns the database can have rewritten it")
     check_anchors(connection, blocks, anchors, report)
+    if places:
+        check_kept(connection, anchors, report)
     check_fold(connection, layouts, report)
     check_triggers(connection, layouts, report)
     check_guards(connection, anchors, report)
@@ -121,7 +124,13 @@ def lines(report: Report) -> list[str]:
     said = [f"{finding.severity:9} {finding.name}: {finding.text}" for finding in report.findings]
     counted = f"{report.blocks} blocks, {report.leaves} leaves, {report.rows} rows, {report.anchors} anchors"
     verdict = "as sealed" if not report.findings else f"{len(report.findings)} findings"
-    return [*said, f"pending {report.pending}, oldest {report.oldest:.0f} s", f"{counted}: {verdict}"]
+    guards = [f"guards recorded {when}" for when in report.guards]
+    return [
+        *said,
+        *guards,
+        f"pending {report.pending}, oldest {report.oldest:.0f} s",
+        f"{counted}: {verdict}",
+    ]
 
 
 def say(text: str) -> None:

@@ -23,6 +23,14 @@ PENDING = """
 SELECT coalesce(extract(epoch FROM clock_timestamp() - min(at)), 0)::float8 FROM audit_leaf
 WHERE (epoch, xid) >= (%s, %s)
 """
+ANCHORED = """
+SELECT signature, subject, block_id FROM audit_anchor ORDER BY id
+"""
+UNANCHORED = """
+SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(sealed_at)), 0)::float8
+FROM audit_block WHERE n > %s
+"""
+ANCHORED_WITHIN = 3600.0  # seconds; they are written every ten minutes while anything changes
 TRIGGERS = """
 SELECT c.relname, t.tgname, t.tgenabled::text FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
 WHERE NOT t.tgisinternal AND pg_table_is_visible(c.oid) AND t.tgname LIKE 'o2c\\_%%'
@@ -116,6 +124,26 @@ def check_anchors(
         lost = f"block {newest['n']} ({newest['total']} leaves) was anchored; here ends with {n} ({total})"
         older = copied or (head is not None and newest["epoch"] < head.epoch)
         report.say(GAP, "old-copy" if older else "tail-cut", f"The end of the chain is missing: {lost}")
+
+
+def check_kept(connection: psycopg.Connection[Any], anchors: list[dict[str, Any]], report: Report) -> None:
+    """Every anchor that was written still stands outside, and the newest is not old."""
+    kept = {anchor["signature"] for anchor in anchors}
+    rows = connection.execute(ANCHORED).fetchall()
+    lost = [
+        f"{n} ({subject})" if subject else str(n) for signature, subject, n in rows if signature not in kept
+    ]
+    if lost:
+        named = ", ".join(lost[:5]) + (" …" if len(lost) > 5 else "")
+        text = f"{len(lost)} of {len(rows)} anchors that were written stand nowhere, of blocks {named}"
+        report.say(GAP, "anchor-missing", text)
+    newest = max((int(anchor["body"]["n"]) for anchor in anchors), default=0)
+    row = connection.execute(UNANCHORED, [newest]).fetchone()
+    if row and row[1] > ANCHORED_WITHIN:
+        report.say(
+            STALE, "anchors-stopped", f"{row[0]} blocks are not anchored, the oldest for {row[1]:.0f} s"
+            f" (limit {ANCHORED_WITHIN:.0f} s): whoever owns the database can seal them anew",
+        )  # fmt: skip
 
 
 # ---------------------------------------------------------------------------------------- live tables

@@ -83,6 +83,7 @@ class Report:
     anchors: int = 0
     pending: int = 0
     oldest: float = 0.0
+    guards: list[str] = field(default_factory=list)  # when they were recorded, the oldest first
 
     def say(self, severity: str, name: str, text: str) -> None:
         self.findings.append(Finding(severity, name, text))

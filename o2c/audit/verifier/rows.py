@@ -13,6 +13,11 @@ from .hashes import leaf_hash
 from .naming import explain
 from .report import GAP, TAMPERED, Block, Layout, Leaves, Report
 
+# When a row says that it was written, and in which transaction: a fact does not say the latter.
+MOMENTS = {
+    "history_date": ", extract(epoch FROM history_date)::float8, history_txid",
+    "recorded_at": ", extract(epoch FROM recorded_at)::float8, 0",
+}
 CLOCK_TOLERANCE = 60.0  # seconds by which a server's clock may have been set back
 
 
@@ -55,8 +60,7 @@ def check_layout(
         lost = ", ".join(sorted(set(layout.columns) - columns))
         report.say(GAP, "columns-dropped", f"{layout.table}: {len(leaves.ids)} rows had columns {lost}")
         return
-    dated = "history_date" in layout.columns
-    extra = sql.SQL(", extract(epoch FROM history_date)::float8, history_txid" if dated else "")
+    extra = sql.SQL(next((moment for column, moment in MOMENTS.items() if column in layout.columns), ""))
     key, table = sql.Identifier(layout.key), sql.Identifier(layout.table)
     query = sql.SQL("SELECT {}, {}{} FROM {}").format(key, as_row(layout), extra, table)
     index = {row_id: position for position, row_id in enumerate(leaves.ids)}
@@ -75,8 +79,9 @@ def check_layout(
         xid = leaves.xids[position]
         if leaf_hash(digest, xid, row_id, row[1]) != leaves.hash(position):
             bad.append(position)
-        elif dated:
-            clock.check(layout, row_id, leaves.epochs[position], xid, float(row[2]), int(row[3]), report)
+        elif len(row) > 2:
+            said = int(row[3]) or xid
+            clock.check(layout, row_id, leaves.epochs[position], xid, float(row[2]), said, report)
     report.rows += seen
     if seen == 0 or (bad and len(bad) == len(index)):
         report.say(GAP, "table-recreated", f"{layout.table}: none of its {len(index)} sealed rows is left")
@@ -105,8 +110,8 @@ class Clock:
     def check(
         self, layout: Layout, row_id: int, epoch: int, xid: int, at: float, said: int, report: Report
     ) -> None:
-        if xid == layout.since_xid and said != xid:
-            return  # was there before the table was sealed
+        if xid == layout.since_xid:
+            return  # was there before the table was sealed, or was written by the same migration
         text = ""
         if said != xid:
             text = f"says transaction {said}, was sealed in {xid}"
