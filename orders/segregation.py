@@ -108,9 +108,11 @@ ACTS = {
     "ORD.ENTER": [
         Act("orders.quote", "edit", _DRAFT),
         Act("orders.quote", "move", to=("submitted",)),
+        Act("orders.quoteline", "edit"),
         Act("orders.order", "edit", _DRAFT | _BY_HAND),
         Act("orders.order", "move", _BY_HAND, to=("signed",)),
         Act("orders.orderline", "insert", {"added_by_id": (None,)}),
+        Act("orders.segment", "insert", _BY_HAND),
         Act("orders.amendment", "edit", _DRAFT),
         Act("orders.priceadjustment", "edit", _DRAFT),
         Act("orders.redemption", "insert"),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from o2c.access.policies import APPROVE, GOVERNING
+from o2c.access.policies import ABLE, GOVERNING
 from o2c.access.services.accounts import INTERNAL_ACCOUNTS
-from o2c.evidence.approved import had, held, item, reached, unapproved
+from o2c.evidence.approved import had, item, reached, unapproved
 from o2c.evidence.registry import Control
 
 _GRANTED = """
@@ -22,10 +22,7 @@ _AS_GIVEN = f"""o2c_facts_access_role_grant(w.row) || (SELECT jsonb_build_object
   'governs', EXISTS (SELECT FROM access_historicalroleduty k WHERE k.role_id = g.role_id
                      AND k.duty IN ({", ".join(f"'{duty}'" for duty in GOVERNING)})
                      AND {had("k", "k.duty", "w.at")})::text,
-  'able', (SELECT count(*) FROM access_user p WHERE p.id NOT IN (g.user_id, g.granted_by_id)
-           AND p.kind = 'human' AND (SELECT s.is_active FROM access_historicaluser s WHERE s.id = p.id
-                                     AND s.history_date <= w.at ORDER BY s.history_id DESC LIMIT 1)
-           AND {held("p.id", f"'{APPROVE}'", "w.at")})::text)
+  'able', {ABLE.format(moment="w.at")}::text)
   FROM access_rolegrant g WHERE g.id = w.row)"""
 _LEFT = """
 FROM (SELECT h.*, lag(h.is_active) OVER (PARTITION BY h.id ORDER BY h.history_id) AS was

@@ -10,9 +10,30 @@ from o2c.controls.approvals.declaring import rule, step
 from o2c.controls.approvals.registry import Act
 
 APPROVE = "access.grant.approve"
-GOVERNING = ("approvals.policy.activate", "sod.exception.decide", "access.role.grant", "access.role.maintain")
+GOVERNING = (
+    "access.grant.approve",
+    "access.role.grant",
+    "access.role.maintain",
+    "approvals.policy.activate",
+    "approvals.policy.draft",
+    "approvals.request.decide",
+    "breakglass.session.authorise",
+    "breakglass.session.review",
+    "sod.exception.decide",
+    "sod.review.decide",
+    "sod.review.open",
+    "sod.review.sign",
+)
 
-# `able`: how many others could agree. Nobody is asked while nobody could, so that the first of them can come.
+# Everybody else who could ever agree, by history: also who is away, disabled, or lost the role since. Only
+# while there was never anybody is nobody asked, so that the first can come; otherwise an administrator would
+# disable the last controller for as long as it takes.
+ABLE = f"""(SELECT count(DISTINCT p.id) FROM access_historicalrolegrant x
+  JOIN access_historicalroleduty y ON y.role_id = x.role_id AND y.duty = '{APPROVE}'
+  JOIN access_user p ON p.id = x.user_id AND p.kind <> 'service'
+  WHERE p.id NOT IN (g.user_id, g.granted_by_id)
+    AND greatest(x.history_date, y.history_date) <= {{moment}})"""
+
 FACTS = f"""
 SELECT jsonb_build_object(
   'user', u.username, 'role', r.code,
@@ -20,8 +41,7 @@ SELECT jsonb_build_object(
   'duties', (SELECT count(*) FROM access_roleduty d WHERE d.role_id = r.id)::text,
   'governs', EXISTS (SELECT 1 FROM access_roleduty d WHERE d.role_id = r.id
                      AND d.duty IN ({", ".join(f"'{duty}'" for duty in GOVERNING)}))::text,
-  'able', (SELECT count(*) FROM access_user p
-           WHERE p.id NOT IN (g.user_id, g.granted_by_id) AND o2c_person_holds(p.id, '{APPROVE}'))::text)
+  'able', {ABLE.format(moment="clock_timestamp()")}::text)
 FROM access_rolegrant g JOIN access_user u ON u.id = g.user_id JOIN access_role r ON r.id = g.role_id
 WHERE g.id = $1
 """
@@ -54,7 +74,7 @@ ACTS = [
             "until": "Until",
             "duties": "Duties",
             "governs": "Governs the controls",
-            "able": "Others who could agree",
+            "able": "Others who could ever agree",
         },
     )
 ]
@@ -63,10 +83,10 @@ POLICIES: dict[str, dict[str, Any]] = {
     "access.role.grant": {
         "title": "Roles that govern the controls",
         "clause": (
-            "A role that puts policies in force, decides exceptions or gives roles is given by an"
-            " administrator"
-            " and agreed to by a controller. While there is no other controller nobody can be asked: then the"
-            " grant stands alone, and the access review shows it."
+            "A role that decides requests, drafts policies or puts them in force, decides exceptions, reviews"
+            " access, lends emergency access or gives roles is given by an administrator and agreed to by a"
+            " controller. Only until there was ever another controller is nobody asked; from then on a grant"
+            " waits until one can agree."
         ),
         "rules": [
             rule(

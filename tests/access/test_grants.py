@@ -8,14 +8,15 @@ import datetime as dt
 from collections.abc import Callable
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, transaction
 
 from o2c import clock
 from o2c.access import duties_of, has_duty, require
 from o2c.access.models import Role, RoleGrant, User
-from o2c.access.services import grants
+from o2c.access.services import accounts, grants
 from o2c.actor import Actor, acting
 from o2c.errors import Conflict, NotAuthorised, NotFound
+from tests.database import immediately
 from tests.factories.access import make_account, make_role
 
 pytestmark = pytest.mark.django_db
@@ -73,6 +74,25 @@ def test_granting_needs_the_duty(person: Person) -> None:
     auditor, anna = person("auditor", "auditor"), person("anna")
     with pytest.raises(NotAuthorised, match=r"access\.role\.grant"):
         grants.grant(anna, "controller", actor=Actor.of(auditor))
+
+
+def test_an_administrator_does_not_wait_until_no_controller_is_there(person: Person) -> None:
+    """Disabling the last one who could agree does not do without agreement; there was one."""
+    ada, new = person("ada", "admin"), person("newcomer")
+    grants.grant(person("carla"), "controller", actor=Actor.of(ada), reason="The first")
+    immediately()
+    carla = User.objects.get(username="carla")
+    for away in (False, True):
+        if away:
+            accounts.disable(carla.pk, actor=Actor.of(ada), reason="On leave")
+        with pytest.raises(Conflict, match="needs approval by Controller"):
+            grants.grant(new, "controller", actor=Actor.of(ada), reason="Stands in")
+        with pytest.raises(Conflict, match="needs approval by Controller"):
+            grants.grant(new, "approver", actor=Actor.of(ada), reason="Decides requests")
+    role = Role.objects.get(code="controller")
+    with pytest.raises(DatabaseError, match="needs 1 approval"), acting(Actor.of(ada), reason="by hand"):
+        RoleGrant.objects.create(user=new, role=role, granted_by=ada, valid_from=clock.now())
+        immediately()
 
 
 def test_unknown_role(person: Person) -> None:

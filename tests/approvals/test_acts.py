@@ -24,7 +24,7 @@ from o2c.controls.approvals.models import Policy, Request, Step
 from o2c.controls.approvals.selectors.facts import facts_now
 from o2c.controls.approvals.services import carrying, policies, timers
 from o2c.controls.approvals.services.submitting import preview
-from o2c.errors import Conflict
+from o2c.errors import Conflict, NotAuthorised
 from o2c.ledger import services as books_services
 from o2c.ledger.models import LegalEntity
 from o2c.runtime.models import Heartbeat
@@ -107,6 +107,32 @@ def test_the_margin_that_a_discount_leaves_decides_too(team, discount, cost, mar
     requester = User.objects.get(username="dana")
     asked, _ = preview("orders.quote.approve", quote.pk, requester=requester)
     assert [one.step.code for one in asked] == steps
+
+
+@pytest.mark.parametrize("door", ["service", "shell"])
+def test_whoever_changed_a_line_of_the_quote_does_not_approve_it(team, door):
+    """Only the line, behind the service that would say who edited the quote last."""
+    make_catalogue(team.orders)
+    customer = make_customer(team.orders)
+    data = QuoteInput(
+        customer=customer.pk,
+        valid_until=dt.date(2030, 1, 1),
+        starts_on=dt.date(2026, 9, 1),
+        term_months=12,
+        lines=(line("SEATS", 10, discount_percent=Decimal(5), override_reason="volume"),),
+    )
+    quote = quotes.create_draft(data, actor=dana())
+    mallory = person("mallory", "approver")
+    with acting(mallory, reason="helps"):
+        quote.lines.update(discount_percent=Decimal(15))
+    quotes.submit(quote.pk, actor=dana())
+    with pytest.raises((NotAuthorised, DatabaseError), match="S10"), acting(mallory, reason="yes"):
+        if door == "service":
+            quotes.approve(quote.pk, actor=mallory)
+        else:
+            Quote.objects.filter(pk=quote.pk).update(
+                state="approved", approved_by_id=mallory.user_id, approved_at=clock.now()
+            )
 
 
 def test_an_order_without_a_quote_is_asked_about_its_margin(team):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from decimal import Decimal
 
 import pytest
@@ -12,7 +13,7 @@ from billing.services import invoices
 from o2c.actor import acting
 from o2c.controls import approvals
 from o2c.controls.approvals.models import Decision, Policy, Request, Round
-from o2c.controls.approvals.services import deciding, submitting
+from o2c.controls.approvals.services import deciding, policies, submitting
 from o2c.errors import Conflict, InvalidInput, NotAuthorised
 from tests.approvals.conftest import ACT, draft_memo
 from tests.approvals.test_attacks import write_decision
@@ -95,6 +96,15 @@ def test_who_drafted_may_not_decide_whoever_asked(team, invoice):
     assert both.user_id in request.excluded
     with pytest.raises(NotAuthorised, match="wrote what is to be approved"):
         approvals.approve(request.pk, actor=both, reason="Looks right")
+
+
+def test_who_decides_no_requests_could_decide_no_step(team):
+    """The duty of a step does not make an approver: its holders count when they decide requests at all."""
+    person("dana", "deal_desk")  # redeems coupons
+    content = copy.deepcopy(Policy.objects.get(act=ACT, state="active").content)
+    content["steps"][0]["duty"] = "orders.coupon.redeem"
+    said = [problem.text for problem in policies.check(ACT, content)]
+    assert any("0 people hold orders.coupon.redeem" in text for text in said), said
 
 
 def test_when_nobody_could_decide_the_request_is_refused_with_names(team, invoice):

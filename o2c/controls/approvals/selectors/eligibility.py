@@ -9,6 +9,7 @@ from o2c.access.authorise import in_force
 from o2c.access.models import RoleDuty, User
 from o2c.controls.approvals.domain.policy import Asked
 from o2c.controls.approvals.models import Delegation
+from o2c.controls.approvals.models.request import DUTY_DECIDE
 from o2c.controls.approvals.registry import Act
 from o2c.controls.approvals.selectors.facts import authors_of, kept_apart
 from o2c.errors import Conflict
@@ -75,12 +76,13 @@ def candidates(act: Act, subject_id: int, steps: Sequence[Asked], barred_: Mappi
     For each step also those whom a segregation rule keeps from its duty on this lineage.
     """
     duties = {asked.step.duty for asked in steps}
-    holders = _holders(duties)
+    holders = _holders({*duties, DUTY_DECIDE})
+    deciders = holders.get(DUTY_DECIDE, {})
     apart = kept_apart(act, subject_id, duties)
     delegations = _delegations({pk for people in holders.values() for pk in people})
     found = {}
     for asked in steps:
-        own = holders.get(asked.step.duty, {})
+        own = {pk: name for pk, name in holders.get(asked.step.duty, {}).items() if pk in deciders}
         bar = {**apart[asked.step.duty], **barred_}
         people = [Person(pk, name) for pk, name in own.items() if pk not in bar]
         excluded = [Excluded(pk, name, bar[pk]) for pk, name in own.items() if pk in bar]

@@ -14,12 +14,11 @@ from o2c.controls.approvals import registry
 from o2c.controls.approvals.domain import policy as rules
 from o2c.controls.approvals.domain.canonical import digest as canonical_digest
 from o2c.controls.approvals.models import Decision, Request, Round, Step
+from o2c.controls.approvals.models.request import DUTY_DECIDE
 from o2c.controls.approvals.selectors.eligibility import Person, barred, candidates
 from o2c.controls.approvals.selectors.facts import facts_of, policy_in_force, subject_model
 from o2c.controls.approvals.services import carrying, rounds, submitting
 from o2c.errors import Conflict, InvalidInput, NotAuthorised
-
-DECIDE = "approvals.request.decide"
 
 
 def approve(pk: int, *, actor: Actor, reason: str = "", digest: str = "") -> Request:
@@ -120,7 +119,7 @@ def batch_problem(found: list[Request]) -> None:
 
 def _at_hand(pk: int, actor: Actor, digest: str) -> tuple[Request, Step, Person]:
     """The locked request, the step that waits, and as whom the actor decides it. Raises when they may not."""
-    require(actor, DECIDE, record=f"request {pk}")
+    require(actor, DUTY_DECIDE, record=f"request {pk}")
     request: Request = locks.row(Request, pk)
     if request.state != Request.State.OPEN:
         raise Conflict(

@@ -19,6 +19,7 @@ from o2c.controls.approvals.domain import policy as rules
 from o2c.controls.approvals.domain.canonical import flat
 from o2c.controls.approvals.domain.lint import Problem, lint
 from o2c.controls.approvals.models import Policy
+from o2c.controls.approvals.models.request import DUTY_DECIDE
 from o2c.controls.approvals.services.gate import gate
 from o2c.errors import Conflict, InvalidInput, NotAuthorised
 
@@ -135,7 +136,7 @@ def check(act_code: str, content: Mapping[str, Any]) -> list[Problem]:
         policy,
         paths=known_paths(registry.act(act_code)),
         duties=set(duty_registry.known()),
-        holders=_holders({duty for step in policy.steps for duty in (step.duty, step.escalate_to)}),
+        holders=_holders(policy),
     )
 
 
@@ -144,18 +145,17 @@ def known_paths(act: registry.Act) -> set[str]:
     return set(act.labels) | set(flat(dict.fromkeys(act.labels)))
 
 
-def _holders(duties: set[str]) -> dict[str, int]:
-    rows = (
-        RoleDuty.objects.filter(
-            in_force("role__grants__"),
-            duty__in=duties,
-            role__grants__user__is_active=True,
-            role__grants__user__kind=User.Kind.HUMAN,
-        )
-        .values_list("duty", "role__grants__user_id")
-        .distinct()
-    )
-    counts: dict[str, int] = {}
-    for duty, _ in rows:
-        counts[duty] = counts.get(duty, 0) + 1
-    return counts
+def _holders(policy: rules.Policy) -> dict[str, int]:
+    """How many active people hold each duty; of the steps' duties, how many who decide requests at all."""
+    steps = {step.duty for step in policy.steps}
+    rows = RoleDuty.objects.filter(
+        in_force("role__grants__"),
+        duty__in=steps | {step.escalate_to for step in policy.steps} | {DUTY_DECIDE},
+        role__grants__user__is_active=True,
+        role__grants__user__kind=User.Kind.HUMAN,
+    ).values_list("duty", "role__grants__user_id")
+    people: dict[str, set[int]] = {}
+    for duty, pk in rows:
+        people.setdefault(duty, set()).add(pk)
+    deciders = people.get(DUTY_DECIDE, set())
+    return {duty: len(found & deciders if duty in steps else found) for duty, found in people.items()}
