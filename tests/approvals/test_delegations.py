@@ -15,7 +15,7 @@ from o2c.controls.approvals.selectors.lending import broken_by_delegation
 from o2c.controls.approvals.services import delegations
 from o2c.controls.sod.models import SodException
 from o2c.errors import NotAuthorised
-from tests.factories.access import excuse
+from tests.factories.access import excuse, give_roles
 from tests.factories.billing import person
 
 pytestmark = pytest.mark.django_db
@@ -84,3 +84,14 @@ def test_a_colleague_with_the_same_role_borrows_nothing_new(abe):
     amy = person("amy", "approver")
     assert broken_by_delegation(abe.user_id, amy.user_id) == []
     assert delegations.accept(given(abe, "amy").pk, actor=amy).accepted_at
+
+
+def test_a_further_role_is_asked_with_what_is_lent(abe):
+    """In the other order the delegation would be refused."""
+    person("del", "auditor")
+    lent = given(abe, "del")
+    delegations.accept(lent.pk, actor=Actor.of(user("del")))
+    with pytest.raises(NotAuthorised, match=rf"S\d\d: with delegation {lent.pk} del would hold both"):
+        give_roles(user("del"), "cash_receipts")
+    delegations.revoke(lent.pk, actor=abe, reason="Back")
+    give_roles(user("del"), "cash_receipts")

@@ -179,6 +179,36 @@ END $$
 """
 
 
+# What is lent is asked about again when either gets a further role, and when a policy asks for other duties.
+STILL_LENT = """
+CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE lent record; bad record;
+BEGIN
+  FOR lent IN SELECT d.id, d.delegator_id, d.delegate_id FROM approvals_delegation d
+      WHERE d.accepted_at IS NOT NULL AND d.revoked_at IS NULL AND d.valid_to > clock_timestamp()
+        AND {concerned} LOOP
+    SELECT * INTO bad FROM o2c_delegation_broken(lent.delegator_id, lent.delegate_id) LIMIT 1;
+    IF FOUND THEN
+      RAISE EXCEPTION '%: with delegation % % would hold both % and %', bad.rule, lent.id,
+        (SELECT username FROM access_user WHERE id = bad.person), bad.duty_a, bad.duty_b
+        USING ERRCODE = 'OC007', TABLE = TG_TABLE_NAME, HINT = 'End the delegation first';
+    END IF;
+  END LOOP;
+  RETURN NULL;
+END $$
+"""
+
+
+def _still_lent(table: str, event: str, concerned: str) -> Trigger:
+    name = f"o2c_still_lent_{table}"
+    make = (
+        f"CREATE OR REPLACE TRIGGER {name} AFTER {event} ON {table} REFERENCING NEW TABLE AS new_rows"
+        f" FOR EACH STATEMENT EXECUTE FUNCTION {name}()"
+    )
+    function = STILL_LENT.format(name=name, concerned=concerned)
+    return Trigger(table, name, (function, make, always(table, name)))
+
+
 def _guard(table: str, name: str, function: str, operations: str, before: tuple[str, ...]) -> Trigger:
     make = (
         f"CREATE OR REPLACE TRIGGER {name} BEFORE {operations} ON {table}"
@@ -201,4 +231,10 @@ def request_triggers(before: tuple[str, ...]) -> list[Trigger]:
             "INSERT OR UPDATE",
             (borrowed_function(), LENT, DELEGATED),
         ),
+        _still_lent(
+            "access_rolegrant",
+            "INSERT",
+            "EXISTS (SELECT FROM new_rows n WHERE n.user_id IN (d.delegator_id, d.delegate_id))",
+        ),
+        _still_lent("approvals_policy", "UPDATE", "EXISTS (SELECT FROM new_rows n WHERE n.state = 'active')"),
     ]
