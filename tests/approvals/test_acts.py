@@ -16,6 +16,7 @@ from billing.services import applications
 from o2c import clock, outbox
 from o2c.access import has_duty
 from o2c.access.models import User
+from o2c.access.services import accounts
 from o2c.access.system import system_actor
 from o2c.actor import Actor, acting
 from o2c.controls import approvals
@@ -35,6 +36,7 @@ from orders.services.catalogue import attribute_sku
 from orders.services.inputs import QuoteInput
 from tests.approvals.conftest import ACT, ON
 from tests.database import immediately
+from tests.factories.access import make_user
 from tests.factories.billing import person
 from tests.factories.orders import line, make_catalogue, make_customer, make_order
 
@@ -158,6 +160,33 @@ def test_a_quote_does_not_become_approved_by_hand(team):
 BANK = {"bank_name": "Other Bank", "bank_account": "99887766", "bank_routing": "", "swift": "OTHRUS33"}
 
 
+def three_days_pass(as_owner) -> None:
+    immediately()
+    with as_owner(), connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE approvals_decision DISABLE TRIGGER o2c_append_only")
+        cursor.execute("UPDATE approvals_decision SET recorded_at = recorded_at - interval '73 hours'")
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("ALTER TABLE approvals_decision ENABLE ALWAYS TRIGGER o2c_append_only")
+        cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+
+
+def test_what_was_approved_and_can_not_be_done_says_why(team, as_owner):
+    """Not for ever that it cools off until a moment that is over."""
+    us = LegalEntity.objects.get(code="US")
+    request = approvals.submit(
+        "ledger.entity.change_bank", us.pk, actor=team.controller, reason="New bank", parameters=BANK
+    )
+    approvals.approve(request.pk, actor=team.approver, reason="Called the bank back")
+    ada = Actor.of(make_user("ada", "admin"))
+    accounts.disable(team.controller.user_id, actor=ada, reason="Left")
+    three_days_pass(as_owner)
+    assert timers.tick(actor=system_actor(), now=clock.now()).carried == 0
+    request.refresh_from_db()
+    assert request.state == "approved"
+    assert request.problem
+    assert "cools off" not in request.problem
+
+
 def test_bank_details_change_three_days_after_somebody_else_agreed(team, as_owner):
     us = LegalEntity.objects.get(code="US")
     with pytest.raises(Conflict, match="needs approval"):
@@ -180,13 +209,7 @@ def test_bank_details_change_three_days_after_somebody_else_agreed(team, as_owne
         carrying.carry_out(request.pk, actor=team.controller)
     assert opened(LegalEntity.objects.get(code="US").bank_account) != "99887766"
 
-    immediately()
-    with as_owner(), connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE approvals_decision DISABLE TRIGGER o2c_append_only")
-        cursor.execute("UPDATE approvals_decision SET recorded_at = recorded_at - interval '73 hours'")
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        cursor.execute("ALTER TABLE approvals_decision ENABLE ALWAYS TRIGGER o2c_append_only")
-        cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+    three_days_pass(as_owner)
     assert timers.tick(actor=system_actor(), now=clock.now()).carried == 1
     assert opened(LegalEntity.objects.get(code="US").bank_account) == "99887766"
     immediately()

@@ -69,11 +69,20 @@ def _carry_cooled(actor: Actor, reason: str) -> int:
                 if request.state == Request.State.APPROVED:
                     carrying.execute(request, actor=actor)
                     count += 1
-        except DomainError:
-            continue  # it still cools off, or cannot be done: the request says why
+        except DomainError as error:
+            _say_why(pk, str(error)[:1000], actor, reason)
         except DatabaseError:
             log.exception("approval_not_carried_out", request=pk)
     return count
+
+
+def _say_why(pk: int, problem: str, actor: Actor, reason: str) -> None:
+    """It still cools off, or cannot be done: the request says so, once."""
+    with acting(actor, reason=reason):
+        request: Request = locks.row(Request, pk)
+        if request.state == Request.State.APPROVED and request.problem != problem:
+            request.problem = problem
+            request.save(update_fields=["problem"])
 
 
 def _waiting() -> Q:
