@@ -202,9 +202,8 @@ class ListView(ApiView):
 
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
-        if not request.query_params:  # the first page of everything
-            what = f"{request.path}: from the first page on"
-            reads.record(reads.API, what, len(page or ()), actor=self.actor, reason="GET")
+        if page:  # whatever it is narrowed by: page by page, or state by state, it is everything
+            reads.record(reads.API, request.get_full_path(), len(page), actor=self.actor, reason="GET")
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
 

@@ -13,9 +13,10 @@ from typing import Any
 
 from django.db import models
 
+from o2c import vault
 from o2c.console import format as fmt
 from o2c.console.diffs import Names
-from o2c.evidence.life import SENSITIVE, children, masked
+from o2c.evidence.life import children, masked
 
 DEPTH = 2
 MOST = 200  # parts of one kind
@@ -105,4 +106,4 @@ def _cells(row: Any, fields: Sequence[Any], names: Names) -> list[Any]:
 
 def shown(field: Any, value: Any, row: Any, names: Names) -> Any:
     """A value of history for the page; of a sensitive one the last characters."""
-    return masked(field.name, value) if field.name in SENSITIVE else names.show(field, value, row)
+    return masked(field.name, value) if field.name in vault.names() else names.show(field, value, row)

@@ -14,12 +14,13 @@ from django.template.response import TemplateResponse
 from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_GET
 
+from o2c import vault
 from o2c.console import format as fmt
 from o2c.console.as_known import in_effect, parts_then, shown
 from o2c.console.diffs import Names, Version, versions
 from o2c.console.object_page import find
 from o2c.console.timeline import timeline_of
-from o2c.evidence.life import SENSITIVE, masked
+from o2c.evidence.life import masked
 
 PER_PAGE = 50
 TIMELINE_ROWS = 500
@@ -111,7 +112,7 @@ def _beside(obj: Any, row: Any) -> list[tuple[str, Any, Any, bool]]:
             (
                 fmt.label(str(field.verbose_name)),
                 shown(field, then, row, names),
-                masked(field.name, now) if field.name in SENSITIVE else fmt.value_of(obj, field),
+                masked(field.name, now) if field.name in vault.names() else fmt.value_of(obj, field),
                 then != now,
             )
         )

@@ -11,6 +11,7 @@ from typing import Any
 from django.apps import apps
 from django.db import models
 
+from o2c import vault
 from o2c.access.models import User
 from o2c.controls.approvals.models import Decision, Request
 from o2c.errors import NotFound
@@ -18,9 +19,6 @@ from o2c.states import state_field
 
 DEPTH = 3
 SILENT = {"created_at", "recorded_at", "actor_id"}
-
-# Shown by their last four characters wherever evidence leaves the database.
-SENSITIVE = frozenset({"bank_account", "bank_routing", "iban", "swift", "account_number"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +102,11 @@ def children(model: type[models.Model]) -> tuple[tuple[type[models.Model], str],
 
 
 def masked(name: str, value: Any) -> str | None:
-    """A value as text; of a sensitive one the last four characters."""
+    """A value as text; of one that is kept sealed the last characters."""
     if value is None:
         return None
     text = str(value)
-    return f"••••{text[-4:]}" if name in SENSITIVE and text else text
+    return vault.shown(text) if name in vault.names() or vault.is_sealed(text) else text
 
 
 def _events(model: type[models.Model], pks: set[int]) -> Iterator[Event]:
@@ -176,6 +174,7 @@ def requests_about(model: type[models.Model], pk: int) -> list[Request]:
     about = models.Q(subject_model__iexact=label, subject_id=pk)
     made = models.Q(result_id=pk, committed_txid__isnull=False)
     found = Request.objects.filter(about | made).select_related("requested_by", "policy").order_by("pk")
+    found = found.defer("requested_by__password")  # which an auditor's role does not read
     return [r for r in found if r.subject_model.lower() == label and (pk in (r.subject_id, r.result_id))]
 
 
@@ -189,6 +188,7 @@ def _decisions(model: type[models.Model], pk: int) -> Iterator[Event]:
             approval=f"{request.number} ({policy}, {request.state})",
         )  # fmt: skip
     found = Decision.objects.filter(request__in=requests).select_related("decided_by", "delegator")
+    found = found.defer("decided_by__password", "delegator__password")
     for decision in found.order_by("pk"):
         yield Event(
             at=decision.recorded_at,

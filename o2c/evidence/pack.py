@@ -8,15 +8,16 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from django.apps import apps
 from django.db import connection, transaction
 
-from o2c import clock
+from o2c import clock, vault
 from o2c.audit.models import Block
 from o2c.errors import InvalidInput
 from o2c.evidence.life import Event, life
@@ -108,8 +109,14 @@ def pack(control: Control, *, start: dt.date, end: dt.date, count: int, seed: st
         raise InvalidInput(
             f"{place} is not empty", remedy="Name another directory: a pack is never overwritten"
         )
-    with snapshot():
-        return _write(control, start, end, count, seed, place)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=f".{place.name}.", dir=place.parent) as unfinished, snapshot():
+        made = Path(unfinished) / "pack"
+        found = _write(control, start, end, count, seed, made)
+        if place.exists():
+            place.rmdir()
+        made.rename(place)  # whole, or not at all
+    return replace(found, place=place)
 
 
 def _write(control: Control, start: dt.date, end: dt.date, count: int, seed: str, place: Path) -> Pack:
@@ -181,6 +188,8 @@ def _text(value: Any) -> Any:
         return value.astimezone(dt.UTC).isoformat()
     if isinstance(value, Decimal):
         return format(value, "f")
+    if vault.is_sealed(value):
+        return vault.shown(value)
     if isinstance(value, str) and value.startswith(FORMULA):
         return f"'{value}"
     return "" if value is None else value

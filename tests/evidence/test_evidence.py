@@ -6,6 +6,7 @@ import csv
 import datetime as dt
 import hashlib
 import json
+from collections.abc import Iterator
 from decimal import Decimal
 from io import StringIO
 from pathlib import Path
@@ -16,12 +17,14 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from billing.models import Invoice
-from o2c import clock
+from o2c import clock, vault
+from o2c.actor import Actor, acting
 from o2c.controls import approvals
 from o2c.errors import InvalidInput, NotFound
 from o2c.evidence.life import life, masked
 from o2c.evidence.pack import ask, draw, pack, reperform
 from o2c.evidence.registry import Control, control, controls
+from o2c.ledger.models import LegalEntity
 from tests.approvals.conftest import ACT, draft_memo
 from tests.factories.billing import Team, billing_team, books, post_invoice
 from tests.factories.orders import make_customer
@@ -103,7 +106,7 @@ def test_bank_details_are_shown_by_their_last_characters(team: Team) -> None:
     shown = [str(c) for e in life("ledger.LegalEntity", entity.pk) for c in e.changes]
 
     assert not [text for text in shown if entity.bank_account in text]
-    assert f"bank_account: ••••{entity.bank_account[-4:]}" in shown
+    assert f"bank_account: {vault.masked(entity.bank_account)}" in shown
     assert masked("name", "Acme") == "Acme"
 
 
@@ -173,3 +176,56 @@ def test_an_unknown_control_names_those_that_there_are() -> None:
     with pytest.raises(NotFound) as refused:
         control("C-99")
     assert "C-06" in refused.value.remedy
+
+
+@pytest.fixture
+def as_auditor(as_owner: Any) -> Iterator[None]:
+    with as_owner(), connection.cursor() as cursor:
+        cursor.execute("SET ROLE o2c_auditor")
+        yield
+
+
+def test_the_auditor_makes_it_alone(memo: Invoice, as_auditor: None, tmp_path: Path) -> None:
+    """With the rights of the role that reads: no password of anybody, no write."""
+    start, end = today()
+    made = pack(control("C-06"), start=start, end=end, count=5, seed="42", place=tmp_path / "pack")
+    assert (made.population, made.place) == (1, tmp_path / "pack")
+    assert (made.place / "manifest.json").is_file()
+    assert [event.who for event in life("billing.Invoice", memo.pk) if event.kind.startswith("approve")] == [
+        "abe"
+    ]
+    assert reperform(control("C-06"), start, end).rows == []
+
+
+def test_a_pack_that_fails_leaves_nothing(
+    memo: Invoice, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*args: Any) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr("o2c.evidence.pack._item", broken)
+    start, end = today()
+    with pytest.raises(OSError, match="No space"):
+        pack(control("C-06"), start=start, end=end, count=5, seed="42", place=tmp_path / "pack")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("keys", "seen"), [("", "•••• (sealed)"), (None, "•••• 8837")])
+def test_bank_data_leaves_masked_with_and_without_the_key(
+    team: Team, settings: Any, keys: str | None, seen: str
+) -> None:
+    us = LegalEntity.objects.get(code="US")
+    with acting(Actor.installer(), reason="test set-up"):
+        other = LegalEntity.objects.create(
+            code="ZZ", name="Other", legal_name="Other Ltd", currency="USD", country="US",
+            bank_account="4401928837",
+        )  # fmt: skip
+    if keys is not None:
+        settings.FIELD_KEYS = keys
+    said = {
+        change.name: change.after
+        for event in life("ledger.LegalEntity", other.pk)
+        for change in event.changes
+    }
+    assert said["bank_account"] == seen
+    assert us.bank_account not in "".join(map(str, life("ledger.LegalEntity", us.pk)))

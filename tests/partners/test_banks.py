@@ -54,8 +54,9 @@ def later(as_owner: AsOwner, hours: int) -> None:
 
 
 def changed(channel: Channel, as_owner: AsOwner, by: Actor | None = None) -> None:
+    decides = carol()
     request = approvals.submit(ACT, channel.pk, actor=by or pat(), reason="Told us", parameters=BANK)
-    approvals.approve(request.pk, actor=carol(), reason="Called them back")
+    approvals.approve(request.pk, actor=decides, reason="Called them back")
     later(as_owner, 73)
     assert timers.tick(actor=system_actor(), now=clock.now()).carried == 1
     immediately()
@@ -64,6 +65,7 @@ def changed(channel: Channel, as_owner: AsOwner, by: Actor | None = None) -> Non
 def test_bank_details_change_three_days_after_the_controller_agreed(shop: Shop, as_owner: AsOwner) -> None:
     with pytest.raises(Conflict, match="needs approval by Controller"):
         banks.change(shop.channel.pk, actor=pat(), reason="New bank", **BANK)
+    carol()
     request = approvals.submit(ACT, shop.channel.pk, actor=pat(), reason="New bank", parameters=BANK)
     assert ACCOUNT not in str(request.parameters) + str(request.facts) + str(request.effects)
     with pytest.raises(NotAuthorised):

@@ -14,7 +14,7 @@ class ReadEvent(AppendOnly):
         REVEAL = "reveal", "Shown in clear"
         EXPORT = "export", "List exported"
         FILE = "file", "File for another system"
-        API = "api", "Whole list by the API"
+        API = "api", "List by the API"
 
     at = models.DateTimeField()
     kind = models.CharField(max_length=8, choices=Kind.choices)
