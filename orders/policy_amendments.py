@@ -63,6 +63,16 @@ _GIVEN_UP = """CASE WHEN a.kind = 'transfer' AND (a.state <> 'applied' OR EXISTS
       SELECT FROM orders_order n WHERE n.opened_by_id = a.id)) THEN 0
     ELSE greatest(coalesce(a.value_before - a.value_after, 0), 0) END"""
 
+# Each line that it changes, as it was and as it would be, from which day.
+_LINES = """(SELECT jsonb_object_agg(
+    concat(l->>'position', ', from ', x->>'starts_on', side.named), jsonb_build_object(
+      'sku', l->>'sku', 'quantity', x->>'quantity', 'price', p.spec,
+      'override', nullif(x->'price_override', 'null'), 'discount_percent', x->>'discount_percent',
+      'ends_on', x->>'ends_on'))
+  FROM jsonb_array_elements(a.effect->'lines') l
+  CROSS JOIN (VALUES ('before', ', as it is'), ('after', ', as asked')) AS side(key, named)
+  CROSS JOIN jsonb_array_elements(l->side.key) x LEFT JOIN orders_price p ON p.id = (x->>'price')::bigint)"""
+
 AMEND_FACTS = f"""
 SELECT jsonb_build_object(
   'order', o.number, 'customer', c.number || ' ' || c.name, 'kind', a.kind, 'currency', o.currency,
@@ -84,7 +94,8 @@ SELECT jsonb_build_object(
   'closed_months', (SELECT count(*) FROM ledger_accountingperiod m WHERE m.entity_id = o.entity_id
       AND m.state = 'closed' AND m.ends_on > a.effective_on
       AND {closed_before("orders_historicalamendment", "a.id", "applied")})::text,
-  'effect', a.effect_digest)
+  'value_before', coalesce(a.value_before, 0)::text, 'value_after', coalesce(a.value_after, 0)::text,
+  'lines', coalesce({_LINES}, '{{}}'), 'effect', a.effect_digest)
 FROM orders_amendment a JOIN orders_order o ON o.id = a.order_id
 JOIN ledger_legalentity e ON e.id = o.entity_id JOIN orders_customer c ON c.id = o.customer_id
 CROSS JOIN LATERAL (SELECT {_GIVEN_UP} AS amount) g
@@ -117,6 +128,9 @@ ACTS = [
             "amount": "Value given up, functional currency",
             "functional_currency": "Functional currency",
             "given_up": "Value given up",
+            "value_before": "Value of the contract now",
+            "value_after": "Value of the contract afterwards",
+            "lines": "Lines, as they are and as asked",
             "currency": "Currency",
             "effective_on": "Effective on",
             "term_months": "Renewed for, months",

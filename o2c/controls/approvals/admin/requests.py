@@ -19,6 +19,7 @@ from o2c.console.permissions import duties, reading_duty
 from o2c.console.registry import TimelineEntry
 from o2c.controls.approvals import registry
 from o2c.controls.approvals.admin import words
+from o2c.controls.approvals.admin.about import about, link
 from o2c.controls.approvals.admin.delegations import DelegateForm
 from o2c.controls.approvals.admin.words import lines, table
 from o2c.controls.approvals.domain.canonical import differences
@@ -143,6 +144,7 @@ class RequestAdmin(RecordAdmin):
         until = step.expire_at if step else obj.lapses_at
         return [
             Fact("Asks to", registry.act(obj.act).label),
+            link(obj),
             Fact("Asked by", obj.requested_by, note=obj.reason),
             Fact("At stake", fmt.money(obj.amount, obj.currency) if obj.amount is not None else None),
             Fact("Waits for", step.title if step else None, note=access.describe(step.duty) if step else ""),
@@ -165,6 +167,7 @@ class RequestAdmin(RecordAdmin):
         act = registry.act(obj.act)
         rounds = list(Round.objects.filter(request=obj).order_by("number"))
         return [
+            about(obj),
             *_values(obj, act, rounds),
             _effects(obj),
             clauses_of(obj, act, rounds),
