@@ -36,8 +36,8 @@ CREATE OR REPLACE TRIGGER o2c_keep_all BEFORE TRUNCATE
   ON o2c_private.actor_key FOR EACH STATEMENT EXECUTE FUNCTION o2c_private.keep_key();
 ALTER TABLE o2c_private.actor_key ENABLE ALWAYS TRIGGER o2c_keep_key, ENABLE ALWAYS TRIGGER o2c_keep_all;
 REVOKE ALL ON o2c_private.actor_key FROM o2c_app, o2c_auditor;
-GRANT USAGE ON SCHEMA o2c_private TO o2c_auditor;
-GRANT SELECT (id, used_since) ON o2c_private.actor_key TO o2c_auditor;
+GRANT USAGE ON SCHEMA o2c_private TO o2c_app, o2c_auditor;
+GRANT SELECT (id, used_since) ON o2c_private.actor_key TO o2c_app, o2c_auditor;
 """
 
 

@@ -10,6 +10,7 @@ import pytest
 from django.db import DatabaseError, connection
 
 from o2c.audit.verifier.chain import read_layouts
+from o2c.audit.verifier.guards import GUARDS
 from o2c.audit.verifier.main import open_database
 from o2c.audit.verifier.report import Report
 from tests.audit.conftest import guards_off, superuser_dsn
@@ -150,9 +151,12 @@ def test_a_key_to_sign_with_leaves_a_trace(intruder: Raw, names: Names) -> None:
     assert "trigger actor_key.o2c_keep_key was replaced" in names(touched=True)["guard-touched"]
 
 
-@pytest.mark.parametrize("column", ["inner_pad", "outer_pad"])
-def test_the_auditor_sees_which_keys_there_are_and_none_of_them(intruder: Raw, column: str) -> None:
-    intruder.execute("SET ROLE o2c_auditor")
-    assert intruder.execute("SELECT count(id) FROM o2c_private.actor_key").fetchone() != (0,)
-    with pytest.raises(psycopg.errors.InsufficientPrivilege), intruder.transaction():
-        intruder.execute(f"SELECT {column} FROM o2c_private.actor_key")
+@pytest.mark.parametrize("role", ["o2c_auditor", "o2c_app"])
+def test_who_verifies_sees_which_keys_there_are_and_none_of_them(intruder: Raw, role: str) -> None:
+    """Every guard can be read with the rights that the verifier runs with."""
+    intruder.execute(f"SET ROLE {role}")
+    found = intruder.execute(GUARDS).fetchall()
+    assert any(name.startswith("signing key ") for name, _, _ in found)
+    for column in ("inner_pad", "outer_pad"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege), intruder.transaction():
+            intruder.execute(f"SELECT {column} FROM o2c_private.actor_key")
