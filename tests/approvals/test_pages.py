@@ -15,6 +15,7 @@ from o2c import clock
 from o2c.access.models import User
 from o2c.controls import approvals
 from o2c.controls.approvals.models import Decision, Delegation, Policy, Request
+from o2c.controls.approvals.services import policies
 from tests.approvals.conftest import ACT, draft_memo
 from tests.factories.billing import person
 
@@ -59,6 +60,8 @@ def test_from_the_credit_memo_to_the_inbox_to_posted(team, memo):
     assert "Wrong price in August" in inbox
     shown = page(approver, request)
     for text in (
+        f"About {memo}",
+        f'href="{reverse(name(memo, "change"), args=(memo.pk,))}"',
         "What it would book",
         "21,650",
         "Accounts receivable",
@@ -85,6 +88,16 @@ def test_a_policy_says_whom_it_asks_and_what_the_lint_finds(team):
     assert "Whom it asks" in shown
     assert "1 person holds billing.credit.approve_large" in shown
     assert "Back-test" in shown
+
+
+def test_nobody_put_a_draft_in_force(team):
+    """It would say that it ships with the product, as those do that nobody drafted."""
+    shipped = Policy.objects.get(act=ACT)
+    assert "Ships with the product" in page(signed_in("connie"), shipped)
+    drafted = policies.draft(
+        act=ACT, content=shipped.content, actor=person("ada", "admin"), reason="Looser limits"
+    )
+    assert "Ships with the product" not in page(signed_in("connie"), drafted)
 
 
 def test_facts_are_said_for_reading():

@@ -13,6 +13,7 @@ from o2c.invariants.models import InvariantRun
 from o2c.numbering.models import NumberSeries
 
 AREA = "Controls & audit"
+SHORT = 16
 
 
 @admin.register(ExportEvent)
@@ -112,7 +113,12 @@ class GuardRecordAdmin(RecordAdmin):
             for kind, names in kinds.items()
             for name in names
         ]
-        columns = [Column("what", "What"), "guard", Column("now", "SHA-256 now"), Column("before", "Before")]
+        columns = [
+            Column("what", "What"),
+            "guard",
+            Column(lambda row: row["now"][:SHORT], "SHA-256 now, begins"),
+            Column(lambda row: row["before"][:SHORT], "Before"),
+        ]
         return [
             Panel(
                 "What changed", rows, columns, limit=500, link_rows=False,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from django.contrib import admin
@@ -28,14 +27,13 @@ def subject_of(obj: Request) -> tuple[RecordAdmin, Any] | None:
 
 
 def about(obj: Request) -> Panel:
-    """The key facts of the record, with its address."""
+    """The key facts of the record."""
     found = subject_of(obj)
     if found is None:
         return table("The record", ["What", "Is"], [], empty="It is not there any more.")
     page, record = found
     rows = [(fact.label, fact.shown, fact.note or fmt.DASH) for fact in page.facts(record)]
-    panel = table(f"About {record}", ["What", "Is", "Note"], rows, empty="Its page says the rest.")
-    return replace(panel, href=fmt.admin_url(record) or "")
+    return table(f"About {record}", ["What", "Is", "Note"], rows, empty="Its page says the rest.")
 
 
 def link(obj: Request) -> Fact:

@@ -136,12 +136,15 @@ class PolicyAdmin(RecordAdmin):
         return format_html("<details><summary>Show</summary><pre>{}</pre></details>", shown)
 
     def facts(self, obj: Policy) -> list[Fact]:
+        shipped = None if obj.drafted_by else "Ships with the product"
         return [
             Fact("Governs", registry.act(obj.act).label),
             Fact("Version", obj.version),
-            Fact("Drafted by", obj.drafted_by or "Ships with the product"),
+            Fact("Drafted by", obj.drafted_by or shipped),
             Fact("Applies from", obj.valid_from or obj.activated_at),
-            Fact("Put in force by", obj.activated_by or "Ships with the product"),
+            Fact(
+                "Put in force by", obj.activated_by or (None if obj.drafted_by else "Ships with the product")
+            ),
             Fact("Clause", rules.parse(obj.content).clause),
         ]
 

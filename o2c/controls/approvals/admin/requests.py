@@ -56,7 +56,9 @@ def _not_mine(request: Request, user: Any) -> list[str]:
     if user.pk in request.excluded:
         return ["You asked for it, or wrote what is to be approved."]
     step = waiting(request)
-    return [f"Step '{step.title}' takes the duty {step.duty}." if step else "No step waits."]
+    if step is None:
+        return ["No step waits."]
+    return [f"Step '{step.title}' waits for somebody who may: {access.describe(step.duty).lower()}."]
 
 
 def _not_approved(request: Request, user: Any) -> list[str]:
@@ -103,6 +105,7 @@ class RequestAdmin(RecordAdmin):
         Act(
             "approve", "Approve", f"{SERVICES}.deciding.approve", duty="approvals.request.decide",
             form=digest_form, unavailable=_not_mine, reason="required", icon="check", key="a",
+            done="Approved. Below stands whom it waits for now, or that it was done.",
             description="The last approval does what was asked, exactly as shown here.",
         ),
         Act(
