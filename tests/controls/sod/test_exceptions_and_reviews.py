@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import pytest
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
 from django.test import Client
 
 from o2c import clock
@@ -13,6 +15,7 @@ from o2c.access.models import Role, RoleGrant, User
 from o2c.access.services import grants
 from o2c.actor import Actor, acting
 from o2c.controls.sod import tasks
+from o2c.controls.sod.invariants import nobody_holds_both_sides
 from o2c.controls.sod.models import Campaign, ReviewItem, SodException, SodRule
 from o2c.controls.sod.schedule import SCHEDULE
 from o2c.controls.sod.services import exceptions, reviews
@@ -51,6 +54,27 @@ def test_an_exception_is_approved_by_another_and_lets_the_grant_in(ada: Actor, c
         exceptions.end(row.pk, actor=carla, reason="hired somebody")
     grants.revoke(RoleGrant.objects.get(user=row.user, role__code="master_data").pk, actor=ada)
     assert exceptions.end(row.pk, actor=carla, reason="hired somebody").state == "ended"
+
+
+def test_what_is_held_beyond_an_exception_is_named_every_night(
+    ada: Actor, carla: Actor, as_owner: Callable[[], AbstractContextManager[None]]
+) -> None:
+    """The grant does not end with the exception that let it in; the checks say so until it does."""
+    row = ask(ada)
+    exceptions.approve(row.pk, actor=carla, reason="until March")
+    grants.grant(row.user, "master_data", actor=ada)
+    with connection.cursor() as cursor:
+        cursor.execute(nobody_holds_both_sides())
+        assert cursor.fetchall() == []
+    with as_owner(), connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("ALTER TABLE sod_sodexception DISABLE TRIGGER USER")
+        cursor.execute(
+            "UPDATE sod_sodexception"
+            " SET valid_from = now() - interval '9 days', valid_to = now() - interval '1 day'"
+        )
+        cursor.execute(nobody_holds_both_sides())
+        assert {found[:2] for found in cursor.fetchall()} == {("anna", "S01")}
 
 
 def test_what_waits_for_a_decision_is_not_asked_for_twice(ada: Actor, carla: Actor) -> None:
