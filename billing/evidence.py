@@ -192,7 +192,7 @@ ORDER BY 1, 2""",
     ),
     Control(
         code="C-06",
-        title="Credit memos are posted by somebody who wrote none of their values",
+        title="Credit memos by hand are posted by who wrote none of their values; a run's with it (C-05)",
         risk="Receivables are taken away to hide that cash was taken",
         kind="preventive",
         enforced_by="policy billing.credit.post, deferred trigger on billing_invoice, rules S05, S11, S18",
@@ -200,8 +200,9 @@ ORDER BY 1, 2""",
         population=f"""
 SELECT i.id, i.number, c.number AS customer, i.currency, i.issue_date, i.total, i.reason_code,
        (SELECT username FROM access_user u WHERE u.id = i.drafted_by_id) AS drafted_by,
-       (SELECT username FROM access_user u WHERE u.id = i.posted_by_id) AS posted_by
-{_CREDITS} ORDER BY i.id""",
+       (SELECT username FROM access_user u WHERE u.id = i.posted_by_id) AS posted_by, r.number AS run,
+       (SELECT username FROM access_user u WHERE u.id = r.released_by_id) AS run_released_by
+{_CREDITS.replace("WHERE", "LEFT JOIN billing_billrun r ON r.id = i.run_id WHERE", 1)} ORDER BY i.id""",
         exceptions=f"""
 SELECT i.id, 'posted by whoever drafted it' AS problem {_CREDITS} AND i.run_id IS NULL
   AND i.posted_by_id = i.drafted_by_id
