@@ -6,6 +6,7 @@ import csv
 import datetime as dt
 import hashlib
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ from django.apps import apps
 from django.db import connection, transaction
 
 from o2c import clock, vault
-from o2c.audit.models import Block
+from o2c.audit.models import Block, GuardRecord
 from o2c.errors import InvalidInput
 from o2c.evidence.life import Event, life
 from o2c.evidence.registry import Control
@@ -31,10 +32,13 @@ items/<id>.csv    of each item of the sample: every change of it and its parts, 
                   request and which approval; documents beside it
 exceptions.csv    the control performed anew over the whole population: {exceptions} exceptions
                   (population, exceptions and items are of one moment, that of manifest.json)
-manifest.json     counts, sums of every column of figures, and SHA-256 of every file
+manifest.json     who made this and when, counts, sums of every column of figures (each currency apart), the
+                  head of the sealed history, the fingerprint of the guards, and SHA-256 of every file; its
+                  own SHA-256 is a row of Access > Readings, which is sealed too
 
 Times are UTC. Figures are exact decimals. sha256sum -c SHA256SUMS checks the files.
 """
+AUDITOR = "o2c_auditor"  # the role that reads, as itself: it leaves no row
 # A spreadsheet must not take a text for a formula.
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -46,13 +50,19 @@ class Table:
     columns: Sequence[str]
     rows: Sequence[Sequence[Any]]
 
-    def sums(self) -> dict[str, str]:
-        """The sum of every column of figures, ids and versions aside; exact."""
-        found = {}
+    def sums(self) -> dict[str, Any]:
+        """The sum of every column of figures, ids and versions aside; exact, and apart for each currency."""
+        currency = self.columns.index("currency") if "currency" in self.columns else None
+        found: dict[str, Any] = {}
         for position, name in enumerate(self.columns):
-            values = [row[position] for row in self.rows if row[position] is not None]
-            if values and name != "id" and all(isinstance(value, Decimal) for value in values):
-                found[name] = str(sum(values, Decimal(0)))
+            values = [row for row in self.rows if row[position] is not None]
+            if not values or name == "id" or not all(isinstance(row[position], Decimal) for row in values):
+                continue
+            totals: dict[str, Decimal] = defaultdict(Decimal)
+            for row in values:
+                totals[row[currency] if currency is not None else ""] += row[position]
+            said = {code: str(total) for code, total in sorted(totals.items())}
+            found[name] = said if currency is not None else said[""]
         return found
 
 
@@ -64,6 +74,7 @@ class Pack:
     population: int
     sample: int
     exceptions: int
+    digest: str  # SHA-256 of manifest.json, which holds those of the other files
 
 
 @contextmanager
@@ -103,8 +114,13 @@ def reperform(control: Control, start: dt.date, end: dt.date) -> Table:
     return ask(control.exceptions, start, end)
 
 
-def pack(control: Control, *, start: dt.date, end: dt.date, count: int, seed: str, place: Path) -> Pack:
-    """Write the pack into a new directory. Raises InvalidInput when it is there, or the dates are turned."""
+def pack(
+    control: Control, *, start: dt.date, end: dt.date, count: int, seed: str, place: Path, by: str = AUDITOR
+) -> Pack:
+    """Write the pack into a new directory; `by`: who makes it, a user name.
+
+    Raises InvalidInput when it is there, or the dates are turned.
+    """
     if place.exists() and any(place.iterdir()):
         raise InvalidInput(
             f"{place} is not empty", remedy="Name another directory: a pack is never overwritten"
@@ -112,14 +128,16 @@ def pack(control: Control, *, start: dt.date, end: dt.date, count: int, seed: st
     place.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=f".{place.name}.", dir=place.parent) as unfinished, snapshot():
         made = Path(unfinished) / "pack"
-        found = _write(control, start, end, count, seed, made)
+        found = _write(control, start, end, count, seed, made, by)
         if place.exists():
             place.rmdir()
         made.rename(place)  # whole, or not at all
     return replace(found, place=place)
 
 
-def _write(control: Control, start: dt.date, end: dt.date, count: int, seed: str, place: Path) -> Pack:
+def _write(
+    control: Control, start: dt.date, end: dt.date, count: int, seed: str, place: Path, by: str
+) -> Pack:
     population = ask(control.population, start, end)
     exceptions = reperform(control, start, end)
     by_id = {row[0]: row for row in population.rows}
@@ -137,11 +155,14 @@ def _write(control: Control, start: dt.date, end: dt.date, count: int, seed: str
     (place / "README.txt").write_text(README.format(**texts))
     _json(place / "control.json", {name: getattr(control, name) for name in Control.__dataclass_fields__})
     head = Block.objects.order_by("-n").first()
+    guards = GuardRecord.objects.order_by("-id").values_list("digest", flat=True).first()
     _json(
         place / "manifest.json",
         {
             **{name: str(value) for name, value in texts.items()},
             "made_at": clock.now().isoformat(),
+            "made_by": by,
+            "guards": guards,
             "sums": population.sums(),
             "distinct_items": len(by_id),
             "sealed_history": {"block": head.n, "hash": head.hash} if head else None,
@@ -149,7 +170,8 @@ def _write(control: Control, start: dt.date, end: dt.date, count: int, seed: str
         },
     )
     _sums(place)
-    return Pack(place, len(population.rows), len(chosen), len(exceptions.rows))
+    digest = hashlib.sha256((place / "manifest.json").read_bytes()).hexdigest()
+    return Pack(place, len(population.rows), len(chosen), len(exceptions.rows), digest)
 
 
 def _item(place: Path, label: str, pk: int) -> None:

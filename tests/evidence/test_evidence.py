@@ -18,14 +18,16 @@ from django.db import connection
 
 from billing.models import Invoice
 from o2c import clock, vault
+from o2c.access.models import ReadEvent
 from o2c.actor import Actor, acting
 from o2c.controls import approvals
 from o2c.errors import InvalidInput, NotFound
 from o2c.evidence.life import life, masked
-from o2c.evidence.pack import ask, draw, pack, reperform
+from o2c.evidence.pack import Table, ask, draw, pack, reperform
 from o2c.evidence.registry import Control, control, controls
 from o2c.ledger.models import LegalEntity
 from tests.approvals.conftest import ACT, draft_memo
+from tests.factories.access import make_user
 from tests.factories.billing import Team, billing_team, books, post_invoice
 from tests.factories.orders import make_customer
 from tests.factories.world import make_world
@@ -144,7 +146,11 @@ def test_a_pack_opens_without_us(memo: Invoice, tmp_path: Path) -> None:
     rows = read(tmp_path / "a" / "population.csv")
     assert [Decimal(row["net"]) for row in rows] == [Decimal("100000.00"), Decimal("-20000.00")]
     manifest = json.loads((tmp_path / "a" / "manifest.json").read_text())
-    assert Decimal(manifest["sums"]["net"]) == Decimal("80000.00")
+    assert {code: Decimal(total) for code, total in manifest["sums"]["net"].items()} == {
+        "USD": Decimal("80000.00")
+    }
+    assert manifest["made_by"] == "o2c_auditor"
+    assert made.digest == hashlib.sha256((made.place / "manifest.json").read_bytes()).hexdigest()
     for line in (tmp_path / "a" / "SHA256SUMS").read_text().splitlines():
         digest, name = line.split("  ")
         assert hashlib.sha256((tmp_path / "a" / name).read_bytes()).hexdigest() == digest
@@ -176,6 +182,26 @@ def test_an_unknown_control_names_those_that_there_are() -> None:
     with pytest.raises(NotFound) as refused:
         control("C-99")
     assert "C-06" in refused.value.remedy
+
+
+def test_sums_are_apart_for_each_currency() -> None:
+    rows = [(1, "USD", Decimal("10.00")), (2, "EUR", Decimal("5.00")), (3, "USD", Decimal("0.50"))]
+    assert Table(["id", "currency", "net"], rows).sums() == {"net": {"EUR": "5.00", "USD": "10.50"}}
+    assert Table(["id", "net"], [(1, Decimal("1.00"))]).sums() == {"net": "1.00"}
+
+
+def test_who_takes_a_pack_and_which_is_on_record(memo: Invoice, tmp_path: Path) -> None:
+    """The files cannot be changed afterwards: what they were is a sealed row."""
+    make_user("audrey", "auditor")
+    start, end = today()
+    call_command(
+        "audit", "pack", "C-06", "--from", str(start), "--to", str(end), "--seed", "1",
+        "--out", str(tmp_path / "pack"), "--by", "audrey", stdout=StringIO(),
+    )  # fmt: skip
+    manifest = (tmp_path / "pack" / "manifest.json").read_bytes()
+    assert json.loads(manifest)["made_by"] == "audrey"
+    event = ReadEvent.objects.get(kind="file")
+    assert event.what.endswith(f"manifest {hashlib.sha256(manifest).hexdigest()}")
 
 
 @pytest.fixture

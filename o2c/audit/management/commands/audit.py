@@ -150,12 +150,15 @@ class Command(BaseCommand):
         made = evidence.pack(
             control(options["control"]), start=options["start"], end=options["end"],
             count=options["n"], seed=options["seed"], place=options["out"],
+            by=options["by"] if reader is not None else evidence.AUDITOR,
         )  # fmt: skip
         if reader is not None:
-            what = f"Pack of {options['control']}, {options['start']} to {options['end']}"
+            dates = f"{options['start']} to {options['end']}"
+            what = f"Pack of {options['control']}, {dates}, manifest {made.digest}"
             reads.record(reads.FILE, what, made.population, actor=reader, reason="audit pack")
         counted = f"{made.sample} of {made.population} items, {made.exceptions} exceptions"
         self.stdout.write(f"{made.place}: {counted}")
+        self.stdout.write(f"SHA-256 of manifest.json: {made.digest}")
 
     def _reader(self, username: str | None) -> Actor | None:
         """Whose reading is kept; None as the auditor's role of the database, which writes nothing."""
