@@ -18,6 +18,7 @@ from o2c.actor import Actor, acting
 from o2c.controls import approvals
 from o2c.controls.approvals import handlers
 from o2c.controls.approvals.models import Decision, Policy, Request, Round
+from o2c.controls.approvals.selectors.inbox import inbox
 from o2c.controls.approvals.services import deciding
 from o2c.controls.approvals.services.submitting import preview
 from o2c.errors import InvalidInput, NotAuthorised
@@ -84,6 +85,10 @@ def test_whoever_entered_the_order_does_not_agree_to_its_credit(team: Team, invo
     assert said["olga"] == "S11 keeps them from it"
 
     request = approvals.submit(ACT, memo.pk, actor=team.ops, reason="Wrong price")
+    assert list(inbox(User.objects.get(username="olga"))) == [], "it is not offered to her either"
+    assert list(inbox(User.objects.get(username="abe"))) == [request]
+    address = reverse("admin:approvals_request_change", args=(request.pk,))
+    assert "Not yours to decide: S11 keeps" in signed_in("olga").get(address).content.decode()
     with pytest.raises(NotAuthorised, match="S11 keeps them from it"):
         approvals.approve(request.pk, actor=olga, reason="Mine")
     with pytest.raises(DatabaseError, match="is kept from it by rule S11"):

@@ -58,6 +58,10 @@ def _not_mine(request: Request, user: Any) -> list[str]:
     step = waiting(request)
     if step is None:
         return ["No step waits."]
+    last = request.rounds.filter(number=request.round).first()
+    for one in last.exclusions if last else ():
+        if one["user"] == user.pk and step.code in one.get("steps", ()):
+            return [f"Not yours to decide: {one['why']}."]
     return [f"Step '{step.title}' waits for somebody who may: {access.describe(step.duty).lower()}."]
 
 

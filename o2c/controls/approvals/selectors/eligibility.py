@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -57,9 +58,19 @@ class Field:
 
     @property
     def exclusions(self) -> list[dict[str, object]]:
-        """As they are kept with the round: each person once."""
-        seen = {one.user_id: one for step in self.steps.values() for one in step.excluded}
-        return [{"user": one.user_id, "name": one.name, "why": one.why} for one in seen.values()]
+        """As they are kept with the round: each person once, with the steps that they may not decide (by
+        another delegation they may decide one that they are kept from by the first).
+        """
+        seen: dict[int, Excluded] = {}
+        steps: dict[int, list[str]] = defaultdict(list)
+        for code, step in self.steps.items():
+            able = {one.user_id for one in step.eligible}
+            for one in step.excluded:
+                seen[one.user_id] = one
+                steps[one.user_id] += [code] if one.user_id not in able else []
+        return [
+            {"user": pk, "name": one.name, "why": one.why, "steps": steps[pk]} for pk, one in seen.items()
+        ]
 
 
 def barred(act: Act, subject_id: int, makers: Iterable[int]) -> dict[int, str]:
