@@ -112,7 +112,6 @@ ACTS = {
         Act("orders.order", "edit", _DRAFT | _BY_HAND),
         Act("orders.order", "move", _BY_HAND, to=("signed",)),
         Act("orders.orderline", "insert", {"added_by_id": (None,)}),
-        Act("orders.segment", "insert", _BY_HAND),
         Act("orders.amendment", "edit", _DRAFT),
         Act("orders.priceadjustment", "edit", _DRAFT),
         Act("orders.redemption", "insert"),

@@ -25,10 +25,10 @@ GOVERNING = (
     "sod.review.sign",
 )
 
-# Everybody else who could ever agree, by history: also who is away, disabled, or lost the role since. Only
+# Whether anybody else could ever agree, by history: also who is away, disabled, or lost the role since. Only
 # while there was never anybody is nobody asked, so that the first can come; otherwise an administrator would
 # disable the last controller for as long as it takes.
-ABLE = f"""(SELECT count(DISTINCT p.id) FROM access_historicalrolegrant x
+ABLE = f"""(SELECT least(count(*), 1) FROM access_historicalrolegrant x
   JOIN access_historicalroleduty y ON y.role_id = x.role_id AND y.duty = '{APPROVE}'
   JOIN access_user p ON p.id = x.user_id AND p.kind <> 'service'
   WHERE p.id NOT IN (g.user_id, g.granted_by_id)
@@ -74,7 +74,7 @@ ACTS = [
             "until": "Until",
             "duties": "Duties",
             "governs": "Governs the controls",
-            "able": "Others who could ever agree",
+            "able": "Somebody else could ever agree (1: yes)",
         },
     )
 ]

@@ -91,6 +91,7 @@ class GuardRecordAdmin(RecordAdmin):
 
     area, icon, nav_position, nav_title = AREA, "shield_lock", 86, "Guards"
     list_display = ["recorded_at", "guards", "touched", "digest"]
+    exportable = False  # `manage.py controls fingerprint` writes it for comparing
     find_fields = ["digest"]
     fieldsets = [("Record", {"fields": ["recorded_at", "guards", "digest", "xid"]})]
     empty_text = "Every migration records the triggers, functions and constraints that it installed."
